@@ -1,0 +1,59 @@
+"""Database columns for exact decimals."""
+
+from decimal import Decimal
+from typing import Any
+
+from django.db import models
+from django.db.models import F
+from django.db.models.functions import Cast
+
+
+class ExactDecimalField(models.DecimalField):
+    """A decimal of 38 digits, 18 of them after the point, exact on every database.
+
+    PostgreSQL stores ``numeric(38, 18)``. SQLite has no decimals: Django's own field would pass
+    through a float there and keep 15 digits, so this one stores text. Therefore sums and
+    comparisons of money are made in Python, never in SQL.
+    """
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        kwargs.setdefault("max_digits", 38)
+        kwargs.setdefault("decimal_places", 18)
+        super().__init__(*args, **kwargs)
+
+    def db_type(self, connection: Any) -> str | None:
+        if connection.vendor == "sqlite":
+            return "text"
+        return super().db_type(connection)
+
+    def get_db_converters(self, connection: Any) -> list[Any]:
+        return [_plain]
+
+    def get_db_prep_save(self, value: Any, connection: Any) -> Any:
+        return self.get_db_prep_value(value, connection)
+
+    def get_db_prep_value(self, value: Any, connection: Any, prepared: bool = False) -> Any:  # noqa: FBT001, FBT002 - Django's signature
+        if value is None or hasattr(value, "resolve_expression"):
+            return value
+        exact = self.to_python(value)
+        if connection.vendor == "sqlite":
+            return format(exact.normalize(), "f")
+        return exact
+
+    def from_db_value(self, value: Any, expression: Any, connection: Any) -> Decimal | None:
+        return _plain(value, expression, connection)
+
+
+def _plain(value: Any, _expression: Any, _connection: Any) -> Decimal | None:
+    """Drop the zeros that ``numeric(38, 18)`` pads with: both databases then read alike."""
+    if value is None:
+        return None
+    exact = Decimal(value).normalize()
+    return exact if exact.as_tuple().exponent <= 0 else exact.quantize(Decimal(1))  # type: ignore[operator]
+
+
+def positive(field: str, *, name: str, or_zero: bool = False) -> models.CheckConstraint:
+    """Return a constraint that `field` is above zero (or at least zero) on both databases."""
+    as_float = Cast(F(field), models.FloatField())
+    lookup = models.lookups.GreaterThanOrEqual if or_zero else models.lookups.GreaterThan
+    return models.CheckConstraint(condition=lookup(as_float, 0.0), name=name)

@@ -1,0 +1,21 @@
+"""What the system does, kept: strategies, decisions, orders, attempts, fills, positions."""
+
+from execution.models.account import Account, Balance, LedgerEntry
+from execution.models.decision import Decision, Strategy
+from execution.models.fill import Fill
+from execution.models.order import Order, SubmitAttempt
+from execution.models.position import Position
+from execution.models.reconciliation import Reconciliation
+
+__all__ = [
+    "Account",
+    "Balance",
+    "Decision",
+    "Fill",
+    "LedgerEntry",
+    "Order",
+    "Position",
+    "Reconciliation",
+    "Strategy",
+    "SubmitAttempt",
+]

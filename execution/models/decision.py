@@ -1,0 +1,79 @@
+"""Strategies and what they decided at each candle close."""
+
+from django.db import models
+
+from core.fields import ExactDecimalField, positive
+from execution.domain.decision import Action
+
+
+class Strategy(models.Model):
+    """One set of trading rules over some symbols. Edited in the admin; every change is kept."""
+
+    name = models.CharField(max_length=64, unique=True)
+    account = models.ForeignKey("execution.Account", on_delete=models.PROTECT)
+    instruments = models.ManyToManyField("markets.Instrument", related_name="+", blank=True)
+    timeframe = models.CharField(max_length=4, default="1h")
+    horizon_bars = models.PositiveSmallIntegerField(default=12)
+    base_position_size = ExactDecimalField(default=1000, help_text="Quote units per entry")
+    min_confidence = models.FloatField(default=0.6, help_text="P(net return > 0), 0.5 to 1")
+    min_edge_bps = models.FloatField(default=5.0, help_text="Expected return net of costs")
+    cost_bps = models.FloatField(default=22.0, help_text="Round trip: fees, spread, slippage")
+    cooldown_bars = models.PositiveSmallIntegerField(default=1)
+    max_holding_bars = models.PositiveSmallIntegerField(default=24)
+    allow_short = models.BooleanField(default=False)
+    is_enabled = models.BooleanField(default=True)
+
+    class Meta:
+        db_table = "strategies"
+        verbose_name_plural = "strategies"
+        constraints = [positive("base_position_size", name="strategy_size_positive")]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Decision(models.Model):
+    """What a strategy decided for one symbol at one candle close, and why.
+
+    Written once by ``decide_close`` and never changed; HOLD is a decision like the others.
+    """
+
+    strategy = models.ForeignKey(Strategy, on_delete=models.PROTECT, related_name="decisions")
+    instrument = models.ForeignKey("markets.Instrument", on_delete=models.PROTECT, related_name="+")
+    prediction = models.ForeignKey(
+        "mlmodels.Prediction", on_delete=models.PROTECT, null=True, blank=True, related_name="+"
+    )
+    timeframe = models.CharField(max_length=4)
+    close_time = models.DateTimeField()
+    action = models.CharField(max_length=8, choices=[(a.value, a.value) for a in Action])
+    # The one closing reason; all factors and vetoes are in the two columns below.
+    reason = models.CharField(max_length=48)
+    confidence = models.FloatField(null=True)
+    edge_bps = models.FloatField(null=True)
+    price = ExactDecimalField()
+    target_notional = ExactDecimalField(default=0)
+    factors = models.JSONField(default=list)
+    vetoes = models.JSONField(default=list)
+    created_at = models.DateTimeField()
+
+    class Meta:
+        db_table = "decisions"
+        constraints = [
+            models.UniqueConstraint(
+                fields=["strategy", "instrument", "timeframe", "close_time"],
+                name="decision_once_per_close",
+            ),
+        ]
+        indexes = [
+            # the API's and the dashboard's newest-first lists
+            models.Index(fields=["-close_time", "-id"], name="decision_newest"),
+            # the guardian's sweep of decisions that were not placed
+            models.Index(
+                fields=["created_at"],
+                name="decision_to_place",
+                condition=~models.Q(action="HOLD"),
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.action} {self.instrument_id} at {self.close_time:%Y-%m-%d %H:%M}"

@@ -1,0 +1,133 @@
+"""Orders and every attempt to send or cancel one."""
+
+from django.db import models
+
+from core.fields import ExactDecimalField, positive
+from execution.domain.order import (
+    UNRESOLVED_STATES,
+    Leg,
+    OrderState,
+    OrderType,
+    Side,
+    TimeInForce,
+)
+
+
+def _choices(enum: type) -> list[tuple[str, str]]:
+    return [(member.value, member.value) for member in enum]  # type: ignore[attr-defined]
+
+
+class Order(models.Model):
+    """One order that we want, wanted or found: from the approved intent to its last fill.
+
+    Inserted by the gate as APPROVED or DENIED, moved only along ``execution.domain.order``'s
+    table by compare-and-swap, never deleted. An OCO is one row of type OCO (leg PROTECT) that
+    stands for the list, and one row for each of its two legs.
+    """
+
+    account = models.ForeignKey("execution.Account", on_delete=models.PROTECT)
+    instrument = models.ForeignKey("markets.Instrument", on_delete=models.PROTECT, related_name="+")
+    strategy = models.ForeignKey("execution.Strategy", on_delete=models.PROTECT, null=True)
+    decision = models.ForeignKey(
+        "execution.Decision", on_delete=models.PROTECT, null=True, related_name="orders"
+    )
+    parent = models.ForeignKey("self", on_delete=models.PROTECT, null=True, related_name="legs")
+    leg = models.CharField(max_length=16, choices=_choices(Leg))
+    attempt = models.PositiveSmallIntegerField(default=1)
+    client_order_id = models.CharField(max_length=36, unique=True)
+    # What the user sent to have a POST repeated safely; unique per account.
+    idempotency_key = models.CharField(max_length=64, null=True, blank=True)  # noqa: DJ001 - NULLs are not equal
+    side = models.CharField(max_length=4, choices=_choices(Side))
+    type = models.CharField(max_length=16, choices=_choices(OrderType))
+    time_in_force = models.CharField(
+        max_length=4, choices=_choices(TimeInForce), null=True, blank=True  # noqa: DJ001 - MARKET has none
+    )
+    quantity = ExactDecimalField()
+    price = ExactDecimalField(null=True, blank=True)
+    stop_price = ExactDecimalField(null=True, blank=True)
+    state = models.CharField(max_length=16, choices=_choices(OrderState))
+    reason = models.CharField(max_length=48, blank=True)
+    venue_order_id = models.BigIntegerField(null=True, blank=True)
+    venue_list_id = models.BigIntegerField(null=True, blank=True)
+    filled_quantity = ExactDecimalField(default=0)
+    filled_quote = ExactDecimalField(default=0)
+    reserved_asset = models.CharField(max_length=16, blank=True)
+    reserved_quantity = ExactDecimalField(default=0)
+    approved_epoch = models.BigIntegerField(default=0)
+    is_reduce_only = models.BooleanField(default=False)
+    expires_at = models.DateTimeField()
+    cancel_requested_at = models.DateTimeField(null=True, blank=True)
+    created_at = models.DateTimeField()
+    updated_at = models.DateTimeField()
+
+    class Meta:
+        db_table = "orders"
+        constraints = [
+            models.UniqueConstraint(
+                fields=["decision", "leg", "attempt"], name="order_once_per_leg"
+            ),
+            models.UniqueConstraint(
+                fields=["account", "idempotency_key"], name="order_once_per_key"
+            ),
+            models.UniqueConstraint(
+                fields=["account", "instrument", "venue_order_id"], name="order_once_at_venue"
+            ),
+            # At most one entry in doubt per symbol: nothing new before it is resolved.
+            models.UniqueConstraint(
+                fields=["account", "instrument"],
+                name="order_one_unresolved_entry",
+                condition=models.Q(
+                    leg=Leg.ENTRY.value, state__in=[s.value for s in sorted(UNRESOLVED_STATES)]
+                ),
+            ),
+            positive("quantity", name="order_quantity_positive"),
+        ]
+        indexes = [
+            models.Index(fields=["state", "updated_at"], name="order_by_state"),
+            models.Index(fields=["-created_at", "-id"], name="order_newest"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.client_order_id} {self.side} {self.quantity} {self.state}"
+
+
+class SubmitAttempt(models.Model):
+    """The write-ahead record of one request that may change something at the exchange.
+
+    Committed as SENDING before the first byte leaves; its outcome is written once, with the
+    evidence. No request exists at the exchange without such a row.
+    """
+
+    class Kind(models.TextChoices):
+        SUBMIT = "SUBMIT"
+        CANCEL = "CANCEL"
+
+    order = models.ForeignKey(Order, on_delete=models.PROTECT, related_name="attempts")
+    kind = models.CharField(max_length=8, choices=Kind.choices)
+    number = models.PositiveSmallIntegerField(default=1)
+    epoch = models.BigIntegerField()
+    signed_at = models.DateTimeField()
+    # After this exchange time a request that is nowhere to be seen was not accepted.
+    fence_at = models.DateTimeField()
+    request_sha256 = models.CharField(max_length=64)
+    outcome = models.CharField(max_length=16, default="SENDING")
+    evidence = models.JSONField(default=dict)
+    created_at = models.DateTimeField()
+    finished_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        db_table = "submit_attempts"
+        constraints = [
+            models.UniqueConstraint(fields=["order", "kind", "number"], name="attempt_once"),
+        ]
+        indexes = [
+            # the resolver's list of requests in doubt
+            models.Index(
+                fields=["created_at"],
+                name="attempt_in_doubt",
+                condition=models.Q(outcome__in=["SENDING", "UNKNOWN"]),
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.order_id}/{self.number} {self.outcome}"

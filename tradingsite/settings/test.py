@@ -1,0 +1,19 @@
+"""Settings for the test suite: a throw-away SQLite file unless DATABASE_URL names a server."""
+
+import os
+import tempfile
+from pathlib import Path
+
+_SCRATCH = Path(tempfile.mkdtemp(prefix="trading-test-"))
+os.environ["DATA_DIR"] = str(_SCRATCH)
+os.environ.setdefault("TRADING_MODE", "demo")
+
+from tradingsite.settings.base import *  # noqa: E402, F403
+from tradingsite.settings.base import DATABASES  # noqa: E402
+
+SECRET_KEY = "only-for-tests-" + "t" * 40
+PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+DATABASES["default"].setdefault("TEST", {})
+if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
+    # In-memory databases are not shared between the processes that the tests start.
+    DATABASES["default"]["TEST"]["NAME"] = str(_SCRATCH / "test.sqlite3")
