@@ -1,0 +1,85 @@
+# Each target calls the real tool; what needs logic is in scripts/. `make help` lists them.
+unexport PYTHONDONTWRITEBYTECODE
+BIN := .venv/bin
+PYTHON_CODE := alerts core execution markets mlmodels risk sentiment simexchange tradingsite tests scripts
+
+.DEFAULT_GOAL := help
+.PHONY: help setup setup-dev lock lint format types contracts system-check migrations-check test-unit test-architecture test test-postgres coverage check demo run worker beat stream guard backtest bench bench-peers clean
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-18s %s\n", $$1, $$2 }' Makefile
+
+setup: ## create .venv with what the system needs to run
+	@sh scripts/setup.sh
+
+setup-dev: ## the same, and what tests and checks need
+	@sh scripts/setup.sh dev
+
+lock: setup-dev ## pin requirements/*.in and tests/requirements.in anew
+	@sh scripts/lock.sh
+
+demo: setup ## trade on the local exchange: everything in one command
+	@exec $(BIN)/python manage.py trade --demo
+
+run: setup ## everything, in the mode that .env says
+	@exec $(BIN)/python manage.py trade
+
+worker: setup ## one worker on all queues
+	@exec $(BIN)/celery -A tradingsite worker -Q orders,pipeline,train,default --pool solo -n all@%h
+
+beat: setup ## the schedule
+	@exec $(BIN)/celery -A tradingsite beat --scheduler django_celery_beat.schedulers:DatabaseScheduler
+
+stream: setup ## market data stream
+	@exec $(BIN)/python manage.py stream_market_data
+
+guard: setup ## the guardian
+	@exec $(BIN)/python manage.py guard
+
+backtest: setup ## run_backtest with its defaults; more by `manage.py run_backtest --help`
+	@exec $(BIN)/python manage.py run_backtest
+
+lint: setup-dev ## ruff: rules and format
+	@$(BIN)/ruff check . && $(BIN)/ruff format --check .
+
+format: setup-dev ## let ruff mend what it can
+	@$(BIN)/ruff check --fix . && $(BIN)/ruff format .
+
+types: setup-dev ## mypy
+	@$(BIN)/mypy
+
+contracts: setup-dev ## who may import whom
+	@$(BIN)/python scripts/contracts.py
+
+system-check: setup-dev ## Django's system checks
+	@$(BIN)/python manage.py check --fail-level WARNING
+
+migrations-check: setup-dev ## no model change without its migration
+	@$(BIN)/python manage.py makemigrations --check --dry-run
+
+test-unit: setup-dev ## the tests without a database
+	@$(BIN)/python -m pytest -q tests/unit
+
+test-architecture: setup-dev ## the tree keeps its own rules
+	@$(BIN)/python -m pytest -q tests/architecture
+
+test: setup-dev ## every test that needs no outside service, on SQLite
+	@$(BIN)/python -m pytest -n 2 --dist loadfile tests
+
+test-postgres: setup-dev ## the same on a PostgreSQL that it starts itself
+	@sh scripts/with_postgres.sh $(BIN)/python -m pytest -n 2 --dist loadfile tests
+
+coverage: setup-dev ## the tests with line and branch coverage
+	@$(BIN)/python -m pytest -n 2 --dist loadfile --cov --cov-report=term --cov-report=html tests
+
+check: lint types contracts system-check migrations-check test-unit test-architecture ## all that each commit must pass
+
+bench: setup-dev ## measure; writes DATA_DIR/bench.json
+	@$(BIN)/python -m bench
+
+bench-peers: setup-dev ## measure beside other systems, each in its own environment
+	@$(BIN)/python -m bench --peers
+
+clean: ## remove caches; var/ and .venv stay
+	@rm -rf .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage .coverage.* htmlcov staticfiles
+	@find $(PYTHON_CODE) -name __pycache__ -prune -exec rm -rf {} +
