@@ -25,7 +25,7 @@ run: setup ## everything, in the mode that .env says
 	@exec $(BIN)/python manage.py trade
 
 worker: setup ## one worker on all queues
-	@exec $(BIN)/celery -A tradingsite worker -Q orders,pipeline,train,default --pool solo -n all@%h
+	@exec $(BIN)/celery -A tradingsite worker -Q orders,pipeline.0,train,default --pool solo -n all@%h
 
 beat: setup ## the schedule
 	@exec $(BIN)/celery -A tradingsite beat --scheduler django_celery_beat.schedulers:DatabaseScheduler
