@@ -4,6 +4,7 @@ A value that cannot be understood stops the program with the variable's name, wh
 what to write instead. Nothing ever falls back to live trading.
 """
 
+import os
 from enum import StrEnum
 from pathlib import Path
 
@@ -28,8 +29,11 @@ class TradingMode(StrEnum):
 
 
 def load_dotenv() -> None:
-    """Read ``.env`` beside ``manage.py``; what the environment already has wins."""
-    path = ROOT / ".env"
+    """Read ``.env`` beside ``manage.py``; what the environment already has wins.
+
+    ``ENV_FILE`` names another file; empty reads none.
+    """
+    path = ROOT / os.environ.get("ENV_FILE", ".env")
     if path.is_file():
         environ.Env.read_env(path, overwrite=False)
 

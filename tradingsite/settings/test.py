@@ -6,7 +6,11 @@ from pathlib import Path
 
 _SCRATCH = Path(tempfile.mkdtemp(prefix="trading-test-"))
 os.environ["DATA_DIR"] = str(_SCRATCH)
-os.environ.setdefault("TRADING_MODE", "demo")
+# A developer's .env, broker or keys must never reach a test; DATABASE_URL may be given.
+os.environ["ENV_FILE"] = ""
+os.environ["REDIS_URL"] = "redis://127.0.0.1:1/0"  # nobody there; tests/conftest.py starts one
+os.environ["TRADING_MODE"] = "demo"
+os.environ["BINANCE_TESTNET"] = "true"
 
 from tradingsite.settings.base import *  # noqa: E402, F403
 from tradingsite.settings.base import DATABASES  # noqa: E402

@@ -1,0 +1,147 @@
+"""Markers by folder, and the real services that tests run against.
+
+``DATABASE_URL`` chooses the database (a throw-away SQLite file without it). Redis is a Valkey
+server of our own, one for each test process; the local exchange is a process of its own.
+"""
+
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests import processes
+
+TESTS = Path(__file__).resolve().parent
+FOLDER_MARKERS = ("unit", "integration", "functional", "architecture")
+SERVICE_MARKERS = ("integration", "functional", "browser", "faults")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Mark every test with its folder; leave `live` out unless it is asked for."""
+    wants_live = "live" in config.getoption("markexpr")
+    for item in items:
+        folder = item.path.relative_to(TESTS).parts[0]
+        if folder in FOLDER_MARKERS:
+            item.add_marker(folder)
+        if item.get_closest_marker("live") and not wants_live:
+            item.add_marker(pytest.mark.skip(reason="needs the internet; run with -m live"))
+
+
+def pytest_unconfigure() -> None:
+    """Remove the scratch folder that the test settings made for this process."""
+    from django.conf import settings
+
+    if settings.configured:
+        shutil.rmtree(settings.DATA_DIR, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def redis_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Return the address of a Valkey server of this test process; settings point to it."""
+    folder = tmp_path_factory.mktemp("valkey")
+    child, port = processes.start_valkey(folder=folder, environment=os.environ)
+    try:
+        url = f"redis://127.0.0.1:{port}/0"
+        _point_settings_to(url)
+        yield url
+    finally:
+        child.stop()
+
+
+def _point_settings_to(redis_url: str) -> None:
+    """Make Django, Channels and Celery of this process use the server."""
+    from channels.layers import channel_layers
+    from django.conf import settings
+
+    from tradingsite.celery import app
+
+    os.environ["REDIS_URL"] = redis_url
+    settings.REDIS_URL = redis_url
+    settings.CHANNEL_LAYERS["default"]["CONFIG"]["hosts"][0]["address"] = redis_url
+    channel_layers.backends.clear()
+    app.conf.broker_url = redis_url
+
+
+@pytest.fixture(autouse=True)
+def _clean_redis(request: pytest.FixtureRequest) -> None:
+    """Give tests that may use Redis an empty one."""
+    if not any(request.node.get_closest_marker(name) for name in SERVICE_MARKERS):
+        return
+    import redis
+
+    with redis.Redis.from_url(request.getfixturevalue("redis_url")) as client:
+        client.flushall()
+
+
+@pytest.fixture
+def child_environment(transactional_db: None, redis_url: str, tmp_path: Path) -> dict[str, str]:
+    """Return the environment for a process of ours that works on this test's database."""
+    from django.db import connection
+
+    database = connection.settings_dict
+    if connection.vendor == "sqlite":
+        database_url = f"sqlite:///{database['NAME']}"
+    else:
+        host = database["HOST"].replace("/", "%2F")
+        login = database["USER"] + (f":{database['PASSWORD']}" if database["PASSWORD"] else "")
+        port = f":{database['PORT']}" if database["PORT"] else ""
+        database_url = f"postgres://{login}@{host}{port}/{database['NAME']}"
+    return {
+        **os.environ,
+        "DJANGO_SETTINGS_MODULE": "tradingsite.settings.dev",
+        "DATABASE_URL": database_url,
+        "REDIS_URL": redis_url,
+        "DATA_DIR": str(tmp_path / "var"),
+        "ENV_FILE": "",
+    }
+
+
+@pytest.fixture
+def start_process(tmp_path: Path) -> Iterator[Callable[..., processes.Child]]:
+    """Return ``start(name, command, environment)``; what it started is ended after the test."""
+    started: list[processes.Child] = []
+
+    def start(
+        name: str, command: list[str], environment: dict[str, str] | None = None
+    ) -> processes.Child:
+        child = processes.start(
+            name, command, folder=tmp_path / "logs", environment=environment or os.environ
+        )
+        started.append(child)
+        return child
+
+    yield start
+    for child in reversed(started):
+        child.stop()
+
+
+@pytest.fixture(scope="module")
+def sim_exchange(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[processes.SimExchange]:
+    """Run the local exchange for a module; ``SIM_OPTIONS`` in the module are its options."""
+    options: tuple[str, ...] = getattr(request.module, "SIM_OPTIONS", ("--generate",))
+    folder = tmp_path_factory.mktemp("simexchange")
+    with processes.sim_exchange(*options, folder=folder, environment=os.environ) as running:
+        yield running
+
+
+@pytest.fixture
+def shared_data() -> Path:
+    """Return the folder of recorded market data, or skip where there is none."""
+    folder = Path(os.environ.get("SHARED_DATA", processes.ROOT.parent / "shared" / "data"))
+    if not folder.is_dir():
+        pytest.skip("no recorded market data on this machine (SHARED_DATA)")
+    return folder
+
+
+@pytest.fixture
+def browser_executable() -> str:
+    """Return the path of an installed chromium, or skip."""
+    found: Any = shutil.which("chromium") or shutil.which("chromium-browser")
+    if not found:
+        pytest.skip("chromium is not installed")
+    return str(found)
