@@ -110,16 +110,24 @@ TRANSITIONS: dict[tuple[OrderState, OrderEvent], OrderState] = {
     (_S.UNKNOWN, _E.GIVE_UP): _S.QUARANTINED,
     (_S.QUARANTINED, _E.PROVE_ABSENT): _S.NOT_ACCEPTED,
     # An order may be seen at the exchange before our reply arrives, or long after it was lost.
-    **{(state, event): after for state in (_S.SENDING, _S.UNKNOWN, _S.QUARANTINED)
-       for event, after in _VENUE_MOVES.items()},
+    **{
+        (state, event): after
+        for state in (_S.SENDING, _S.UNKNOWN, _S.QUARANTINED)
+        for event, after in _VENUE_MOVES.items()
+    },
     **{(_S.NEW, event): after for event, after in _VENUE_MOVES.items()},
     # Late news of an earlier state changes nothing.
     (_S.PARTIALLY_FILLED, _E.ACCEPT): _S.PARTIALLY_FILLED,
-    **{(_S.PARTIALLY_FILLED, event): after for event, after in _VENUE_MOVES.items()
-       if event is not _E.ACCEPT},
-    **{(state, event): state
-       for state in (_S.FILLED, _S.CANCELED, _S.EXPIRED)
-       for event in (_E.ACCEPT, _E.FILL_PART)},
+    **{
+        (_S.PARTIALLY_FILLED, event): after
+        for event, after in _VENUE_MOVES.items()
+        if event is not _E.ACCEPT
+    },
+    **{
+        (state, event): state
+        for state in (_S.FILLED, _S.CANCELED, _S.EXPIRED)
+        for event in (_E.ACCEPT, _E.FILL_PART)
+    },
     (_S.FILLED, _E.FILL): _S.FILLED,
     # A fill that raced the cancel wins: the exchange's final word is FILLED.
     (_S.CANCELED, _E.FILL): _S.FILLED,

@@ -39,9 +39,7 @@ class Order(models.Model):
     idempotency_key = models.CharField(max_length=64, null=True, blank=True)  # noqa: DJ001 - NULLs are not equal
     side = models.CharField(max_length=4, choices=_choices(Side))
     type = models.CharField(max_length=16, choices=_choices(OrderType))
-    time_in_force = models.CharField(
-        max_length=4, choices=_choices(TimeInForce), null=True, blank=True  # noqa: DJ001 - MARKET has none
-    )
+    time_in_force = models.CharField(max_length=4, choices=_choices(TimeInForce), blank=True)
     quantity = ExactDecimalField()
     price = ExactDecimalField(null=True, blank=True)
     stop_price = ExactDecimalField(null=True, blank=True)

@@ -12,6 +12,7 @@ env.load_dotenv()
 
 BASE_DIR = env.ROOT
 DATA_DIR = env.folder("DATA_DIR", "var")
+PORT = env.integer("PORT", 8000, minimum=1, maximum=65535)
 LOG_LEVEL = env.choice("LOG_LEVEL", "INFO", ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"))
 LOG_FILE = DATA_DIR / "trading_system.log"
 SENTRY_DSN = env.text("SENTRY_DSN", "")
@@ -25,6 +26,9 @@ LIVE_TRADING_CONFIRM = env.text("LIVE_TRADING_CONFIRM", "")
 # Address of the local exchange (demo and paper); the others use Binance's own addresses.
 SIM_PORT = env.integer("SIM_PORT", 9443, minimum=1, maximum=65535)
 SIM_URL = env.text("SIM_URL", f"http://127.0.0.1:{SIM_PORT}")
+# Real candles for the local exchange (a file or a folder), and its speed; empty: the defaults.
+SIM_DATA = env.text("SIM_DATA", "")
+SIM_SPEED = env.integer("SIM_SPEED", 0, minimum=0, maximum=1000)
 # The clock shared with the local exchange, see core/clock.py; empty is the wall clock.
 CLOCK = env.text("CLOCK", "")
 KEY_STORE = env.choice("KEY_STORE", "env", ("env", "file"))
@@ -130,7 +134,8 @@ else:
     DATABASES["default"]["CONN_HEALTH_CHECKS"] = True
 
 # --- broker and live pushes ----------------------------------------------------------------
-REDIS_URL = env.text("REDIS_URL", "redis://127.0.0.1:6379/0")
+CHOSEN_REDIS_URL = env.text("REDIS_URL", "")
+REDIS_URL = CHOSEN_REDIS_URL or "redis://127.0.0.1:6379/0"
 # Keeps two systems on one Redis server apart.
 REDIS_PREFIX = env.text("REDIS_PREFIX", "trading:")
 CHANNEL_LAYERS = {

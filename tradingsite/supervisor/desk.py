@@ -1,0 +1,171 @@
+"""A whole trading desk on this machine: what `manage.py trade` runs."""
+
+import fcntl
+import os
+import shutil
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import IO
+
+import redis
+import requests
+
+from core.errors import NeedsOperator
+from tradingsite.supervisor import plan
+from tradingsite.supervisor.child import Child
+from tradingsite.supervisor.market import DemoMarket
+from tradingsite.supervisor.runner import Say, Supervisor
+from tradingsite.supervisor.state import DeskState, require_free
+
+_MIN_FREE_BYTES = 300 * 1024 * 1024
+_PROBE_TIMEOUT_S = 2.0
+
+
+class Desk:
+    """Brings the processes up step by step and hands each what it must know.
+
+    Args:
+        data_dir: Everything that is kept lies below it.
+        port: Of the web server.
+        say: Prints one line for the person in front of the terminal.
+    """
+
+    def __init__(self, *, data_dir: Path, port: int, say: Say) -> None:
+        self._data_dir = data_dir
+        self._port = port
+        self._say = say
+        self._lock: IO[str] | None = None
+        data_dir.mkdir(parents=True, exist_ok=True)
+        self._claim_folder()
+        self._require_disk()
+        self.state = DeskState.load(data_dir / "desk.json")
+        self._supervisor = Supervisor(log_dir=data_dir / "log", say=say)
+        self._supervisor.handle_signals()
+
+    def share(self, **variables: str) -> None:
+        """Put variables into the environment of every process started from now on."""
+        self._supervisor.environment.update(variables)
+
+    def use_broker(self, url: str) -> None:
+        """Use the broker at `url`, or start the bundled one when `url` is empty."""
+        if url:
+            if not _answers_ping(url):
+                raise NeedsOperator(
+                    "No Redis answers at REDIS_URL. Start it, or unset REDIS_URL to use the "
+                    "bundled one."
+                )
+            return
+        state = self.state
+        url = f"redis://:{state.broker_password}@127.0.0.1:{state.broker_port}/0"
+        require_free(state.broker_port, variable="REDIS_URL")
+        child = self._supervisor.start(plan.broker(state, data_dir=self._data_dir))
+        self.share(REDIS_URL=url)
+        self._supervisor.wait_until(
+            lambda: _answers_ping(url), what="The broker", child=child, limit_s=15
+        )
+
+    def start_exchange(self, market: DemoMarket, *, port: int) -> None:
+        """Start the local exchange and take over its clock and its keys."""
+        require_free(port, variable="SIM_PORT")
+        state, url = self.state, f"http://127.0.0.1:{port}"
+        spec = plan.exchange(state, port=port, data_dir=self._data_dir, market=market.arguments)
+        child = self._supervisor.start(spec)
+        self._supervisor.wait_until(
+            lambda: _is_up(f"{url}/_sim/clock"), what="The local exchange", child=child, limit_s=60
+        )
+        clock = _read_clock(url)
+        again = plan.exchange(
+            state, port=port, data_dir=self._data_dir, market=market.arguments, clock=clock
+        )
+        self._supervisor.replace(child, again)
+        self.share(
+            CLOCK=clock,
+            SIM_URL=url,
+            BINANCE_API_KEY=state.sim_key,
+            BINANCE_API_SECRET=state.sim_secret,
+        )
+
+    def prepare(self, *arguments: str) -> None:
+        """Run ``manage.py prepare_desk``: schema, accounts, candles, the first model."""
+        command = [sys.executable, "manage.py", "prepare_desk", *arguments]
+        environment = {**os.environ, **self._supervisor.environment}
+        process = subprocess.Popen(command, env=environment)  # noqa: S603 - our own, no shell
+        while process.poll() is None:
+            if self._supervisor.is_stopping:
+                process.terminate()
+            time.sleep(0.1)
+        if self._supervisor.is_stopping:
+            raise KeyboardInterrupt
+        if process.returncode:
+            raise NeedsOperator("The preparation failed; the lines above say why.")
+
+    def start_system(self, *, with_web: bool) -> None:
+        """Start our own processes and wait until each is at work."""
+        if with_web:
+            require_free(self._port, variable="PORT")
+        children = {
+            spec.name: self._supervisor.start(spec)
+            for spec in plan.system(port=self._port, with_web=with_web)
+        }
+        if with_web:
+            self._wait_web(children["web"])
+
+    def run(self) -> None:
+        """Stay until Ctrl-C or SIGTERM."""
+        self._supervisor.run()
+
+    def stop(self) -> None:
+        """End every process and give the folder free."""
+        self._supervisor.stop()
+        if self._lock:
+            self._lock.close()
+
+    def _wait_web(self, web: Child) -> None:
+        self._supervisor.wait_until(
+            lambda: _is_up(f"http://127.0.0.1:{self._port}/readyz"),
+            what="The web server",
+            child=web,
+            limit_s=60,
+        )
+
+    def _claim_folder(self) -> None:
+        self._lock = (self._data_dir / "desk.lock").open("w")
+        try:
+            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise NeedsOperator(
+                f"Another desk runs in {self._data_dir}. Stop it, or choose another folder: "
+                "DATA_DIR=var2 PORT=8001 SIM_PORT=9444 make demo"
+            ) from error
+
+    def _require_disk(self) -> None:
+        free = shutil.disk_usage(self._data_dir).free
+        if free < _MIN_FREE_BYTES:
+            raise NeedsOperator(
+                f"Only {free // 2**20} MB are free below {self._data_dir}; "
+                f"{_MIN_FREE_BYTES // 2**20} MB are needed. Free some, or set DATA_DIR."
+            )
+
+
+def _answers_ping(url: str) -> bool:
+    try:
+        with redis.Redis.from_url(url, socket_timeout=_PROBE_TIMEOUT_S) as client:
+            return bool(client.ping())
+    except redis.RedisError:
+        return False
+
+
+def _is_up(url: str) -> bool:
+    try:
+        return requests.get(url, timeout=_PROBE_TIMEOUT_S).ok
+    except requests.RequestException:
+        return False
+
+
+def _read_clock(url: str) -> str:
+    """Return the exchange's clock in the form of the ``CLOCK`` setting."""
+    answer = requests.get(f"{url}/_sim/clock", timeout=_PROBE_TIMEOUT_S).json()
+    wall_ms = time.time_ns() // 1_000_000
+    return f"{wall_ms}:{answer['now_ms']}:{answer['speed']}"

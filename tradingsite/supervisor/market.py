@@ -1,0 +1,78 @@
+"""Which market the local exchange plays in the demo, and how fast."""
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+from core.errors import NeedsOperator
+from markets.domain.timeframe import Timeframe
+
+# One candle closes every so many seconds of the wall: fast enough to watch.
+BAR_WALL_S = 4.0
+# Two symbols with a declared planted signal, one of pure noise beside them.
+GENERATED_SYMBOLS = ("BTCUSDT", "ETHUSDT", "BNBUSDT", "SOLUSDT")
+_FILE_NAME = re.compile(r"^(?P<symbol>[A-Z0-9]{5,20})_(?P<interval>[0-9]+[mhd])(_.*)?\.csv(\.gz)?$")
+_MAX_REPLAYED = 2
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DemoMarket:
+    """What the exchange is asked to play.
+
+    Attributes:
+        symbols: Traded symbols.
+        timeframe: Of the candles that decisions are made on.
+        speed: Market seconds per second of the wall.
+        arguments: Options for ``python -m simexchange``.
+    """
+
+    symbols: tuple[str, ...]
+    timeframe: Timeframe
+    speed: float
+    arguments: tuple[str, ...]
+
+
+def generated_market(*, speed: float | None) -> DemoMarket:
+    """The seeded market: planted signals on some symbols, noise on another, declared as such."""
+    timeframe = Timeframe("5m")
+    return _market(GENERATED_SYMBOLS, timeframe, speed, ("--generate", "--seed", "7"))
+
+
+def replayed_market(data: Path, *, speed: float | None) -> DemoMarket:
+    """Real candles from the files in `data` (or the one file); BTC and ETH where they are there.
+
+    Raises:
+        NeedsOperator: There is no candle file with a name such as BTCUSDT_1h_….csv.gz.
+    """
+    files = sorted(data.iterdir()) if data.is_dir() else [data]
+    found = {
+        match["symbol"]: (path, match["interval"])
+        for path in files
+        if (match := _FILE_NAME.match(path.name))
+    }
+    if not found:
+        raise NeedsOperator(
+            f"SIM_DATA={data} holds no candle file named like BTCUSDT_1h_2018.csv.gz.",
+            variable="SIM_DATA",
+        )
+    wanted = [symbol for symbol in ("BTCUSDT", "ETHUSDT") if symbol in found]
+    symbols = tuple(wanted or sorted(found)[:_MAX_REPLAYED])
+    paths = [str(found[symbol][0]) for symbol in symbols]
+    timeframe = Timeframe(found[symbols[0]][1])
+    return _market(symbols, timeframe, speed, ("--data", *paths))
+
+
+def _market(
+    symbols: tuple[str, ...], timeframe: Timeframe, speed: float | None, source: tuple[str, ...]
+) -> DemoMarket:
+    chosen = speed or timeframe.seconds / BAR_WALL_S
+    return DemoMarket(
+        symbols=symbols,
+        timeframe=timeframe,
+        speed=chosen,
+        arguments=(
+            *source,
+            *("--symbols", ",".join(symbols), "--interval", timeframe.value),
+            *("--speed", f"{chosen:g}", "--balance", "USDT=100000"),
+        ),
+    )

