@@ -18,7 +18,10 @@ class OrderType(StrEnum):
     MARKET = "MARKET"
     LIMIT = "LIMIT"
     LIMIT_MAKER = "LIMIT_MAKER"
+    STOP_LOSS = "STOP_LOSS"
     STOP_LOSS_LIMIT = "STOP_LOSS_LIMIT"
+    TAKE_PROFIT = "TAKE_PROFIT"
+    TAKE_PROFIT_LIMIT = "TAKE_PROFIT_LIMIT"
     OCO = "OCO"
 
 
@@ -39,6 +42,7 @@ class Leg(StrEnum):
     TAKE_PROFIT = "TAKE_PROFIT"
     STOP_LOSS = "STOP_LOSS"
     MANUAL = "MANUAL"
+    EXTERNAL = "EXTERNAL"  # somebody else's, found at the exchange
 
 
 class OrderState(StrEnum):
@@ -102,6 +106,8 @@ _VENUE_MOVES = {
 TRANSITIONS: dict[tuple[OrderState, OrderEvent], OrderState] = {
     (_S.APPROVED, _E.CLAIM): _S.SENDING,
     (_S.APPROVED, _E.LAPSE): _S.LAPSED,
+    # Written ahead but stopped by its own sender before the first byte: a kill came in between.
+    (_S.SENDING, _E.LAPSE): _S.LAPSED,
     (_S.SENDING, _E.REJECT): _S.REJECTED,
     (_S.SENDING, _E.LOSE_TRACK): _S.UNKNOWN,
     (_S.UNKNOWN, _E.LOSE_TRACK): _S.UNKNOWN,
@@ -109,13 +115,25 @@ TRANSITIONS: dict[tuple[OrderState, OrderEvent], OrderState] = {
     (_S.UNKNOWN, _E.PROVE_ABSENT): _S.NOT_ACCEPTED,
     (_S.UNKNOWN, _E.GIVE_UP): _S.QUARANTINED,
     (_S.QUARANTINED, _E.PROVE_ABSENT): _S.NOT_ACCEPTED,
+    (_S.QUARANTINED, _E.LOSE_TRACK): _S.QUARANTINED,
     # An order may be seen at the exchange before our reply arrives, or long after it was lost.
+    # Even after a refusal or a proof of absence the exchange's word wins: no trade of ours is
+    # ever dropped, and whoever books such a move raises an incident.
     **{
         (state, event): after
-        for state in (_S.SENDING, _S.UNKNOWN, _S.QUARANTINED)
+        for state in (
+            _S.SENDING,
+            _S.UNKNOWN,
+            _S.QUARANTINED,
+            _S.NEW,
+            _S.NOT_ACCEPTED,
+            _S.REJECTED,
+        )
         for event, after in _VENUE_MOVES.items()
     },
-    **{(_S.NEW, event): after for event, after in _VENUE_MOVES.items()},
+    # The exchange may take an order and refuse it later (a list's leg on activation).
+    (_S.NEW, _E.REJECT): _S.REJECTED,
+    (_S.REJECTED, _E.REJECT): _S.REJECTED,
     # Late news of an earlier state changes nothing.
     (_S.PARTIALLY_FILLED, _E.ACCEPT): _S.PARTIALLY_FILLED,
     **{

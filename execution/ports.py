@@ -1,0 +1,92 @@
+"""What the services need of an exchange."""
+
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from decimal import Decimal
+from typing import Any, Protocol
+
+from execution.domain.fill import Execution, OrderReport
+from execution.domain.outcome import Outcome, Reaction
+from execution.domain.request import CancelRequest, OcoRequest, OrderRequest
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VenueReply:
+    """What came back from a request that may have changed something.
+
+    Attributes:
+        outcome: Its class; UNKNOWN when the reply was lost or says so itself.
+        reports: The orders it tells of: none unless ACCEPTED.
+        venue_list_id: Of an order list.
+        evidence: What was seen, without secrets: status, code, message.
+        retry_after: How long to leave the exchange alone, wall time.
+    """
+
+    outcome: Outcome
+    reports: tuple[OrderReport, ...] = ()
+    venue_list_id: int | None = None
+    code: int = 0
+    message: str = ""
+    reaction: Reaction | None = None
+    retry_after: timedelta | None = None
+    evidence: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VenueBalance:
+    """What the exchange holds for us of one asset."""
+
+    asset: str
+    free: Decimal
+    locked: Decimal
+
+    @property
+    def total(self) -> Decimal:
+        return self.free + self.locked
+
+
+class Broker(Protocol):
+    """An account at an exchange.
+
+    Writing calls send exactly once and never raise for what the exchange did: they return its
+    class. Before the first byte they check that the digest of what leaves equals
+    `request_sha256`. Reading calls raise ``TemporaryExchangeError`` (ask again) or
+    ``ExchangeError``; an error is never evidence that something does not exist.
+    """
+
+    def submit(self, request: OrderRequest, *, request_sha256: str) -> VenueReply:
+        """Send one order, once."""
+
+    def submit_oco(self, request: OcoRequest, *, request_sha256: str) -> VenueReply:
+        """Send one pair, once."""
+
+    def cancel(self, request: CancelRequest, *, request_sha256: str) -> VenueReply:
+        """Cancel one order or list, once. REJECTED: nothing such is open."""
+
+    def cancel_all(self, symbol: str) -> VenueReply:
+        """Cancel whatever is open in one symbol. Safe to repeat."""
+
+    def query(self, symbol: str, client_order_id: str) -> OrderReport | None:
+        """Return one order; None when the exchange says that it does not know it (yet)."""
+
+    def open_orders(self, symbol: str | None = None) -> tuple[OrderReport, ...]:
+        """Return what is open, in one symbol or in all."""
+
+    def all_orders(self, symbol: str, *, since: datetime) -> tuple[OrderReport, ...]:
+        """Return every order of a symbol created since."""
+
+    def trades(
+        self,
+        symbol: str,
+        *,
+        since: datetime | None = None,
+        venue_order_id: int | None = None,
+        from_id: int | None = None,
+    ) -> tuple[Execution, ...]:
+        """Return our executions in a symbol: since a time, of one order, or from a trade id on."""
+
+    def balances(self) -> tuple[VenueBalance, ...]:
+        """Return all balances that are not zero."""
+
+    def server_time(self) -> datetime:
+        """Return the exchange's clock."""

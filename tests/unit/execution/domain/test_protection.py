@@ -1,0 +1,43 @@
+"""The protective pair."""
+
+from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
+
+from execution.domain.order import Side
+from execution.domain.protection import plan_protection
+
+D = Decimal
+
+
+class Grid:
+    """Step 0.001, tick 0.01."""
+
+    def quantize_quantity(self, quantity):
+        return quantity.quantize(D("0.001"), ROUND_FLOOR)
+
+    def quantize_price(self, price, side):
+        return price.quantize(D("0.01"), ROUND_FLOOR if side is Side.BUY else ROUND_CEILING)
+
+
+def plan(held, price="100.01"):
+    return plan_protection(
+        held_quantity=D(held),
+        entry_price=D(price),
+        stop_loss_fraction=D("0.02"),
+        take_profit_fraction=D("0.05"),
+        rules=Grid(),
+    )
+
+
+def test_it_sells_what_was_received_floored_to_the_step():
+    assert plan("0.99899").quantity == D("0.998")
+
+
+def test_it_rounds_the_stop_towards_the_price():
+    pair = plan("1")
+
+    assert pair.stop_price == D("98.01")  # 98.0098
+    assert pair.take_profit_price == D("105.02")  # 105.0105
+
+
+def test_it_has_nothing_to_protect_below_one_step():
+    assert plan("0.0009") is None
