@@ -1,0 +1,82 @@
+"""The average of several models, and the linear one's arithmetic.
+
+Serving needs no training library for the linear model: its coefficients are JSON and its sum is
+taken column by column, so that one row and a million rows give the same bits.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+FloatArray = NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LinearModel:
+    """Log-odds as a weighted sum of standardised features.
+
+    Attributes:
+        mean: Per feature, of the training rows.
+        scale: Per feature, standard deviation of the training rows; 1 where a feature is constant.
+        weights: Per standardised feature.
+        intercept: Log-odds at the mean.
+    """
+
+    mean: tuple[float, ...]
+    scale: tuple[float, ...]
+    weights: tuple[float, ...]
+    intercept: float
+
+    def __post_init__(self) -> None:
+        if not len(self.mean) == len(self.scale) == len(self.weights):
+            raise ValueError("mean, scale and weights must be equally long")
+        everything = (*self.mean, *self.scale, *self.weights, self.intercept)
+        if not np.isfinite(everything).all() or min(self.scale) <= 0:
+            raise ValueError("coefficients must be finite and scales above 0")
+
+    def margins(self, features: NDArray[np.float32]) -> FloatArray:
+        """Return log-odds, shape (n,), of `features`, shape (n, len(weights))."""
+        if features.shape[1] != len(self.weights):
+            raise ValueError(f"needs {len(self.weights)} features, was {features.shape[1]}")
+        total = np.full(len(features), self.intercept)
+        for column, weight in enumerate(self.weights):
+            values = features[:, column].astype(np.float64)
+            total += (values - self.mean[column]) / self.scale[column] * weight
+        return total
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "mean": list(self.mean),
+            "scale": list(self.scale),
+            "weights": list(self.weights),
+            "intercept": self.intercept,
+        }
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> "LinearModel":
+        return cls(
+            mean=tuple(data["mean"]),
+            scale=tuple(data["scale"]),
+            weights=tuple(data["weights"]),
+            intercept=data["intercept"],
+        )
+
+
+def average(margins: Sequence[FloatArray]) -> FloatArray:
+    """Return the mean log-odds of the members, shape (n,).
+
+    Raises:
+        ValueError: There is no member, or a member's answer is not finite.
+    """
+    if not margins:
+        raise ValueError("an ensemble needs at least one member")
+    total = margins[0].copy()
+    for margin in margins[1:]:
+        total += margin
+    total /= float(len(margins))
+    if not np.isfinite(total).all():
+        raise ValueError("a member's log-odds are not finite")
+    return total

@@ -1,0 +1,74 @@
+"""The states a training run and a model version pass through."""
+
+from enum import StrEnum
+
+from core.errors import TradingError
+
+
+class RunStatus(StrEnum):
+    """How a training run stands."""
+
+    RUNNING = "RUNNING"
+    SUCCEEDED = "SUCCEEDED"
+    FAILED = "FAILED"
+
+
+class ModelState(StrEnum):
+    """Where a model version stands in its scope."""
+
+    CANDIDATE = "CANDIDATE"
+    CHAMPION = "CHAMPION"
+    # The champion before this one, kept at hand for a rollback.
+    PREVIOUS = "PREVIOUS"
+    REJECTED = "REJECTED"
+    RETIRED = "RETIRED"
+
+
+class ModelEvent(StrEnum):
+    """What can happen to a model version."""
+
+    PROMOTE = "PROMOTE"
+    # Another version became the champion.
+    SUPERSEDE = "SUPERSEDE"
+    REJECT = "REJECT"
+    # The champion was taken back; it may still be looked at, and promoted again by hand.
+    ROLL_BACK = "ROLL_BACK"
+    # A newer version became PREVIOUS.
+    RETIRE = "RETIRE"
+
+
+class IllegalModelMove(TradingError):
+    """The version cannot do this from where it stands."""
+
+    code = "MODEL_ILLEGAL_MOVE"
+
+
+MODEL_MOVES: dict[tuple[ModelState, ModelEvent], ModelState] = {
+    (ModelState.CANDIDATE, ModelEvent.PROMOTE): ModelState.CHAMPION,
+    (ModelState.CANDIDATE, ModelEvent.REJECT): ModelState.REJECTED,
+    (ModelState.CHAMPION, ModelEvent.SUPERSEDE): ModelState.PREVIOUS,
+    (ModelState.CHAMPION, ModelEvent.ROLL_BACK): ModelState.REJECTED,
+    # A rollback, or an operator's choice.
+    (ModelState.PREVIOUS, ModelEvent.PROMOTE): ModelState.CHAMPION,
+    (ModelState.PREVIOUS, ModelEvent.RETIRE): ModelState.RETIRED,
+    # An operator may overrule the gates and bring an old version back; the audit record says who.
+    (ModelState.REJECTED, ModelEvent.PROMOTE): ModelState.CHAMPION,
+    (ModelState.RETIRED, ModelEvent.PROMOTE): ModelState.CHAMPION,
+}
+
+
+def move(version_id: int, state: ModelState, event: ModelEvent) -> ModelState:
+    """Return the state after `event`.
+
+    Raises:
+        IllegalModelMove: `event` cannot happen in `state`.
+    """
+    try:
+        return MODEL_MOVES[state, event]
+    except KeyError:
+        raise IllegalModelMove(
+            f"model version {version_id} is {state} and cannot {event.lower()}",
+            version_id=version_id,
+            state=state.value,
+            event=event.value,
+        ) from None

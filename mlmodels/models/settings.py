@@ -1,0 +1,51 @@
+"""What an operator can set about training."""
+
+from django.db import models
+from simple_history.models import HistoricalRecords
+
+
+class MLSettings(models.Model):
+    """The one row of training settings. Edited in the admin or by ``import_config``.
+
+    Every change is kept, with who made it.
+    """
+
+    id = models.PositiveSmallIntegerField(primary_key=True, default=1, editable=False)
+    retrain_interval_hours = models.PositiveIntegerField(
+        default=24, help_text="Hours of market time between trainings"
+    )
+    retrain_error_threshold = models.FloatField(
+        default=0.02,
+        help_text="Mean absolute error (fraction) of the last 48 outcomes that asks for training; "
+        "looked at for horizons of a day and more, since below it measures volatility",
+    )
+    horizon_bars = models.PositiveSmallIntegerField(
+        default=12, help_text="Candles ahead that a first model predicts"
+    )
+    train_bars = models.PositiveIntegerField(
+        default=20_000, help_text="Newest candles per symbol that a training sees"
+    )
+    history = HistoricalRecords(table_name="ml_settings_history")
+
+    class Meta:
+        db_table = "ml_settings"
+        verbose_name = "training settings"
+        verbose_name_plural = "training settings"
+        constraints = [
+            models.CheckConstraint(condition=models.Q(id=1), name="ml_settings_one_row"),
+            models.CheckConstraint(
+                condition=models.Q(retrain_interval_hours__gte=1), name="ml_settings_interval"
+            ),
+            models.CheckConstraint(
+                condition=models.Q(retrain_error_threshold__gt=0), name="ml_settings_threshold"
+            ),
+            models.CheckConstraint(
+                condition=models.Q(horizon_bars__gte=1), name="ml_settings_horizon"
+            ),
+            models.CheckConstraint(
+                condition=models.Q(train_bars__gte=1000), name="ml_settings_train_bars"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return "training settings"
