@@ -1,5 +1,7 @@
 """WebSocket addresses."""
 
-from typing import Any
+from django.urls import path
 
-websocket_urlpatterns: list[Any] = []
+from tradingsite.dashboard.consumers import LiveConsumer
+
+websocket_urlpatterns = [path("ws", LiveConsumer.as_asgi())]
