@@ -1,0 +1,60 @@
+"""The kill switch and its history."""
+
+from django.db import models
+
+from risk.domain.trading_state import Level
+
+_LEVELS = [(level.value, level.value) for level in Level]
+GLOBAL = "GLOBAL"
+
+
+class TradingState(models.Model):
+    """The kill switch of one scope; only the GLOBAL row exists now.
+
+    Created by the first migration; moved only by ``services.trading_state``, upwards by anything,
+    down by a person. The sender reads it in the transaction that writes "about to send".
+    """
+
+    scope = models.CharField(max_length=64, unique=True, default=GLOBAL)
+    level = models.CharField(max_length=16, choices=_LEVELS, default=Level.ACTIVE.value)
+    # Rises with every change: an order approved under another epoch is not sent.
+    epoch = models.BigIntegerField(default=1)
+    is_running = models.BooleanField(default=False, help_text="Strategies may open positions")
+    reason = models.CharField(max_length=500, blank=True)
+    actor = models.CharField(max_length=150, blank=True)
+    changed_at = models.DateTimeField(null=True)
+
+    class Meta:
+        db_table = "trading_state"
+        verbose_name_plural = "trading state"
+        constraints = [
+            models.CheckConstraint(
+                condition=models.Q(level__in=[level.value for level in Level]),
+                name="trading_state_known_level",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.scope}: {self.level}"
+
+
+class TradingStateChange(models.Model):
+    """One change of the kill switch or of running. Append-only, same transaction as the change."""
+
+    scope = models.CharField(max_length=64, default=GLOBAL)
+    from_level = models.CharField(max_length=16, choices=_LEVELS)
+    to_level = models.CharField(max_length=16, choices=_LEVELS)
+    epoch = models.BigIntegerField()
+    is_running = models.BooleanField()
+    reason = models.CharField(max_length=500)
+    actor = models.CharField(max_length=150)
+    timestamp = models.DateTimeField()
+
+    class Meta:
+        db_table = "trading_state_changes"
+        constraints = [
+            models.UniqueConstraint(fields=["scope", "epoch"], name="state_change_once"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.from_level} to {self.to_level} by {self.actor}"

@@ -1,0 +1,86 @@
+"""What others may read of risk."""
+
+from dataclasses import dataclass, fields
+from datetime import datetime
+from decimal import Decimal
+
+from django.db.models import QuerySet
+
+from risk import models
+from risk.domain.limits import RiskLimits
+from risk.domain.metrics import EquityPoint
+
+LIMITS_ID = 1
+
+
+def get_limits() -> RiskLimits | None:
+    """Return the limits in force; None: there is no row, and nothing may trade."""
+    row = get_limits_row()
+    return None if row is None else to_limits(row)
+
+
+def get_limits_row() -> models.RiskLimits | None:
+    """Return the row of limits with its version; None: it is missing."""
+    return models.RiskLimits.objects.filter(pk=LIMITS_ID).first()
+
+
+def to_limits(row: models.RiskLimits) -> RiskLimits:
+    """Return the row as a domain value.
+
+    Raises:
+        LimitsInvalid: Somebody wrote a value past the validation.
+    """
+    return RiskLimits(**{field.name: getattr(row, field.name) for field in fields(RiskLimits)})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MetricsView:
+    """The latest row of ``risk_metrics``; money in quote units."""
+
+    timestamp: datetime
+    equity: Decimal
+    cash: Decimal
+    exposure: Decimal
+    unrealized_pnl: Decimal
+    realized_pnl: Decimal
+    daily_pnl: Decimal
+    drawdown_fraction: Decimal
+    high_water_mark: Decimal
+    day_start_equity: Decimal
+    open_positions: int
+
+    @property
+    def point(self) -> EquityPoint:
+        """The part that the next record and the gate are measured against."""
+        return EquityPoint(
+            at=self.timestamp,
+            equity=self.equity,
+            day_start_equity=self.day_start_equity,
+            high_water_mark=self.high_water_mark,
+        )
+
+
+def latest_metrics(*, account_id: int | None = None) -> MetricsView | None:
+    """Return the newest record of equity (of one account); None before the first."""
+    rows = models.RiskMetrics.objects.order_by("-timestamp", "-id")
+    if account_id is not None:
+        rows = rows.filter(account_id=account_id)
+    row = rows.first()
+    if row is None:
+        return None
+    return MetricsView(**{field.name: getattr(row, field.name) for field in fields(MetricsView)})
+
+
+def list_metrics() -> QuerySet[models.RiskMetrics]:
+    """Return all records of equity, newest first."""
+    return models.RiskMetrics.objects.order_by("-timestamp", "-id")
+
+
+def list_state_changes() -> QuerySet[models.TradingStateChange]:
+    """Return all changes of the kill switch, newest first."""
+    return models.TradingStateChange.objects.order_by("-timestamp", "-id")
+
+
+def list_denials() -> QuerySet[models.RiskVerdict]:
+    """Return the refused intents, newest first."""
+    return models.RiskVerdict.objects.filter(approved=False).order_by("-created_at", "-id")

@@ -1,0 +1,52 @@
+"""What people and pages hear of a change of the kill switch, after it is committed."""
+
+from datetime import datetime
+from functools import partial
+
+from django.db import transaction
+
+from alerts import push
+from alerts.services.raising import raise_alert
+from risk.domain.trading_state import Level, StateView
+
+_SEVERITIES = {
+    Level.ACTIVE: "INFO",
+    Level.REDUCE_ONLY: "ERROR",
+    Level.HALT: "CRITICAL",
+    Level.CANCEL: "CRITICAL",
+    Level.FLATTEN: "CRITICAL",
+}
+
+
+def announce_state(
+    *, state: StateView, from_level: Level, reason: str, actor: str, now: datetime
+) -> None:
+    """Tell of the new state once the transaction has committed.
+
+    `robust`: a failure to tell is logged by Django and changes nothing about what was done.
+    """
+    tell = partial(_tell, state=state, from_level=from_level, reason=reason, actor=actor, now=now)
+    transaction.on_commit(tell, robust=True)
+
+
+def _tell(*, state: StateView, from_level: Level, reason: str, actor: str, now: datetime) -> None:
+    is_level_change = state.level is not from_level
+    if is_level_change:
+        raise_alert(
+            code="KILL_SWITCH",
+            severity=_SEVERITIES[state.level],
+            message=f"Kill switch {from_level} to {state.level} by {actor}: {reason}",
+            context={"level": state.level.value, "epoch": state.epoch, "actor": actor},
+            dedupe_key=f"KILL_SWITCH:{state.epoch}",
+            now=now,
+        )
+    push.publish(
+        {
+            "type": "risk_state",
+            "at": now,
+            "level": state.level.value,
+            "epoch": state.epoch,
+            "is_running": state.is_running,
+            "reason": reason,
+        }
+    )

@@ -1,0 +1,187 @@
+"""The kill switch: reading it inside a transaction, raising it, and a person's way back.
+
+Only the database is needed. What others hear of a change (alert, live push, audit of the page) is
+said after the commit and can neither delay nor fail it.
+"""
+
+from datetime import datetime
+
+from django.db import connection, transaction
+from django.db.models import F
+
+from core.audit import record
+from core.errors import Denied, InvalidInput
+from risk.domain.trading_state import CLOSED, Level, StateView
+from risk.models import TradingState, TradingStateChange
+from risk.models.trading_state import GLOBAL
+from risk.services.notices import announce_state
+
+# Namespace of our advisory locks: "risk" as four bytes.
+_LOCK_CLASS = 0x7269736B
+# Actors that are not persons start so; they may raise the level, never lower it.
+AUTOMATIC = "auto:"
+
+
+def lock_account(account_id: int) -> None:
+    """Make the caller's transaction the only one that gates this account, until it ends.
+
+    On PostgreSQL an advisory lock; on SQLite the transaction already is the one writer.
+    """
+    if connection.vendor == "postgresql":
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT pg_advisory_xact_lock(%s, %s)", [_LOCK_CLASS, account_id])
+
+
+def read_state(*, for_share: bool = False) -> StateView:
+    """Return the kill switch from the database, never from a cache.
+
+    Args:
+        for_share: Hold the row until the transaction ends: a kill then commits either before
+            this read or after this transaction. SQLite's single writer gives the same.
+
+    Returns:
+        The state; a closed one when the row is missing.
+    """
+    sql = "SELECT level, epoch, is_running FROM trading_state WHERE scope = %s"
+    if for_share and connection.vendor == "postgresql":
+        sql += " FOR SHARE"
+    with connection.cursor() as cursor:
+        cursor.execute(sql, [GLOBAL])
+        row = cursor.fetchone()
+    if row is None:
+        return CLOSED
+    return StateView(level=Level(row[0]), epoch=row[1], is_running=bool(row[2]))
+
+
+@transaction.atomic
+def raise_level(*, level: Level, reason: str, actor: str, now: datetime) -> StateView:
+    """Raise the kill switch to `level`; a level that is not above the present changes nothing.
+
+    One UPDATE decides; its commit is the moment of the kill.
+
+    Raises:
+        InvalidInput: No reason was given, or `level` is ACTIVE.
+    """
+    _require_reason(reason)
+    if level is Level.ACTIVE:
+        raise InvalidInput("ACTIVE is reached by re-arming", field="level", value=level.value)
+    lower = [other.value for other in Level if other < level]
+    moved = TradingState.objects.filter(scope=GLOBAL, level__in=lower).update(
+        level=level.value, epoch=F("epoch") + 1, reason=reason, actor=actor, changed_at=now
+    )
+    if not moved and not TradingState.objects.filter(scope=GLOBAL).exists():
+        # No row already means that nothing is sent; the level must still be on record.
+        _create_row(level=level, reason=reason, actor=actor, now=now)
+        moved = 1
+    state = read_state()
+    if moved:
+        _record_change(state=state, action="risk.raise_level", reason=reason, actor=actor, now=now)
+    return state
+
+
+@transaction.atomic
+def rearm(*, reason: str, actor: str, now: datetime) -> StateView:
+    """Take the kill switch back to ACTIVE. Only a person may; nothing re-arms by itself.
+
+    Raises:
+        InvalidInput: No reason was given.
+        Denied: The actor is not a person.
+    """
+    _require_reason(reason)
+    if not actor or actor.startswith(AUTOMATIC):
+        raise Denied("only a person may re-arm", actor=actor)
+    _ensure_row(now=now)
+    moved = (
+        TradingState.objects.filter(scope=GLOBAL)
+        .exclude(level=Level.ACTIVE.value)
+        .update(
+            level=Level.ACTIVE.value,
+            epoch=F("epoch") + 1,
+            reason=reason,
+            actor=actor,
+            changed_at=now,
+        )
+    )
+    state = read_state()
+    if moved:
+        _record_change(state=state, action="risk.rearm", reason=reason, actor=actor, now=now)
+    return state
+
+
+def start_trading(*, reason: str, actor: str, now: datetime) -> StateView:
+    """Let strategies open positions; starting twice changes nothing."""
+    return _set_running(is_running=True, reason=reason, actor=actor, now=now)
+
+
+def stop_trading(*, reason: str, actor: str, now: datetime) -> StateView:
+    """Let strategies open nothing new; exits and protective orders go on."""
+    return _set_running(is_running=False, reason=reason, actor=actor, now=now)
+
+
+@transaction.atomic
+def _set_running(*, is_running: bool, reason: str, actor: str, now: datetime) -> StateView:
+    _require_reason(reason)
+    _ensure_row(now=now)
+    moved = TradingState.objects.filter(scope=GLOBAL, is_running=not is_running).update(
+        is_running=is_running, epoch=F("epoch") + 1, reason=reason, actor=actor, changed_at=now
+    )
+    state = read_state()
+    if moved:
+        action = "risk.start_trading" if is_running else "risk.stop_trading"
+        _record_change(state=state, action=action, reason=reason, actor=actor, now=now)
+    return state
+
+
+def _require_reason(reason: str) -> None:
+    if not reason.strip():
+        raise InvalidInput("a reason is needed", field="reason", value=reason)
+
+
+def _ensure_row(*, now: datetime) -> None:
+    """Create the row shut (HALT), should somebody have deleted it."""
+    if not TradingState.objects.filter(scope=GLOBAL).exists():
+        _create_row(level=Level.HALT, reason="the row was missing", actor="auto:setup", now=now)
+
+
+def _create_row(*, level: Level, reason: str, actor: str, now: datetime) -> None:
+    newest = TradingStateChange.objects.order_by("-epoch").values_list("epoch", flat=True).first()
+    TradingState.objects.create(
+        scope=GLOBAL,
+        level=level.value,
+        epoch=(newest or 0) + 1,
+        reason=reason,
+        actor=actor,
+        changed_at=now,
+    )
+
+
+def _record_change(
+    *, state: StateView, action: str, reason: str, actor: str, now: datetime
+) -> None:
+    """Write the append-only row and the audit record while the UPDATE still holds the row."""
+    before = TradingStateChange.objects.order_by("-epoch").first()
+    from_level = before.to_level if before else Level.ACTIVE.value
+    was_running = before.is_running if before else False
+    TradingStateChange.objects.create(
+        from_level=from_level,
+        to_level=state.level.value,
+        epoch=state.epoch,
+        is_running=state.is_running,
+        reason=reason[:500],
+        actor=actor[:150],
+        timestamp=now,
+    )
+    record(
+        actor=actor,
+        action=action,
+        subject="trading_state",
+        before={"level": from_level, "is_running": was_running},
+        after={
+            "level": state.level.value,
+            "epoch": state.epoch,
+            "is_running": state.is_running,
+        },
+        reason=reason,
+        now=now,
+    )
+    announce_state(state=state, from_level=Level(from_level), reason=reason, actor=actor, now=now)
