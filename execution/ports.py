@@ -50,17 +50,27 @@ class Broker(Protocol):
 
     Writing calls send exactly once and never raise for what the exchange did: they return its
     class. Before the first byte they check that the digest of what leaves equals
-    `request_sha256`. Reading calls raise ``TemporaryExchangeError`` (ask again) or
-    ``ExchangeError``; an error is never evidence that something does not exist.
+    `request_sha256`. They bear the time `signed_at` of their write-ahead record, however late
+    they leave: the exchange refuses what is older than its receive window, so that a sender that
+    froze in between cannot place an order whose absence was proved meanwhile.
+
+    Reading calls raise ``TemporaryExchangeError`` (ask again) or ``ExchangeError``; an error
+    is never evidence that something does not exist.
     """
 
-    def submit(self, request: OrderRequest, *, request_sha256: str) -> VenueReply:
+    def submit(
+        self, request: OrderRequest, *, request_sha256: str, signed_at: datetime
+    ) -> VenueReply:
         """Send one order, once."""
 
-    def submit_oco(self, request: OcoRequest, *, request_sha256: str) -> VenueReply:
+    def submit_oco(
+        self, request: OcoRequest, *, request_sha256: str, signed_at: datetime
+    ) -> VenueReply:
         """Send one pair, once."""
 
-    def cancel(self, request: CancelRequest, *, request_sha256: str) -> VenueReply:
+    def cancel(
+        self, request: CancelRequest, *, request_sha256: str, signed_at: datetime
+    ) -> VenueReply:
         """Cancel one order or list, once. REJECTED: nothing such is open."""
 
     def cancel_all(self, symbol: str) -> VenueReply:

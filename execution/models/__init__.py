@@ -5,7 +5,7 @@ from execution.models.decision import Decision, Strategy
 from execution.models.fill import Fill
 from execution.models.order import Order, SubmitAttempt
 from execution.models.position import Position
-from execution.models.reconciliation import Reconciliation
+from execution.models.reconciliation import Reconciliation, TradeCursor
 
 __all__ = [
     "Account",
@@ -18,4 +18,5 @@ __all__ = [
     "Reconciliation",
     "Strategy",
     "SubmitAttempt",
+    "TradeCursor",
 ]

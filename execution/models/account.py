@@ -12,6 +12,8 @@ class Account(models.Model):
     mode = models.CharField(max_length=16)
     quote_asset = models.CharField(max_length=16, default="USDT")
     created_at = models.DateTimeField()
+    # When the opening balances were taken; trades before it are not ours to book.
+    opened_at = models.DateTimeField(null=True, blank=True)
     # Start-up reconciliation must be green before the first order: the gate reads this.
     reconciled_at = models.DateTimeField(null=True, blank=True)
 

@@ -31,6 +31,10 @@ class Order(models.Model):
     decision = models.ForeignKey(
         "execution.Decision", on_delete=models.PROTECT, null=True, related_name="orders"
     )
+    # The round trip that an exit or a protective pair belongs to; entries open or enlarge one.
+    position = models.ForeignKey(
+        "execution.Position", on_delete=models.PROTECT, null=True, related_name="orders"
+    )
     parent = models.ForeignKey("self", on_delete=models.PROTECT, null=True, related_name="legs")
     leg = models.CharField(max_length=16, choices=_choices(Leg))
     attempt = models.PositiveSmallIntegerField(default=1)
@@ -45,6 +49,8 @@ class Order(models.Model):
     stop_price = ExactDecimalField(null=True, blank=True)
     state = models.CharField(max_length=16, choices=_choices(OrderState))
     reason = models.CharField(max_length=48, blank=True)
+    # What the reason rests on: the denied check's figures, the exchange's message.
+    context = models.JSONField(default=dict, blank=True)
     venue_order_id = models.BigIntegerField(null=True, blank=True)
     venue_list_id = models.BigIntegerField(null=True, blank=True)
     filled_quantity = ExactDecimalField(default=0)
@@ -104,6 +110,7 @@ class SubmitAttempt(models.Model):
     kind = models.CharField(max_length=8, choices=Kind.choices)
     number = models.PositiveSmallIntegerField(default=1)
     epoch = models.BigIntegerField()
+    # The request's timestamp: the exchange refuses it once it is older than its receive window.
     signed_at = models.DateTimeField()
     # After this exchange time a request that is nowhere to be seen was not accepted.
     fence_at = models.DateTimeField()

@@ -30,9 +30,13 @@ class Position(models.Model):
     average_entry_price = ExactDecimalField(default=0)
     realized_pnl = ExactDecimalField(default=0, help_text="Quote, net of fees")
     fees_quote = ExactDecimalField(default=0)
+    # What an earlier round trip left unsold is held on by the next one in the same symbol.
+    carried_quantity = ExactDecimalField(default=0)
+    carried_cost_quote = ExactDecimalField(default=0)
     dust_quantity = ExactDecimalField(
         default=0, help_text="Left at the close: below the exchange's step"
     )
+    has_dust = models.BooleanField(default=False, help_text="Dust that no later position carries")
     stop_price = ExactDecimalField(null=True, blank=True)
     take_profit_price = ExactDecimalField(null=True, blank=True)
     opened_at = models.DateTimeField()
@@ -47,8 +51,14 @@ class Position(models.Model):
                 name="position_one_open",
                 condition=models.Q(status="open"),
             ),
+            models.UniqueConstraint(
+                fields=["account", "instrument"],
+                name="position_one_dust",
+                condition=models.Q(has_dust=True),
+            ),
             positive("quantity", name="position_quantity_not_negative", or_zero=True),
         ]
+        indexes = [models.Index(fields=["-opened_at", "-id"], name="position_newest")]
 
     def __str__(self) -> str:
         return f"{self.quantity} {self.symbol} ({self.status})"
