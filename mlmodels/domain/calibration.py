@@ -15,6 +15,7 @@ from mlmodels.domain.prediction import TAIL
 
 FloatArray = NDArray[np.float64]
 BoolArray = NDArray[np.bool_]
+IntArray = NDArray[np.int64]
 
 # Outcomes beyond this many sigmas are pulled in when the gain is fitted: a handful of crashes must
 # not set it.
@@ -85,6 +86,75 @@ class Calibrated:
     lower: FloatArray
     upper: FloatArray
     sigma: FloatArray
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CalibrationSet:
+    """One calibration for all symbols, and own ones where a symbol has evidence enough.
+
+    A symbol whose moves the model does not foresee gets slope 0 from its own rows instead of the
+    others' confidence.
+    """
+
+    pooled: Calibration
+    by_group: Mapping[int, Calibration]
+
+    def apply(
+        self, margins: FloatArray, horizon_sigma: FloatArray, group: IntArray
+    ) -> "Calibrated":
+        """Return predictions for rows of shape (n,); `group` is the symbol of each."""
+        found = self.pooled.apply(margins, horizon_sigma)
+        for key in np.unique(group).tolist():
+            own = self.by_group.get(key)
+            if own is None:
+                continue
+            mask = group == key
+            part = own.apply(margins[mask], horizon_sigma[mask])
+            for name in Calibrated.__slots__:
+                getattr(found, name)[mask] = getattr(part, name)
+        return found
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "pooled": self.pooled.to_json(),
+            "by_group": {str(key): own.to_json() for key, own in self.by_group.items()},
+        }
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> "CalibrationSet":
+        return cls(
+            pooled=Calibration.from_json(data["pooled"]),
+            by_group={
+                int(key): Calibration.from_json(own) for key, own in data["by_group"].items()
+            },
+        )
+
+
+def fit_calibrations(
+    *,
+    margins: FloatArray,
+    forward_return: FloatArray,
+    horizon_sigma: FloatArray,
+    group: IntArray,
+    own_rows: int,
+) -> CalibrationSet:
+    """Fit one calibration on all rows and one for each symbol with `own_rows` or more.
+
+    All arrays have shape (n,); see ``fit_calibration``.
+    """
+    by_group = {}
+    for key in np.unique(group).tolist():
+        mask = group == key
+        if int(mask.sum()) >= own_rows:
+            by_group[key] = fit_calibration(
+                margins=margins[mask],
+                forward_return=forward_return[mask],
+                horizon_sigma=horizon_sigma[mask],
+            )
+    pooled = fit_calibration(
+        margins=margins, forward_return=forward_return, horizon_sigma=horizon_sigma
+    )
+    return CalibrationSet(pooled=pooled, by_group=by_group)
 
 
 def fit_platt(margins: FloatArray, is_up: BoolArray) -> Platt:

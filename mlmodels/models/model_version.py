@@ -44,11 +44,6 @@ class ModelVersion(models.Model):
                 name="model_one_champion",
                 condition=models.Q(state="CHAMPION"),
             ),
-            models.UniqueConstraint(
-                fields=["scope"],
-                name="model_one_previous",
-                condition=models.Q(state="PREVIOUS"),
-            ),
         ]
         indexes = [
             # the API's newest-first list

@@ -1,0 +1,73 @@
+"""Small, strongly regularised gradient-boosted trees.
+
+The library's defaults find "confidence" in pure noise; these settings do not (docs/decisions).
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mlmodels.adapters.lean_xgboost import load_xgboost
+from mlmodels.ports import ArtifactError, Features, FloatArray
+
+FILE = "model.ubj"
+ROUNDS = 200
+PARAMETERS: dict[str, Any] = {
+    "objective": "binary:logistic",
+    "base_score": 0.5,
+    "tree_method": "hist",
+    "max_depth": 3,
+    "eta": 0.03,
+    "subsample": 0.5,
+    "colsample_bytree": 0.5,
+    "min_child_weight": 50,
+    "lambda": 10.0,
+    # One thread: the order of its sums, and so every bit, is then the same on each machine.
+    "nthread": 1,
+    "verbosity": 0,
+}
+
+
+class XGBoostModel:
+    """Trained trees."""
+
+    name = "xgboost"
+
+    def __init__(self, booster: Any) -> None:
+        self._booster = booster
+        booster.set_param({"nthread": 1})
+
+    def margins(self, features: Features) -> FloatArray:
+        margins = self._booster.inplace_predict(
+            features, predict_type="margin", validate_features=False
+        )
+        return np.asarray(margins, dtype=np.float64)
+
+    def to_files(self) -> dict[str, bytes]:
+        return {FILE: bytes(self._booster.save_raw("ubj"))}
+
+
+class XGBoostTrainer:
+    """Fits and loads trees."""
+
+    name = "xgboost"
+
+    def libraries(self) -> dict[str, str]:
+        return {"xgboost": str(load_xgboost().__version__)}
+
+    def fit(self, *, features: Features, is_up: NDArray[np.bool_], seed: int) -> XGBoostModel:
+        xgboost = load_xgboost()
+        data = xgboost.DMatrix(features, label=is_up.astype(np.float32), nthread=1)
+        booster = xgboost.train({**PARAMETERS, "seed": seed}, data, num_boost_round=ROUNDS)
+        return XGBoostModel(booster)
+
+    def load(self, files: Mapping[str, bytes]) -> XGBoostModel:
+        xgboost = load_xgboost()
+        booster = xgboost.Booster({"nthread": 1})
+        try:
+            booster.load_model(bytearray(files[FILE]))
+        except (KeyError, xgboost.core.XGBoostError) as error:
+            raise ArtifactError("the trees cannot be read", file=FILE) from error
+        return XGBoostModel(booster)
