@@ -1,6 +1,7 @@
 """The services that integration tests rely on are real ones."""
 
 import os
+import socket
 import sys
 
 import pytest
@@ -54,3 +55,8 @@ def test_it_runs_sqlite_the_way_production_does():
         mode = cursor.fetchone()[0]
 
     assert mode == "wal"
+
+
+def test_it_refuses_to_leave_this_machine():
+    with socket.socket() as client, pytest.raises(AssertionError, match=r"192\.0\.2\.1"):
+        client.connect(("192.0.2.1", 443))
