@@ -51,25 +51,34 @@ create_venv() {
     fi
 }
 
+# uv from the machine, or else our own; prints nothing where there is none for this platform.
+find_uv() {
+    command -v uv && return
+    [ -x "$venv/bin/uv" ] || "$venv/bin/python" -m pip install --quiet \
+        --disable-pip-version-check --require-hashes -r requirements/installer.txt >&2 || return 0
+    echo "$venv/bin/uv"
+}
+
 install_requirements() {
     arguments=
     for file in $files; do
         arguments="$arguments -r $file"
     done
-    if ! uv=$(command -v uv); then
-        uv="$venv/bin/uv"
-        [ -x "$uv" ] || "$venv/bin/python" -m pip install --quiet --disable-pip-version-check \
-            --require-hashes -r requirements/installer.txt || uv=
-    fi
+    quiet=--quiet
+    [ -t 2 ] && quiet=
+    uv=$(find_uv)
     # shellcheck disable=SC2086  # $arguments is a list
     if [ -n "$uv" ]; then
         say "2/3 installing $files with uv"
-        VIRTUAL_ENV="$venv" "$uv" pip install --quiet --require-hashes $arguments
-    else
-        say "2/3 installing $files with pip (a minute or two)"
-        "$venv/bin/python" -m pip install --disable-pip-version-check --no-compile \
-            --progress-bar on --require-hashes $arguments
-    fi || die "installing failed (above is why); check the network and the free disk space, then run it again"
+        VIRTUAL_ENV="$PWD/$venv" "$uv" pip install $quiet --require-hashes $arguments && return
+        say "uv could not; pip may know another way to the packages"
+    fi
+    say "2/3 installing $files with pip (about a minute)"
+    [ -x "$venv/bin/pip" ] || "$venv/bin/python" -m ensurepip >/dev/null 2>&1 || :
+    # shellcheck disable=SC2086
+    "$venv/bin/python" -m pip install $quiet --disable-pip-version-check --no-compile \
+        --require-hashes $arguments ||
+        die "installing failed (above is why); check the network and the free disk space, then run it again"
 }
 
 installed && exit 0

@@ -1,11 +1,12 @@
 """Files stay small, plainly named and free of this or any machine's paths and secrets."""
 
+import ast
 import re
 
 from tests.architecture.tree import PACKAGES, ROOT, functions, python_files, short, tracked_files
 
 MAX_LINES = 400
-MAX_FUNCTION_LINES = 60
+MAX_FUNCTION_LINES = 50  # without the docstring
 VAGUE_NAMES = {"utils.py", "util.py", "helpers.py", "helper.py", "common.py", "misc.py"}
 # Written in pieces so that this file does not find itself.
 MACHINE_PATHS = re.compile(
@@ -22,6 +23,15 @@ REGISTRY_HOSTS = re.compile(
     )
 )
 GENERATED = ("static/vendor/", "requirements.txt", "tests/requirements.txt")
+
+
+def code_lines(function: ast.FunctionDef | ast.AsyncFunctionDef) -> int:
+    """Count a function's lines without its docstring."""
+    lines = (function.end_lineno or 0) - function.lineno + 1
+    first = function.body[0]
+    if ast.get_docstring(function):
+        lines -= (first.end_lineno or 0) - first.lineno + 1
+    return lines
 
 
 def test_it_keeps_every_file_under_the_limit():
@@ -42,7 +52,7 @@ def test_it_keeps_every_function_short_enough_to_read_at_once():
         f"{short(path)}:{function.name}": length
         for path in python_files(*PACKAGES)
         for function in functions(path)
-        if (length := (function.end_lineno or 0) - function.lineno + 1) > MAX_FUNCTION_LINES
+        if (length := code_lines(function)) > MAX_FUNCTION_LINES
     }
 
     assert too_long == {}
