@@ -1,0 +1,263 @@
+"""Deciding at a candle close: one batch over all strategies and symbols of a timeframe."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from typing import Any, Protocol
+
+from django.db.models import Q
+
+from alerts import push
+from core.clock import from_ms
+from execution.domain.decision import (
+    Action,
+    DecisionDraft,
+    Market,
+    PositionView,
+    StrategyConfig,
+    decide,
+)
+from execution.domain.factors import Factor
+from execution.domain.order import LIVE_STATES, Leg
+from execution.domain.signals import LOOKBACK, bar_sigma, technical_factors
+from execution.models import Decision, Order, Position, Strategy
+from markets.domain.timeframe import Timeframe
+from markets.domain.windows import Window
+from mlmodels.domain.prediction import PredictionView
+from risk.selectors import get_limits
+from risk.services.trading_state import read_state
+from sentiment.selectors import SentimentView, list_sentiment
+
+# Protective orders rest as long as the position lives; all other live orders are "pending".
+_PENDING_LEGS = (Leg.ENTRY.value, Leg.EXIT.value, Leg.MANUAL.value)
+
+
+class Windows(Protocol):
+    """The part of the window store that deciding needs."""
+
+    def window(self, *, timeframe: Timeframe, instrument_id: int, length: int) -> Window:
+        """Return the newest closed candles."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Pair:
+    """One strategy on one of its symbols."""
+
+    strategy: Strategy
+    instrument_id: int
+
+
+def decide_close(
+    *,
+    timeframe: Timeframe,
+    close_time: datetime,
+    predictions: Sequence[PredictionView],
+    windows: Windows,
+    now: datetime,
+) -> list[int]:
+    """Decide for every enabled strategy of `timeframe` on every predicted symbol; store all.
+
+    The number of queries does not depend on the number of symbols. A close that is delivered
+    again changes nothing: the unique key keeps the first decision, and its ids are returned.
+
+    Args:
+        timeframe: Of the candles that closed.
+        close_time: When they closed.
+        predictions: One per symbol; only these symbols are decided.
+        windows: Holds the closed candles up to `close_time`.
+        now: Market time.
+
+    Returns:
+        Ids of this close's ENTER and EXIT decisions, ascending.
+    """
+    by_instrument = {prediction.instrument_id: prediction for prediction in predictions}
+    pairs = _list_pairs(timeframe, list(by_instrument))
+    if not pairs:
+        return []
+    instrument_ids = sorted({pair.instrument_id for pair in pairs})
+    markets = {
+        instrument_id: _read_market(windows, timeframe, instrument_id, close_time)
+        for instrument_id in instrument_ids
+    }
+    positions = _list_positions(pairs, instrument_ids, timeframe, now)
+    sentiment = list_sentiment(instrument_ids=instrument_ids, as_of=close_time)
+    state, limits = read_state(), get_limits()
+    max_size = limits.max_position_size if limits else Decimal(0)
+    rows = []
+    for pair in pairs:
+        market, price = markets[pair.instrument_id]
+        draft = decide(
+            prediction=by_instrument[pair.instrument_id],
+            market=market,
+            sentiment=_sentiment_factor(sentiment.get(pair.instrument_id)),
+            position=positions[pair.strategy.pk, pair.instrument_id],
+            config=_config(pair.strategy, timeframe, max_size),
+            state=state,
+            now=now,
+        )
+        prediction_id = by_instrument[pair.instrument_id].prediction_id
+        rows.append(_row(pair, draft, price, prediction_id, timeframe, close_time, now))
+    Decision.objects.bulk_create(rows, ignore_conflicts=True)
+    return _announce(pairs, instrument_ids, timeframe, close_time, now)
+
+
+def _list_pairs(timeframe: Timeframe, instrument_ids: list[int]) -> list[_Pair]:
+    """Return the enabled strategies with their symbols among `instrument_ids`: two queries."""
+    strategies = {
+        strategy.pk: strategy
+        for strategy in Strategy.objects.filter(is_enabled=True, timeframe=timeframe.value)
+    }
+    links = (
+        Strategy.instruments.through.objects.filter(
+            strategy_id__in=list(strategies), instrument_id__in=instrument_ids
+        )
+        .order_by("strategy_id", "instrument_id")
+        .values_list("strategy_id", "instrument_id")
+    )
+    return [
+        _Pair(strategy=strategies[strategy_id], instrument_id=instrument_id)
+        for strategy_id, instrument_id in links
+    ]
+
+
+def _read_market(
+    windows: Windows, timeframe: Timeframe, instrument_id: int, close_time: datetime
+) -> tuple[Market, Decimal]:
+    """Return what the candles say and the last close; a market without candles says nothing."""
+    window = windows.window(timeframe=timeframe, instrument_id=instrument_id, length=LOOKBACK)
+    if not len(window):
+        return Market(factors=(), bar_sigma=None, close_time=None), Decimal(0)
+    closed_at = from_ms(int(window.open_time_ms[-1]) + timeframe.seconds * 1000)
+    market = Market(
+        factors=technical_factors(window),
+        bar_sigma=bar_sigma(window),
+        # A window that is behind the close it should decide on is stale, whatever the clock says.
+        close_time=closed_at if closed_at >= close_time else None,
+    )
+    return market, Decimal(str(float(window.close[-1])))
+
+
+def _list_positions(
+    pairs: Sequence[_Pair], instrument_ids: list[int], timeframe: Timeframe, now: datetime
+) -> dict[tuple[int, int], PositionView]:
+    """Return what each strategy holds or awaits in each symbol: two queries."""
+    accounts = {pair.strategy.account_id for pair in pairs}
+    longest = max(pair.strategy.cooldown_bars for pair in pairs) * timeframe.delta
+    scope = {"account_id__in": accounts, "instrument_id__in": instrument_ids}
+    held: dict[tuple[int, int], Mapping[str, Any]] = {}
+    closed: dict[tuple[int, int], datetime] = {}
+    recent = Q(status=Position.Status.OPEN.value) | Q(closed_at__gt=now - longest)
+    for row in Position.objects.filter(recent, **scope).values(
+        "account_id", "instrument_id", "strategy_id", "status", "opened_at", "closed_at"
+    ):
+        key = (row["account_id"], row["instrument_id"])
+        if row["status"] == Position.Status.OPEN.value:
+            held[key] = row
+        else:
+            closed[key] = max(row["closed_at"], closed.get(key, row["closed_at"]))
+    pending = set(
+        Order.objects.filter(
+            **scope, leg__in=_PENDING_LEGS, state__in=[state.value for state in LIVE_STATES]
+        ).values_list("account_id", "instrument_id")
+    )
+    views = {}
+    for pair in pairs:
+        key = (pair.strategy.account_id, pair.instrument_id)
+        row = held.get(key)
+        views[pair.strategy.pk, pair.instrument_id] = PositionView(
+            is_open=row is not None,
+            is_ours=row is None or row["strategy_id"] == pair.strategy.pk,
+            opened_at=row["opened_at"] if row else None,
+            last_closed_at=closed.get(key),
+            has_pending_order=key in pending,
+        )
+    return views
+
+
+def _sentiment_factor(view: SentimentView | None) -> Factor | None:
+    """Return the sentiment for the record. Weight 0: it has not shown skill yet."""
+    if view is None:
+        return None
+    return Factor(
+        name="sentiment",
+        score=min(max(float(view.score), -1.0), 1.0),
+        weight=0.0,
+        detail={"confidence": float(view.confidence), "mentions": float(view.mentions)},
+    )
+
+
+def _config(strategy: Strategy, timeframe: Timeframe, max_size: Decimal) -> StrategyConfig:
+    return StrategyConfig(
+        bar_s=timeframe.seconds,
+        base_position_size=strategy.base_position_size,
+        max_position_size=max_size,
+        min_confidence=strategy.min_confidence,
+        min_edge_bps=strategy.min_edge_bps,
+        cost_bps=strategy.cost_bps,
+        cooldown_bars=strategy.cooldown_bars,
+        max_holding_bars=strategy.max_holding_bars,
+    )
+
+
+def _row(
+    pair: _Pair,
+    draft: DecisionDraft,
+    price: Decimal,
+    prediction_id: int | None,
+    timeframe: Timeframe,
+    close_time: datetime,
+    now: datetime,
+) -> Decision:
+    return Decision(
+        strategy=pair.strategy,
+        instrument_id=pair.instrument_id,
+        prediction_id=prediction_id,
+        timeframe=timeframe.value,
+        close_time=close_time,
+        action=draft.action.value,
+        reason=draft.reason.value,
+        confidence=draft.confidence,
+        edge_bps=draft.edge_bps,
+        price=price,
+        target_notional=draft.target_notional,
+        factors=[factor.to_json() for factor in draft.factors],
+        vetoes=[veto.value for veto in draft.vetoes],
+        created_at=now,
+    )
+
+
+def _announce(
+    pairs: Sequence[_Pair],
+    instrument_ids: list[int],
+    timeframe: Timeframe,
+    close_time: datetime,
+    now: datetime,
+) -> list[int]:
+    """Push what is stored of this close, whoever stored it; return the ids to place."""
+    stored = list(
+        Decision.objects.filter(
+            strategy_id__in={pair.strategy.pk for pair in pairs},
+            instrument_id__in=instrument_ids,
+            timeframe=timeframe.value,
+            close_time=close_time,
+        )
+        .order_by("id")
+        .values("id", "instrument__symbol", "action", "reason", "confidence")
+    )
+    push.publish(
+        *(
+            push.DecisionMessage(
+                type="decision",
+                at=now,
+                decision_id=row["id"],
+                symbol=row["instrument__symbol"],
+                timeframe=timeframe.value,
+                action=row["action"],
+                reason=row["reason"],
+                confidence=row["confidence"],
+            )
+            for row in stored
+        )
+    )
+    return [row["id"] for row in stored if row["action"] != Action.HOLD.value]
