@@ -25,7 +25,7 @@ COPY . .
 RUN DJANGO_SETTINGS_MODULE=tradingsite.settings.dev DATA_DIR=/tmp/build python manage.py collectstatic --noinput \
     && rm -rf /tmp/build \
     && python -m compileall -q -x '/tests/' /app
-USER trader
+USER 10001
 VOLUME /data
 EXPOSE 8000
 STOPSIGNAL SIGTERM

@@ -137,7 +137,7 @@ def test_it_writes_no_password_into_the_compose_file():
 def test_it_runs_the_image_as_an_ordinary_user():
     text = (ROOT / "Dockerfile").read_text()
 
-    assert re.search(r"^USER (?!root)\w+$", text, flags=re.MULTILINE)
+    assert re.search(r"^USER (?!root|0$)\w+$", text, flags=re.MULTILINE)
     assert "--require-hashes" in text
     assert ".env" in (ROOT / ".dockerignore").read_text().splitlines()
 
