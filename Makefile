@@ -81,5 +81,5 @@ bench-peers: setup-dev ## measure beside other systems, each in its own environm
 	@$(BIN)/python -m bench --peers
 
 clean: ## remove caches; var/ and .venv stay
-	@rm -rf .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage .coverage.* htmlcov staticfiles
+	@rm -rf .import_linter_cache .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage .coverage.* htmlcov staticfiles
 	@find $(PYTHON_CODE) -name __pycache__ -prune -exec rm -rf {} +
