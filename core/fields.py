@@ -21,10 +21,14 @@ class ExactDecimalField(models.DecimalField):
         kwargs.setdefault("decimal_places", 18)
         super().__init__(*args, **kwargs)
 
+    def get_internal_type(self) -> str:
+        # Under the name DecimalField SQLite would convert the text through a float on reading.
+        return "ExactDecimalField"
+
     def db_type(self, connection: Any) -> str | None:
         if connection.vendor == "sqlite":
             return "text"
-        return super().db_type(connection)
+        return f"numeric({self.max_digits}, {self.decimal_places})"
 
     def get_db_converters(self, connection: Any) -> list[Any]:
         return [_plain]
