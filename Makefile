@@ -52,10 +52,10 @@ contracts: setup-dev ## who may import whom
 	@$(BIN)/python scripts/contracts.py
 
 system-check: setup-dev ## Django's system checks
-	@$(BIN)/python manage.py check --fail-level WARNING
+	@$(BIN)/python manage.py check --settings tradingsite.settings.test --fail-level WARNING
 
 migrations-check: setup-dev ## no model change without its migration
-	@$(BIN)/python manage.py makemigrations --check --dry-run
+	@$(BIN)/python manage.py makemigrations --settings tradingsite.settings.test --check --dry-run
 
 test-unit: setup-dev ## the tests without a database
 	@$(BIN)/python -m pytest -q tests/unit
@@ -64,13 +64,13 @@ test-architecture: setup-dev ## the tree keeps its own rules
 	@$(BIN)/python -m pytest -q tests/architecture
 
 test: setup-dev ## every test that needs no outside service, on SQLite
-	@$(BIN)/python -m pytest -n 2 --dist loadfile tests
+	@env -u DATABASE_URL $(BIN)/python -m pytest -n 2 --dist loadfile tests
 
 test-postgres: setup-dev ## the same on a PostgreSQL that it starts itself
 	@sh scripts/with_postgres.sh $(BIN)/python -m pytest -n 2 --dist loadfile tests
 
 coverage: setup-dev ## the tests with line and branch coverage
-	@$(BIN)/python -m pytest -n 2 --dist loadfile --cov --cov-report=term --cov-report=html tests
+	@env -u DATABASE_URL $(BIN)/python -m pytest -n 2 --dist loadfile --cov --cov-report=term --cov-report=html tests
 
 check: lint types contracts system-check migrations-check test-unit test-architecture ## all that each commit must pass
 

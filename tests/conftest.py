@@ -32,14 +32,6 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
             item.add_marker(pytest.mark.skip(reason="needs the internet; run with -m live"))
 
 
-def pytest_unconfigure() -> None:
-    """Remove the scratch folder that the test settings made for this process."""
-    from django.conf import settings
-
-    if settings.configured:
-        shutil.rmtree(settings.DATA_DIR, ignore_errors=True)
-
-
 @pytest.fixture(autouse=True)
 def _no_outside_network(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     """Refuse connections that would leave this machine, unless the test is marked `live`."""

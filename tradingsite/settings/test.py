@@ -1,10 +1,13 @@
 """Settings for the test suite: a throw-away SQLite file unless DATABASE_URL names a server."""
 
+import atexit
 import os
+import shutil
 import tempfile
 from pathlib import Path
 
 _SCRATCH = Path(tempfile.mkdtemp(prefix="trading-test-"))
+atexit.register(shutil.rmtree, _SCRATCH, ignore_errors=True)
 os.environ["DATA_DIR"] = str(_SCRATCH)
 # A developer's .env, broker or keys must never reach a test; DATABASE_URL may be given.
 os.environ["ENV_FILE"] = ""
