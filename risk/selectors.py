@@ -37,6 +37,7 @@ def to_limits(row: models.RiskLimits) -> RiskLimits:
 class MetricsView:
     """The latest row of ``risk_metrics``; money in quote units."""
 
+    account_id: int
     timestamp: datetime
     equity: Decimal
     cash: Decimal

@@ -1,0 +1,44 @@
+"""The way back from the kill switch, for a person at the command line."""
+
+import getpass
+from argparse import RawDescriptionHelpFormatter
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+
+from core.clock import get_clock
+from core.errors import TradingError
+from risk.services.rearming import rearm_trading
+
+
+class Command(BaseCommand):
+    """Take the kill switch back to ACTIVE."""
+
+    help = """Take the kill switch back to ACTIVE once the cause is known and gone.
+
+After a drawdown stop, --reset-drawdown starts a new high-water mark at the present equity;
+without it the next entry is refused again.
+
+Example: manage.py rearm --reason "exchange confirmed the prices"
+"""
+
+    def create_parser(self, *args: Any, **kwargs: Any) -> CommandParser:
+        return super().create_parser(*args, formatter_class=RawDescriptionHelpFormatter, **kwargs)
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("--reason", required=True, help="why it is safe again")
+        parser.add_argument("--reset-drawdown", action="store_true")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        try:
+            state = rearm_trading(
+                reason=options["reason"],
+                actor=f"cli:{getpass.getuser()}",
+                reset_drawdown=options["reset_drawdown"],
+                now=get_clock().now(),
+            )
+        except TradingError as error:
+            raise CommandError(error.message) from error
+        self.stdout.write(f"Kill switch is at {state.level}, epoch {state.epoch}.")
+        if not state.is_running:
+            self.stdout.write("Trading is stopped; POST /system/start starts it.")
