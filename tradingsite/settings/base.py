@@ -33,6 +33,8 @@ SIM_SPEED = env.integer("SIM_SPEED", 0, minimum=0, maximum=1000)
 CLOCK = env.text("CLOCK", "")
 KEY_STORE = env.choice("KEY_STORE", "env", ("env", "file"))
 KEY_FILE = DATA_DIR / "keys.json"
+MASTER_PASSWORD = env.text("MASTER_PASSWORD", "")
+API_TOKEN = env.text("API_TOKEN", "")
 ACCOUNT_NAME = env.text("ACCOUNT_NAME", TRADING_MODE.value)
 MODEL_DIR = DATA_DIR / "models"
 SENTIMENT_SCRIPT = env.text("SENTIMENT_SCRIPT", "")
