@@ -101,7 +101,7 @@ def get_provenance(instrument_id: int) -> str:
 def load_window(
     *,
     instrument_id: int,
-    timeframe: Timeframe,
+    timeframe: str,
     start: datetime | None = None,
     end: datetime | None = None,
     limit: int | None = None,
@@ -115,13 +115,14 @@ def load_window(
         end: Leave out candles that close after.
         limit: Return only the newest so many.
     """
-    last_open = None if end is None else end - timeframe.delta
+    length = Timeframe(timeframe)
+    last_open = None if end is None else end - length.delta
     sql = (
         f"SELECT {_float_columns()} FROM candles WHERE instrument_id = %s AND timeframe = %s"  # noqa: S608
         " AND open_time >= %s AND open_time <= %s ORDER BY open_time DESC"
     )
     bounds = [_time_text(start, _EARLIEST), _time_text(last_open, _LATEST)]
-    parameters: list[Any] = [instrument_id, timeframe.value, *bounds]
+    parameters: list[Any] = [instrument_id, length.value, *bounds]
     if limit is not None:
         sql += " LIMIT %s"
         parameters.append(limit)

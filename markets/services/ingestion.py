@@ -75,7 +75,7 @@ class Stored:
         )
 
 
-def store_candles(*, timeframe: Timeframe, rows: Iterable[Row], now: datetime) -> Stored:
+def store_candles(*, timeframe: str, rows: Iterable[Row], now: datetime) -> Stored:
     """Insert or overwrite closed candles; the same rows a second time change nothing.
 
     Args:
@@ -89,15 +89,16 @@ def store_candles(*, timeframe: Timeframe, rows: Iterable[Row], now: datetime) -
     Raises:
         InvalidInput: a row cannot be stored; then none of its batch is.
     """
+    length = Timeframe(timeframe)
     unique: dict[tuple[int, int], Row] = {}
     for row in rows:
-        unique[row[0], row[1]] = check_row(row, timeframe=timeframe)
+        unique[row[0], row[1]] = check_row(row, timeframe=length)
     # One order for everybody, so that two writers cannot block each other.
     ordered = [unique[key] for key in sorted(unique)]
-    _refuse_open(ordered, timeframe=timeframe, now=now)
+    _refuse_open(ordered, timeframe=length, now=now)
     stored = Stored()
     for start in range(0, len(ordered), LARGE_BATCH):
-        stored += _store_batch(ordered[start : start + LARGE_BATCH], timeframe=timeframe)
+        stored += _store_batch(ordered[start : start + LARGE_BATCH], timeframe=length)
     return stored
 
 

@@ -51,12 +51,13 @@ class WindowStore:
         self.capacity = capacity
         self._series: dict[tuple[Timeframe, int], _Series] = {}
 
-    def extend(self, *, timeframe: Timeframe, rows: Iterable[Row]) -> None:
+    def extend(self, *, timeframe: str, rows: Iterable[Row]) -> None:
         """Take closed candles in, in any order; an open time that is there is replaced.
 
         A series that was never loaded is left to `ensure`, which finds the candle in the
         database together with those before it.
         """
+        timeframe = Timeframe(timeframe)
         for row in rows:
             series = self._series.get((timeframe, row[0]))
             if series is None:
@@ -66,14 +67,13 @@ class WindowStore:
             if change is Change.GAPPED:
                 series.recheck_after = 0
 
-    def ensure(
-        self, *, timeframe: Timeframe, instrument_ids: Sequence[int], close_time_ms: int
-    ) -> None:
+    def ensure(self, *, timeframe: str, instrument_ids: Sequence[int], close_time_ms: int) -> None:
         """Load what is missing up to the close at `close_time_ms`, with at most one query.
 
         A series that lacks the newest candle even in the database stays as it is there: the
         caller sees that by the last open time of its window.
         """
+        timeframe = Timeframe(timeframe)
         last_open_ms = close_time_ms - timeframe.ms
         missing = []
         for instrument_id in instrument_ids:
@@ -94,7 +94,7 @@ class WindowStore:
     def window(
         self,
         *,
-        timeframe: Timeframe,
+        timeframe: str,
         instrument_id: int,
         length: int,
         close_time_ms: int | None = None,
@@ -109,6 +109,7 @@ class WindowStore:
         """
         if length > self.capacity:
             raise ValueError(f"length must be at most {self.capacity}, was {length}")
+        timeframe = Timeframe(timeframe)
         series = self._series.get((timeframe, instrument_id))
         if series is None:
             # Not kept: `extend` must not fill a ring whose past was never loaded.
