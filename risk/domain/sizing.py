@@ -45,7 +45,9 @@ def size_entry(
         effective_samples: Independent observations behind the estimate, if known.
     """
     shrink = shrink_fraction(confidence=confidence, effective_samples=effective_samples)
-    scale = KAPPA * net_return / sigma**2 * shrink if sigma > 0 else 0.0
+    variance = sigma**2
+    # Without a spread (0, or so small that its square is) there is nothing to measure against.
+    scale = KAPPA * net_return / variance * shrink if variance > 0 else 0.0
     factor = Decimal(f"{min(max(scale, 1.0), 1000.0):.4f}")
     notional = min(base_notional * factor, max_notional, room)
     return max(notional, Decimal(0)).quantize(_CENT, rounding=ROUND_DOWN)
