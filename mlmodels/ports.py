@@ -1,6 +1,6 @@
 """What training and serving need from outside: trainers, and a place for files."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Protocol
 from uuid import UUID
@@ -9,9 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.errors import TradingError
-from mlmodels.domain.features import Candles, FloatArray
+from mlmodels.domain.features import Candles
 
 Features = NDArray[np.float32]
+FloatArray = NDArray[np.float64]
 
 
 class ArtifactError(TradingError):
@@ -88,6 +89,3 @@ class WindowSource(Protocol):
 
     def window(self, *, timeframe: str, instrument_id: int, length: int) -> Candles:
         """Return the newest `length` candles, or fewer when there are not so many."""
-
-
-Trainers = Sequence[Trainer]

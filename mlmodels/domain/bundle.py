@@ -1,0 +1,86 @@
+"""The files that make a model whole, beside those of its members."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from mlmodels.domain.calibration import CalibrationSet
+from mlmodels.domain.evaluation import Evaluation, Verdict
+from mlmodels.domain.features import FeatureSpec
+
+CALIBRATION = "calibration.json"
+SPEC = "feature_spec.json"
+METRICS = "metrics.json"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bundle:
+    """How members are fed, calibrated and believed.
+
+    Attributes:
+        members: Names of the trainers, in the order of the average.
+        horizon_bars: Candles ahead.
+        spec: The features they were fitted on.
+        calibrations: From their mean log-odds to predictions.
+        skilled: Instruments on which skill was shown; on all others there is none.
+    """
+
+    members: tuple[str, ...]
+    horizon_bars: int
+    spec: FeatureSpec
+    calibrations: CalibrationSet
+    skilled: frozenset[int]
+
+    @classmethod
+    def from_files(cls, files: Mapping[str, bytes]) -> "Bundle":
+        """Read what ``bundle_files`` wrote.
+
+        Raises:
+            KeyError, TypeError, ValueError: The files do not fit.
+        """
+        calibration = json.loads(files[CALIBRATION])
+        metrics = json.loads(files[METRICS])
+        return cls(
+            members=tuple(calibration["members"]),
+            horizon_bars=int(calibration["horizon_bars"]),
+            spec=FeatureSpec.from_json(json.loads(files[SPEC])),
+            calibrations=CalibrationSet.from_json(calibration["calibrations"]),
+            skilled=frozenset(
+                int(group)
+                for group, found in metrics["by_group"].items()
+                if found["verdict"] == Verdict.SKILLED
+            ),
+        )
+
+
+def bundle_files(
+    *,
+    members: tuple[str, ...],
+    horizon_bars: int,
+    spec: FeatureSpec,
+    calibrations: CalibrationSet,
+    pooled: Evaluation,
+    by_group: Mapping[int, Evaluation],
+) -> dict[str, bytes]:
+    """Return file names and contents."""
+    return {
+        CALIBRATION: _json(
+            {
+                "members": list(members),
+                "horizon_bars": horizon_bars,
+                "calibrations": calibrations.to_json(),
+            }
+        ),
+        SPEC: _json(spec.to_json()),
+        METRICS: _json(
+            {
+                "pooled": pooled.to_json(),
+                "by_group": {str(group): found.to_json() for group, found in by_group.items()},
+            }
+        ),
+    }
+
+
+def _json(data: dict[str, Any]) -> bytes:
+    return json.dumps(data, sort_keys=True, indent=1, allow_nan=False).encode()

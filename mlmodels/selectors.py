@@ -1,0 +1,98 @@
+"""What others may know about models and predictions."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from django.db.models import QuerySet
+
+from mlmodels.domain.lifecycle import RunStatus
+from mlmodels.models import MLSettings, ModelAlias, ModelVersion, Prediction, TrainingRun
+
+CHAMPION = "champion"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChampionView:
+    """The version that predicts in a scope, and where its files lie."""
+
+    scope: str
+    version_id: int
+    epoch: int
+    name: str
+    recipe: str
+    horizon_bars: int
+    verdict: str
+    trained_until: datetime
+    artifact_id: UUID
+    manifest_sha256: str
+
+
+def get_champion(scope: str) -> ChampionView | None:
+    """Return the champion of `scope`, or None before the first training. One query."""
+    alias = ModelAlias.objects.filter(scope=scope, alias=CHAMPION).select_related("version").first()
+    if alias is None:
+        return None
+    version = alias.version
+    return ChampionView(
+        scope=scope,
+        version_id=version.pk,
+        epoch=alias.epoch,
+        name=version.name,
+        recipe=version.recipe,
+        horizon_bars=version.horizon_bars,
+        verdict=version.verdict,
+        trained_until=version.trained_until,
+        artifact_id=version.artifact_id,
+        manifest_sha256=version.manifest_sha256,
+    )
+
+
+def get_settings() -> MLSettings:
+    """Return the training settings; the defaults as long as nobody changed one."""
+    return MLSettings.objects.first() or MLSettings()
+
+
+def get_version(version_id: int) -> ModelVersion:
+    """Return one version with its run.
+
+    Raises:
+        ModelVersion.DoesNotExist: There is none.
+    """
+    return ModelVersion.objects.select_related("run").get(pk=version_id)
+
+
+def list_versions() -> QuerySet[ModelVersion]:
+    """Return all versions, newest first."""
+    return ModelVersion.objects.select_related("run").order_by("-created_at", "-id")
+
+
+def list_predictions() -> QuerySet[Prediction]:
+    """Return all predictions, newest first."""
+    return Prediction.objects.select_related("instrument").order_by("-timestamp", "-id")
+
+
+def get_newest_run(scope: str) -> TrainingRun | None:
+    """Return the last training of `scope` however it ended."""
+    return TrainingRun.objects.filter(scope=scope).order_by("-started_at", "-id").first()
+
+
+def list_running() -> list[str]:
+    """Return the scopes that are being trained."""
+    return list(
+        TrainingRun.objects.filter(status=RunStatus.RUNNING)
+        .order_by("scope", "id")
+        .values_list("scope", flat=True)
+    )
+
+
+def mean_absolute_error(*, version_id: int, outcomes: int) -> float | None:
+    """Return the mean |error| of a version's newest `outcomes`; None when there are fewer."""
+    errors = list(
+        Prediction.objects.filter(model_version_id=version_id, error__isnull=False)
+        .order_by("-timestamp", "-id")
+        .values_list("error", flat=True)[:outcomes]
+    )
+    if len(errors) < outcomes:
+        return None
+    return sum(abs(error) for error in errors if error is not None) / outcomes

@@ -1,0 +1,166 @@
+"""Predict all symbols of one candle close: one model call, four queries however many symbols."""
+
+import logging
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+
+import numpy as np
+from django.db import transaction
+
+from mlmodels.domain.features import Candles, FeatureSpec, compute_last
+from mlmodels.domain.prediction import PredictionState, PredictionView
+from mlmodels.models import Prediction
+from mlmodels.ports import WindowSource
+from mlmodels.services.serving import ModelSource, ServedModel
+
+logger = logging.getLogger(__name__)
+
+_VIEW_FIELDS = (
+    "instrument_id",
+    "state",
+    "id",
+    "model_version_id",
+    "model_name",
+    "horizon_bars",
+    "p_up",
+    "expected_return",
+    "lower",
+    "upper",
+    "sigma",
+)
+
+
+def predict_close(
+    *,
+    timeframe: str,
+    close_time: datetime,
+    instrument_ids: Sequence[int],
+    windows: WindowSource,
+    models: ModelSource,
+    now: datetime,
+) -> list[PredictionView]:
+    """Predict and store; a second call for the same close returns what the first one stored.
+
+    Args:
+        timeframe: Of the candles, such as "1h".
+        close_time: The close that has just happened.
+        instrument_ids: Who closed.
+        windows: Their newest closed candles.
+        models: Where the champion comes from.
+        now: Time of the market.
+
+    Returns:
+        One view per instrument, in the order given.
+
+    Raises:
+        ArtifactError: The champion's files cannot be trusted.
+    """
+    model = models.champion(timeframe)
+    if model is None:
+        return [
+            PredictionView(instrument_id=instrument_id, state=PredictionState.NO_MODEL)
+            for instrument_id in instrument_ids
+        ]
+    spec = model.bundle.spec
+    ready: dict[int, Candles] = {}
+    for instrument_id in instrument_ids:
+        window = windows.window(
+            timeframe=timeframe, instrument_id=instrument_id, length=spec.warmup
+        )
+        if is_ready(window, spec=spec, close_time=close_time):
+            ready[instrument_id] = window
+    stored = _predict(model, ready, timeframe=timeframe, close_time=close_time, now=now)
+    views = [
+        stored.get(instrument_id) or _too_few(instrument_id, model)
+        for instrument_id in instrument_ids
+    ]
+    logger.info(
+        "predictions.stored timeframe=%s close_time=%s model_version_id=%s stored=%d symbols=%d",
+        timeframe,
+        close_time.isoformat(),
+        model.version_id,
+        len(stored),
+        len(views),
+    )
+    return views
+
+
+def is_ready(window: Candles, *, spec: FeatureSpec, close_time: datetime) -> bool:
+    """Tell whether `window` ends at `close_time` and has its whole warm-up, without a gap."""
+    if len(window.close) < spec.warmup:
+        return False
+    opens = window.open_time_ms[-spec.warmup :]
+    newest_ms = int(opens[-1]) + spec.interval_ms
+    is_newest = newest_ms == round(close_time.timestamp() * 1000)
+    return is_newest and int(opens[-1] - opens[0]) == (spec.warmup - 1) * spec.interval_ms
+
+
+def _predict(
+    model: ServedModel,
+    ready: dict[int, Candles],
+    *,
+    timeframe: str,
+    close_time: datetime,
+    now: datetime,
+) -> dict[int, PredictionView]:
+    if not ready:
+        return {}
+    bundle = model.bundle
+    group = np.fromiter(ready, np.int64, len(ready))
+    found = model.predict(compute_last(list(ready.values()), bundle.spec), group)
+    horizon = timedelta(milliseconds=bundle.horizon_bars * bundle.spec.interval_ms)
+    rows = [
+        Prediction(
+            model_version_id=model.version_id,
+            model_name=model.name,
+            instrument_id=instrument_id,
+            timeframe=timeframe,
+            timestamp=close_time,
+            close_time=close_time,
+            horizon_bars=bundle.horizon_bars,
+            resolves_at=close_time + horizon,
+            state=(
+                PredictionState.OK if instrument_id in bundle.skilled else PredictionState.NO_SKILL
+            ),
+            p_up=float(found.p_up[row]),
+            expected_return=float(found.expected_return[row]),
+            lower=float(found.lower[row]),
+            upper=float(found.upper[row]),
+            sigma=float(found.sigma[row]),
+            created_at=now,
+        )
+        for row, instrument_id in enumerate(ready)
+    ]
+    with transaction.atomic():
+        Prediction.objects.bulk_create(rows, ignore_conflicts=True)
+        return _stored(model.version_id, list(ready), timeframe=timeframe, close_time=close_time)
+
+
+def _stored(
+    version_id: int, instrument_ids: list[int], *, timeframe: str, close_time: datetime
+) -> dict[int, PredictionView]:
+    """Read back what is stored: after a redelivery the first answer is the one that counts."""
+    rows = Prediction.objects.filter(
+        model_version_id=version_id,
+        instrument_id__in=instrument_ids,
+        timeframe=timeframe,
+        close_time=close_time,
+    ).values(*_VIEW_FIELDS)
+    views = {}
+    for row in rows:
+        prediction_id = row.pop("id")
+        state = PredictionState(row.pop("state"))
+        views[row["instrument_id"]] = PredictionView(
+            prediction_id=prediction_id, state=state, **row
+        )
+    return views
+
+
+def _too_few(instrument_id: int, model: ServedModel) -> PredictionView:
+    return PredictionView(
+        instrument_id=instrument_id,
+        state=PredictionState.TOO_FEW_CANDLES,
+        model_version_id=model.version_id,
+        model_name=model.name,
+        horizon_bars=model.bundle.horizon_bars,
+    )
