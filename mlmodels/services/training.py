@@ -39,7 +39,7 @@ class _Job:
     now: datetime
 
 
-def train_model(
+def train_model(  # noqa: PLR0913 - what a training needs, by name
     *,
     timeframe: str,
     instrument_ids: Sequence[int],
