@@ -13,6 +13,9 @@ from mlmodels.adapters.lean_xgboost import load_xgboost
 from mlmodels.ports import ArtifactError, Features, FloatArray
 
 FILE = "model.ubj"
+# How each of our files begins. The library aborts the whole process on bytes that are no UBJ at
+# all; damage further in is found by the store's hashes before it gets here.
+HEADER = b"{L\x00\x00\x00\x00\x00\x00\x00\x07learner"
 ROUNDS = 200
 PARAMETERS: dict[str, Any] = {
     "objective": "binary:logistic",
@@ -64,10 +67,13 @@ class XGBoostTrainer:
         return XGBoostModel(booster)
 
     def load(self, files: Mapping[str, bytes]) -> XGBoostModel:
+        content = files.get(FILE, b"")
+        if not content.startswith(HEADER):
+            raise ArtifactError("the trees cannot be read", file=FILE)
         xgboost = load_xgboost()
         booster = xgboost.Booster({"nthread": 1})
         try:
-            booster.load_model(bytearray(files[FILE]))
-        except (KeyError, xgboost.core.XGBoostError) as error:
+            booster.load_model(bytearray(content))
+        except xgboost.core.XGBoostError as error:
             raise ArtifactError("the trees cannot be read", file=FILE) from error
         return XGBoostModel(booster)

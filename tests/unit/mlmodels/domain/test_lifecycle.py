@@ -11,7 +11,7 @@ from mlmodels.domain.lifecycle import (
 )
 
 
-@pytest.mark.parametrize(("state", "event"), product(ModelState, ModelEvent))
+@pytest.mark.parametrize(("state", "event"), list(product(ModelState, ModelEvent)))
 def test_it_moves_only_as_the_table_says(state, event):
     if (state, event) in MODEL_MOVES:
         assert move(1, state, event) is MODEL_MOVES[state, event]
