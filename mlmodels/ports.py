@@ -1,6 +1,6 @@
 """What training and serving need from outside: trainers, and a place for files."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 from uuid import UUID
@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.errors import TradingError
+from markets.domain.timeframe import Timeframe
 from mlmodels.domain.features import Candles
 
 Features = NDArray[np.float32]
@@ -87,5 +88,17 @@ class ArtifactStore(Protocol):
 class WindowSource(Protocol):
     """The newest closed candles of each symbol, kept in memory by the worker."""
 
-    def window(self, *, timeframe: str, instrument_id: int, length: int) -> Candles:
-        """Return the newest `length` candles, or fewer when there are not so many."""
+    def ensure(
+        self, *, timeframe: Timeframe, instrument_ids: Sequence[int], close_time_ms: int
+    ) -> None:
+        """Load what is missing up to the close, with at most one query."""
+
+    def window(
+        self,
+        *,
+        timeframe: Timeframe,
+        instrument_id: int,
+        length: int,
+        close_time_ms: int | None = None,
+    ) -> Candles:
+        """Return the newest `length` candles up to the close, or fewer if there are fewer."""

@@ -52,7 +52,11 @@ NAMES: tuple[str, ...] = (
 
 
 class Candles(Protocol):
-    """Closed candles of one symbol, ascending, each field of shape (n,)."""
+    """Closed candles of one symbol, ascending, each field of shape (n,).
+
+    `taker_buy_base` is NaN where the source of the candle did not publish it; no other field may
+    hold a NaN.
+    """
 
     @property
     def open_time_ms(self) -> IntArray: ...
@@ -190,9 +194,11 @@ def _check(fields: Mapping[str, NDArray[Any]]) -> None:
     for name in ("high", "low", "close"):
         if not (np.isfinite(fields[name]).all() and (fields[name] > 0).all()):
             raise ValueError(f"{name} must be finite and above 0 in every candle")
-    for name in ("volume", "taker_buy_base"):
-        if not (np.isfinite(fields[name]).all() and (fields[name] >= 0).all()):
-            raise ValueError(f"{name} must be finite and not below 0 in every candle")
+    volume, bought = fields["volume"], fields["taker_buy_base"]
+    if not (np.isfinite(volume).all() and (volume >= 0).all()):
+        raise ValueError("volume must be finite and not below 0 in every candle")
+    if np.isinf(bought).any() or (bought < 0).any():
+        raise ValueError("taker_buy_base must be not below 0, or NaN where it is not known")
 
 
 def _columns(
@@ -272,8 +278,9 @@ def _volumes(fields: Mapping[str, NDArray[Any]], lags: Lags) -> dict[str, FloatA
     sums = lags.sums(volume, (6, 48))
     mean = sums[48] / 48.0
     deviation = np.sqrt(lags.squared_deviation(volume, mean, 48) / 48.0)
-    # +1: all buyers took, -1: all sellers did, 0 also where nothing traded.
-    imbalance = divide(2.0 * fields["taker_buy_base"] - volume, volume)
+    bought = fields["taker_buy_base"]
+    # +1: all buyers took, -1: all sellers did, 0 also where nothing traded or nobody said who.
+    imbalance = divide(np.where(np.isnan(bought), 0.0, 2.0 * bought - volume), volume)
     taken = lags.sums(imbalance, (1, 3, 6, 12, 24))
     return {
         "volume_z_48": divide(lags.at(volume, 0) - mean, deviation),

@@ -7,6 +7,8 @@ from datetime import datetime, timedelta
 import numpy as np
 from django.db import transaction
 
+from core.clock import to_ms
+from markets.domain.timeframe import Timeframe
 from mlmodels.domain.features import Candles, FeatureSpec, compute_last
 from mlmodels.domain.prediction import PredictionState, PredictionView
 from mlmodels.models import Prediction
@@ -32,7 +34,7 @@ _VIEW_FIELDS = (
 
 def predict_close(
     *,
-    timeframe: str,
+    timeframe: Timeframe,
     close_time: datetime,
     instrument_ids: Sequence[int],
     windows: WindowSource,
@@ -42,7 +44,7 @@ def predict_close(
     """Predict and store; a second call for the same close returns what the first one stored.
 
     Args:
-        timeframe: Of the candles, such as "1h".
+        timeframe: Of the candles.
         close_time: The close that has just happened.
         instrument_ids: Who closed.
         windows: Their newest closed candles.
@@ -55,19 +57,24 @@ def predict_close(
     Raises:
         ArtifactError: The champion's files cannot be trusted.
     """
-    model = models.champion(timeframe)
+    model = models.champion(timeframe.value)
     if model is None:
         return [
             PredictionView(instrument_id=instrument_id, state=PredictionState.NO_MODEL)
             for instrument_id in instrument_ids
         ]
     spec = model.bundle.spec
+    close_ms = to_ms(close_time)
+    windows.ensure(timeframe=timeframe, instrument_ids=instrument_ids, close_time_ms=close_ms)
     ready: dict[int, Candles] = {}
     for instrument_id in instrument_ids:
         window = windows.window(
-            timeframe=timeframe, instrument_id=instrument_id, length=spec.warmup
+            timeframe=timeframe,
+            instrument_id=instrument_id,
+            length=spec.warmup,
+            close_time_ms=close_ms,
         )
-        if is_ready(window, spec=spec, close_time=close_time):
+        if is_ready(window, spec=spec, close_time_ms=close_ms):
             ready[instrument_id] = window
     stored = _predict(model, ready, timeframe=timeframe, close_time=close_time, now=now)
     views = [
@@ -76,7 +83,7 @@ def predict_close(
     ]
     logger.info(
         "predictions.stored timeframe=%s close_time=%s model_version_id=%s stored=%d symbols=%d",
-        timeframe,
+        timeframe.value,
         close_time.isoformat(),
         model.version_id,
         len(stored),
@@ -85,13 +92,12 @@ def predict_close(
     return views
 
 
-def is_ready(window: Candles, *, spec: FeatureSpec, close_time: datetime) -> bool:
-    """Tell whether `window` ends at `close_time` and has its whole warm-up, without a gap."""
+def is_ready(window: Candles, *, spec: FeatureSpec, close_time_ms: int) -> bool:
+    """Tell whether `window` ends at the close and has its whole warm-up, without a gap."""
     if len(window.close) < spec.warmup:
         return False
     opens = window.open_time_ms[-spec.warmup :]
-    newest_ms = int(opens[-1]) + spec.interval_ms
-    is_newest = newest_ms == round(close_time.timestamp() * 1000)
+    is_newest = int(opens[-1]) + spec.interval_ms == close_time_ms
     return is_newest and int(opens[-1] - opens[0]) == (spec.warmup - 1) * spec.interval_ms
 
 
@@ -99,7 +105,7 @@ def _predict(
     model: ServedModel,
     ready: dict[int, Candles],
     *,
-    timeframe: str,
+    timeframe: Timeframe,
     close_time: datetime,
     now: datetime,
 ) -> dict[int, PredictionView]:
@@ -114,7 +120,7 @@ def _predict(
             model_version_id=model.version_id,
             model_name=model.name,
             instrument_id=instrument_id,
-            timeframe=timeframe,
+            timeframe=timeframe.value,
             timestamp=close_time,
             close_time=close_time,
             horizon_bars=bundle.horizon_bars,
@@ -137,13 +143,13 @@ def _predict(
 
 
 def _stored(
-    version_id: int, instrument_ids: list[int], *, timeframe: str, close_time: datetime
+    version_id: int, instrument_ids: list[int], *, timeframe: Timeframe, close_time: datetime
 ) -> dict[int, PredictionView]:
     """Read back what is stored: after a redelivery the first answer is the one that counts."""
     rows = Prediction.objects.filter(
         model_version_id=version_id,
         instrument_id__in=instrument_ids,
-        timeframe=timeframe,
+        timeframe=timeframe.value,
         close_time=close_time,
     ).values(*_VIEW_FIELDS)
     views = {}

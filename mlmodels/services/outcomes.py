@@ -48,7 +48,6 @@ def _due(now: datetime) -> Iterator[tuple[tuple[int, str], list[Prediction]]]:
 def _resolve(
     instrument_id: int, timeframe: Timeframe, predictions: list[Prediction], *, now: datetime
 ) -> int:
-    interval_ms = timeframe.seconds * 1000
     window = load_window(
         instrument_id=instrument_id,
         timeframe=timeframe,
@@ -56,7 +55,7 @@ def _resolve(
         end=max(prediction.resolves_at for prediction in predictions),
     )
     closes = dict(
-        zip((window.open_time_ms + interval_ms).tolist(), window.close.tolist(), strict=True)
+        zip((window.open_time_ms + timeframe.ms).tolist(), window.close.tolist(), strict=True)
     )
     known = []
     for prediction in predictions:

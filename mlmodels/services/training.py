@@ -41,7 +41,7 @@ class _Job:
 
 def train_model(  # noqa: PLR0913 - what a training needs, by name
     *,
-    timeframe: str,
+    timeframe: Timeframe,
     instrument_ids: Sequence[int],
     horizon_bars: int,
     trigger: str,
@@ -74,10 +74,9 @@ def train_model(  # noqa: PLR0913 - what a training needs, by name
         Conflict: The timeframe is being trained already.
         TooFewCandles: There is not enough history.
     """
-    interval = Timeframe(timeframe)
     job = _Job(
         run=_begin(
-            timeframe=timeframe,
+            scope=timeframe.value,
             instrument_ids=instrument_ids,
             horizon_bars=horizon_bars,
             trigger=trigger,
@@ -87,7 +86,7 @@ def train_model(  # noqa: PLR0913 - what a training needs, by name
             lease=lease,
         ),
         instrument_ids=tuple(instrument_ids),
-        spec=FeatureSpec(interval_ms=interval.seconds * 1000),
+        spec=FeatureSpec(interval_ms=timeframe.ms),
         trainers=tuple(trainers),
         store=store,
         progress=progress,
@@ -113,7 +112,7 @@ def train_model(  # noqa: PLR0913 - what a training needs, by name
 
 def _begin(
     *,
-    timeframe: str,
+    scope: str,
     instrument_ids: Sequence[int],
     horizon_bars: int,
     trigger: str,
@@ -123,13 +122,13 @@ def _begin(
     lease: timedelta,
 ) -> TrainingRun:
     """Take the timeframe; a run whose lease is over was killed and is noted as failed."""
-    TrainingRun.objects.filter(
-        scope=timeframe, status=RunStatus.RUNNING, lease_until__lte=now
-    ).update(status=RunStatus.FAILED, error="the worker was lost", finished_at=now)
+    TrainingRun.objects.filter(scope=scope, status=RunStatus.RUNNING, lease_until__lte=now).update(
+        status=RunStatus.FAILED, error="the worker was lost", finished_at=now
+    )
     try:
         with transaction.atomic():
             return TrainingRun.objects.create(
-                scope=timeframe,
+                scope=scope,
                 recipe=recipe,
                 horizon_bars=horizon_bars,
                 instrument_ids=list(instrument_ids),
@@ -140,9 +139,7 @@ def _begin(
                 lease_until=now + lease,
             )
     except IntegrityError as error:
-        raise Conflict(
-            f"a model of {timeframe} is being trained already", scope=timeframe
-        ) from error
+        raise Conflict(f"a model of {scope} is being trained already", scope=scope) from error
 
 
 def _train(job: _Job, *, started: float) -> ModelVersion:

@@ -1,4 +1,5 @@
 from dataclasses import replace
+from itertools import product
 
 import numpy as np
 import pytest
@@ -125,14 +126,31 @@ def test_it_is_finite_and_calm_in_a_market_that_does_not_move():
     assert not found.sigma.any()
 
 
-@pytest.mark.parametrize("name", ["high", "low", "close", "volume", "taker_buy_base"])
-@pytest.mark.parametrize("bad", [np.nan, np.inf, -1.0])
+@pytest.mark.parametrize(
+    ("name", "bad"),
+    [
+        *product(["high", "low", "close", "volume"], [np.nan, np.inf, -1.0]),
+        ("taker_buy_base", np.inf),
+        ("taker_buy_base", -1.0),
+    ],
+)
 def test_it_refuses_candles_that_are_not_numbers(name, bad):
     broken = getattr(CANDLES, name).copy()
     broken[-1] = bad
 
     with pytest.raises(ValueError, match=name):
         compute(replace(CANDLES, **{name: broken}), SPEC)
+
+
+def test_it_takes_unpublished_taker_volume_as_neutral():
+    unknown = replace(CANDLES, taker_buy_base=np.full(1200, np.nan))
+
+    found = compute(unknown, SPEC)
+
+    assert np.isfinite(found.values).all()
+    assert not column(found, "taker_1").any()
+    assert not column(found, "taker_24").any()
+    assert same_bits(column(found, "return_1"), column(WHOLE, "return_1"))
 
 
 def test_it_computes_what_the_names_say():

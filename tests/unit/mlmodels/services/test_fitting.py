@@ -4,8 +4,8 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.model_selection import KFold
+from sklearn.neighbors import KNeighborsClassifier
 
 from mlmodels.adapters.factory import get_trainers
 from mlmodels.domain.dataset import build_dataset
@@ -40,9 +40,9 @@ def planted():
     """Two symbols with a planted signal and one of pure noise."""
     return fit(
         {
-            1: generate(5000, seed=1, ic=0.3),
-            2: generate(5000, seed=2, ic=0.3),
-            3: generate(5000, seed=3),
+            1: generate(6000, seed=1, ic=0.3),
+            2: generate(6000, seed=2, ic=0.3),
+            3: generate(6000, seed=3),
         }
     )
 
@@ -61,7 +61,7 @@ def test_it_recovers_most_of_what_can_be_known(planted):
     best = 0.3 * kept / np.sqrt(12 + 0.3**2 * kept**2)
 
     for group in (1, 2):
-        assert planted.by_group[group].ic > 0.6 * best
+        assert planted.by_group[group].ic > 0.55 * best
 
 
 def test_it_states_probabilities_that_happen(planted):
@@ -104,7 +104,7 @@ def test_it_gives_the_same_bits_again():
 
 def test_it_is_not_fooled_by_overlapping_labels_as_shuffling_is():
     ours, shuffled = [], []
-    for seed in range(2):
+    for seed in range(6):
         rows = build_dataset({1: generate(2500, seed=seed)}, spec=SPEC, horizon_bars=24)
         # Slow features name the place in time, and neighbours share their label.
         slow = np.cumsum(np.random.default_rng(seed + 50).standard_normal((len(rows), 6)), axis=0)
@@ -130,7 +130,7 @@ def _purged(rows):
 def _auc(rows, folds):
     found = []
     for train, test in folds:
-        model = HistGradientBoostingClassifier(max_iter=40, random_state=1)
+        model = KNeighborsClassifier(10)
         model.fit(rows.features[train], rows.is_up[train])
         score = model.predict_proba(rows.features[test])[:, 1]
         found.append(area_under_curve(score, rows.is_up[test]))
