@@ -36,13 +36,20 @@ numpy pandas sklearn.linear_model sklearn.isotonic sklearn.metrics xgboost binan
 cryptography.hazmat.primitives.ciphers.aead starlette.applications uvicorn.main httptools uvloop
 orjson apprise feedparser vaderSentiment.vaderSentiment sentry_sdk prometheus_client boto3
 """
-IMPORT_EACH = """
+# Apps bring their models, and those need some settings.
+PROGRAM = """
 import importlib, sys
+import django
+from django.conf import settings
+
+settings.configure(USE_TZ=True, INSTALLED_APPS=[
+    "django.contrib.contenttypes", "django.contrib.auth", "django.contrib.admin",
+    "django.contrib.messages", "django.contrib.sessions", "rest_framework", "django_filters",
+    "drf_spectacular", "channels", "simple_history", "django_celery_beat",
+])
+django.setup()
 for name in sys.argv[1:]:
-    try:
-        importlib.import_module(name)
-    except Exception:  # some modules want configured settings: what they import is compiled by now
-        pass
+    importlib.import_module(name)
 """
 
 
@@ -51,14 +58,15 @@ def main() -> None:
     environment = {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"}
     halves = [
         subprocess.Popen(
-            [sys.executable, "-W", "ignore", "-c", IMPORT_EACH, *names.split()],
+            [sys.executable, "-W", "ignore", "-c", PROGRAM, *names.split()],
             env=environment,
             cwd=ROOT,
         )
         for names in (WEB, NUMBERS)
     ]
-    for half in halves:
-        half.wait()
+    statuses = [half.wait() for half in halves]
+    if any(statuses):
+        print("warm_bytecode: not all was compiled (above is why); it only starts slower once")
     for package in OUR_PACKAGES:
         compileall.compile_dir(ROOT / package, quiet=2)
 
