@@ -52,7 +52,10 @@ def _counts() -> Iterator[Metric]:
         "orders", "Orders by state", "state", list_orders().order_by().values_list("state")
     )
     yield _labelled(
-        "decisions", "Decisions by action", "action", list_decisions().order_by().values_list("action")
+        "decisions",
+        "Decisions by action",
+        "action",
+        list_decisions().order_by().values_list("action"),
     )
     yield _gauge("fills", "Executions booked", list_fills().count())
     open_positions = list_positions().filter(status="open").count()

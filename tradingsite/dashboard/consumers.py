@@ -108,9 +108,7 @@ class LiveConsumer(AsyncWebsocketConsumer):
         now = get_clock().now()
         data = await database_sync_to_async(build_snapshot)(now=now)
         await self.send(
-            _to_text(
-                {"type": "snapshot", "version": VERSION, "at": now, "seq": seq, "data": data}
-            )
+            _to_text({"type": "snapshot", "version": VERSION, "at": now, "seq": seq, "data": data})
         )
 
     async def _ping(self, _message: dict[str, Any]) -> None:

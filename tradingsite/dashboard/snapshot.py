@@ -105,7 +105,9 @@ def _fills(fills: Any) -> list[Row]:
 
 def _positions() -> list[Row]:
     columns = ("id", "symbol", "status", "quantity", "average_entry_price", "realized_pnl")
-    rows = list_positions().filter(status="open").values(*columns, "stop_price", "take_profit_price")
+    rows = (
+        list_positions().filter(status="open").values(*columns, "stop_price", "take_profit_price")
+    )
     return list(rows)
 
 

@@ -1,0 +1,134 @@
+"""Admin of execution: strategies are edited, everything else is a record of what happened."""
+
+from typing import Any
+
+from django.contrib import admin
+from simple_history.admin import SimpleHistoryAdmin
+from unfold.admin import ModelAdmin, TabularInline
+
+from core.admin import ReadOnlyAdmin
+from execution.models import (
+    Account,
+    Balance,
+    Decision,
+    Fill,
+    LedgerEntry,
+    Order,
+    Position,
+    Reconciliation,
+    Strategy,
+    SubmitAttempt,
+)
+
+
+@admin.register(Strategy)
+class StrategyAdmin(SimpleHistoryAdmin, ModelAdmin):
+    """Trading settings."""
+
+    list_display = ["name", "account", "timeframe", "min_confidence", "is_enabled"]
+    filter_horizontal = ["instruments"]
+
+
+class _BalanceInline(TabularInline):
+    model = Balance
+    extra = 0
+    can_delete = False
+
+    def has_add_permission(self, request: Any, obj: Any = None) -> bool:
+        return False
+
+    def has_change_permission(self, request: Any, obj: Any = None) -> bool:
+        return False
+
+
+@admin.register(Account)
+class AccountAdmin(ReadOnlyAdmin):
+    """Accounts with their balances."""
+
+    list_display = ["name", "mode", "quote_asset", "reconciled_at"]
+    inlines = [_BalanceInline]
+
+
+@admin.register(Decision)
+class DecisionAdmin(ReadOnlyAdmin):
+    """Every decision with its reasons."""
+
+    list_display = ["close_time", "instrument", "strategy", "action", "reason", "confidence"]
+    list_filter = ["action", "reason"]
+    search_fields = ["instrument__symbol"]
+    list_select_related = ["instrument", "strategy"]
+    ordering = ["-close_time", "-id"]
+
+
+class _AttemptInline(TabularInline):
+    model = SubmitAttempt
+    extra = 0
+    can_delete = False
+
+    def has_add_permission(self, request: Any, obj: Any = None) -> bool:
+        return False
+
+    def has_change_permission(self, request: Any, obj: Any = None) -> bool:
+        return False
+
+
+@admin.register(Order)
+class OrderAdmin(ReadOnlyAdmin):
+    """Orders with every attempt to send or cancel them."""
+
+    list_display = [
+        "created_at",
+        "instrument",
+        "leg",
+        "side",
+        "type",
+        "quantity",
+        "state",
+        "reason",
+        "client_order_id",
+    ]
+    list_filter = ["state", "leg", "side"]
+    search_fields = ["client_order_id", "instrument__symbol"]
+    list_select_related = ["instrument"]
+    ordering = ["-created_at", "-id"]
+    inlines = [_AttemptInline]
+
+
+@admin.register(Fill)
+class FillAdmin(ReadOnlyAdmin):
+    """Executions."""
+
+    list_display = ["timestamp", "symbol", "side", "quantity", "price", "fee", "fee_asset"]
+    list_filter = ["side"]
+    search_fields = ["symbol", "order__client_order_id"]
+    ordering = ["-timestamp", "-id"]
+
+
+@admin.register(Position)
+class PositionAdmin(ReadOnlyAdmin):
+    """Round trips."""
+
+    list_display = ["opened_at", "symbol", "status", "quantity", "realized_pnl", "closed_at"]
+    list_filter = ["status"]
+    search_fields = ["symbol"]
+    ordering = ["-opened_at", "-id"]
+
+
+@admin.register(LedgerEntry)
+class LedgerEntryAdmin(ReadOnlyAdmin):
+    """Every change of every balance."""
+
+    list_display = ["timestamp", "account", "asset", "change", "kind", "reason"]
+    list_filter = ["kind", "asset"]
+    list_select_related = ["account"]
+    ordering = ["-timestamp", "-id"]
+
+
+@admin.register(Reconciliation)
+class ReconciliationAdmin(ReadOnlyAdmin):
+    """Comparisons with the exchange."""
+
+    list_display = ["timestamp", "account", "is_green", "orders_compared", "trades_compared"]
+    list_filter = ["is_green"]
+    list_select_related = ["account"]
+    ordering = ["-timestamp", "-id"]
