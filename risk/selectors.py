@@ -82,6 +82,11 @@ def list_state_changes() -> QuerySet[models.TradingStateChange]:
     return models.TradingStateChange.objects.order_by("-timestamp", "-id")
 
 
+def list_verdicts() -> QuerySet[models.RiskVerdict]:
+    """Return the gate's answers, newest first."""
+    return models.RiskVerdict.objects.order_by("-created_at", "-id")
+
+
 def list_denials() -> QuerySet[models.RiskVerdict]:
     """Return the refused intents, newest first."""
-    return models.RiskVerdict.objects.filter(approved=False).order_by("-created_at", "-id")
+    return list_verdicts().filter(approved=False)
