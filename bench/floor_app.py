@@ -44,7 +44,7 @@ class _State:
         self.http = requests.Session()
         self.model = xgboost.Booster({"nthread": 1})
         self.model.load_model(os.environ["FLOOR_MODEL"])
-        steps = np.random.default_rng(0).standard_normal((WINDOW, 5, WINDOW)) * 0.001  # noqa: NPY002
+        steps = np.random.default_rng(0).standard_normal((WINDOW, 5, WINDOW)) * 0.001
         self.windows = 100 * np.exp(np.cumsum(steps, axis=2))
 
 

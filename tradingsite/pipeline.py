@@ -14,6 +14,7 @@ from django.conf import settings
 from core.clock import from_ms, get_clock
 from execution.services.decisions import decide_close
 from execution.tasks import place_orders
+from markets.domain.timeframe import Timeframe
 from markets.services.ingestion import store_candles
 from markets.services.windows import get_window_store
 from mlmodels.adapters.factory import get_model_cache
@@ -52,7 +53,9 @@ def start_chain(*, timeframe: str, close_time_ms: int, rows: list[list[Any]]) ->
 @shared_task(name="pipeline.ingest", queue="pipeline.0")
 def ingest(*, batch: Batch) -> None:
     """Store the closed candles."""
-    store_candles(timeframe=batch["timeframe"], rows=batch["rows"], now=get_clock().now())
+    store_candles(
+        timeframe=Timeframe(batch["timeframe"]), rows=batch["rows"], now=get_clock().now()
+    )
     _enqueue(predict, batch=batch)
 
 
@@ -60,9 +63,9 @@ def ingest(*, batch: Batch) -> None:
 def predict(*, batch: Batch) -> None:
     """Predict every symbol of the chunk from the windows in this process's memory."""
     windows = get_window_store()
-    windows.extend(timeframe=batch["timeframe"], rows=batch["rows"])
+    windows.extend(timeframe=Timeframe(batch["timeframe"]), rows=batch["rows"])
     views = predict_close(
-        timeframe=batch["timeframe"],
+        timeframe=Timeframe(batch["timeframe"]),
         close_time=from_ms(batch["close_time_ms"]),
         instrument_ids=[row[0] for row in batch["rows"]],
         windows=windows,
@@ -77,9 +80,9 @@ def predict(*, batch: Batch) -> None:
 def decide(*, batch: Batch, predictions: list[dict[str, Any]]) -> None:
     """Decide for every symbol; only entries and exits go on to the exchange."""
     windows = get_window_store()
-    windows.extend(timeframe=batch["timeframe"], rows=batch["rows"])
+    windows.extend(timeframe=Timeframe(batch["timeframe"]), rows=batch["rows"])
     decision_ids = decide_close(
-        timeframe=batch["timeframe"],
+        timeframe=Timeframe(batch["timeframe"]),
         close_time=from_ms(batch["close_time_ms"]),
         predictions=[PredictionView.from_message(message) for message in predictions],
         windows=windows,

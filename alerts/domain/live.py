@@ -43,11 +43,14 @@ class PredictionMessage(TypedDict):
     at: datetime
     symbol: str
     timeframe: str
+    close_time: datetime
     state: str
     model_name: str | None
     horizon_bars: int | None
     p_up: float | None
     expected_return: float | None
+    lower: float | None
+    upper: float | None
 
 
 class DecisionMessage(TypedDict):
@@ -58,9 +61,13 @@ class DecisionMessage(TypedDict):
     decision_id: int
     symbol: str
     timeframe: str
+    close_time: datetime
     action: str
     reason: str
     confidence: float | None
+    edge_bps: float | None
+    price: Decimal
+    factors: list[dict[str, Any]]
 
 
 class OrderMessage(TypedDict):
@@ -85,6 +92,7 @@ class FillMessage(TypedDict):
 
     type: Literal["fill"]
     at: datetime
+    fill_id: int
     order_id: int
     symbol: str
     side: str
@@ -92,6 +100,7 @@ class FillMessage(TypedDict):
     price: Decimal
     fee: Decimal
     fee_asset: str
+    realized_pnl: Decimal
 
 
 class PositionMessage(TypedDict):
@@ -104,8 +113,8 @@ class PositionMessage(TypedDict):
     status: str
     quantity: Decimal
     entry_price: Decimal
-    mark_price: Decimal | None
-    unrealized_pnl: Decimal | None
+    stop_price: Decimal | None
+    take_profit_price: Decimal | None
     realized_pnl: Decimal
 
 
@@ -119,6 +128,7 @@ class EquityMessage(TypedDict):
     exposure: Decimal
     unrealized_pnl: Decimal
     realized_pnl: Decimal
+    daily_pnl: Decimal
     drawdown_fraction: float
 
 

@@ -29,6 +29,7 @@ from risk.selectors import get_limits
 from risk.services.trading_state import read_state
 from sentiment.selectors import SentimentView, list_sentiment
 
+_ANNOUNCED = ("action", "reason", "confidence", "edge_bps", "price", "factors")
 # Protective orders rest as long as the position lives; all other live orders are "pending".
 _PENDING_LEGS = (Leg.ENTRY.value, Leg.EXIT.value, Leg.MANUAL.value)
 
@@ -243,7 +244,7 @@ def _announce(
             close_time=close_time,
         )
         .order_by("id")
-        .values("id", "instrument__symbol", "action", "reason", "confidence")
+        .values(*_ANNOUNCED, "id", "instrument__symbol")
     )
     push.publish(
         *(
@@ -253,9 +254,8 @@ def _announce(
                 decision_id=row["id"],
                 symbol=row["instrument__symbol"],
                 timeframe=timeframe.value,
-                action=row["action"],
-                reason=row["reason"],
-                confidence=row["confidence"],
+                close_time=close_time,
+                **{name: row[name] for name in _ANNOUNCED},
             )
             for row in stored
         )

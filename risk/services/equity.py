@@ -76,6 +76,7 @@ def record_equity(
             "exposure": exposure,
             "unrealized_pnl": unrealized_pnl,
             "realized_pnl": realized_pnl,
+            "daily_pnl": point.daily_pnl,
             "drawdown_fraction": float(drawdown),
         }
     )

@@ -35,17 +35,25 @@ function upsert(name, row, key = 'id') {
   else state[name].unshift(row);
 }
 
+// A live message is a row of the snapshot but for the names of its id and its time.
+const asDecision = (m) => ({ ...m, id: m.decision_id });
+const asFill = (m) => ({ ...m, id: m.fill_id, timestamp: m.at });
+const asPosition = (m) => ({ ...m, id: m.position_id, average_entry_price: m.entry_price });
+const asEquity = (m) => ({ ...m, timestamp: m.at });
+const asAlert = (m) => ({ ...m, id: m.alert_id, timestamp: m.at });
+const asComponent = (m) => ({ ...m, is_healthy: m.status === 'OK', age_s: 0 });
+
 const receivers = {
   ticker: (m) => { state.prices[m.symbol] = m.price; dirty.add('positions'); dirty.add('tiles'); },
   candle: (m) => { upsertCandle(m); if (m.symbol === state.symbol) { charts.candles.update(m); } },
   prediction: (m) => { keep('predictions', [m], KEEP.predictions); dirty.add('outcomes'); },
-  decision: (m) => { keep('decisions', [m], KEEP.decisions); dirty.add('decisions'); dirty.add('marks'); },
-  fill: (m) => { keep('fills', [m], KEEP.fills); dirty.add('fills'); dirty.add('marks'); dirty.add('tiles'); },
-  position: (m) => { upsert('positions', m); dirty.add('positions'); dirty.add('tiles'); },
-  equity: (m) => { state.metrics = m; state.equity.push(m); if (state.equity.length > KEEP.equity) state.equity.shift(); dirty.add('equity'); dirty.add('tiles'); },
+  decision: (m) => { keep('decisions', [asDecision(m)], KEEP.decisions); dirty.add('decisions'); dirty.add('marks'); },
+  fill: (m) => { keep('fills', [asFill(m)], KEEP.fills); state.fillCount += 1; dirty.add('fills'); dirty.add('marks'); dirty.add('tiles'); },
+  position: (m) => { upsert('positions', asPosition(m)); dirty.add('positions'); dirty.add('tiles'); },
+  equity: (m) => { state.metrics = asEquity(m); state.equity.push(state.metrics); if (state.equity.length > KEEP.equity) state.equity.shift(); dirty.add('equity'); dirty.add('tiles'); },
   risk_state: (m) => { state.risk = m; dirty.add('level'); },
-  alert: (m) => { keep('alerts', [m], KEEP.alerts); dirty.add('alerts'); },
-  component: (m) => { upsert('components', m, 'name'); dirty.add('components'); },
+  alert: (m) => { upsert('alerts', asAlert(m)); state.alerts = state.alerts.slice(0, KEEP.alerts); dirty.add('alerts'); },
+  component: (m) => { upsert('components', asComponent(m), 'name'); dirty.add('components'); },
   training: (m) => { $('prediction-note').textContent = `Training: ${percent(m.progress, 0)} ${m.step ?? ''}`; },
 };
 
