@@ -14,7 +14,8 @@ from markets.selectors import list_rules
 from mlmodels.domain.features import Candles, FeatureSpec, compute_last
 from mlmodels.domain.prediction import PredictionState, PredictionView
 from mlmodels.models import Prediction
-from mlmodels.ports import WindowSource
+from mlmodels.ports import ArtifactError, WindowSource
+from mlmodels.services.announcements import announce_predictions, announce_unusable
 from mlmodels.services.serving import ModelSource, ServedModel
 
 logger = logging.getLogger(__name__)
@@ -36,7 +37,7 @@ _VIEW_FIELDS = (
 
 def predict_close(
     *,
-    timeframe: Timeframe,
+    timeframe: str,
     close_time: datetime,
     instrument_ids: Sequence[int],
     windows: WindowSource,
@@ -46,7 +47,7 @@ def predict_close(
     """Predict and store; a second call for the same close returns what the first one stored.
 
     Args:
-        timeframe: Of the candles.
+        timeframe: Of the candles, a ``Timeframe`` or its text.
         close_time: The close that has just happened.
         instrument_ids: Who closed.
         windows: Their newest closed candles.
@@ -54,12 +55,11 @@ def predict_close(
         now: Time of the market.
 
     Returns:
-        One view per instrument, in the order given.
-
-    Raises:
-        ArtifactError: The champion's files cannot be trusted.
+        One view per instrument, in the order given. A champion whose files cannot be trusted
+        raises an alert and counts as no model, so that exits are still decided on.
     """
-    model = models.champion(timeframe.value)
+    frame = Timeframe(timeframe)
+    model = _champion(models, frame.value, now=now)
     if model is None:
         return [
             PredictionView(instrument_id=instrument_id, state=PredictionState.NO_MODEL)
@@ -67,31 +67,40 @@ def predict_close(
         ]
     spec = model.bundle.spec
     close_ms = to_ms(close_time)
-    windows.ensure(timeframe=timeframe, instrument_ids=instrument_ids, close_time_ms=close_ms)
+    windows.ensure(timeframe=frame, instrument_ids=instrument_ids, close_time_ms=close_ms)
     ready: dict[int, Candles] = {}
     for instrument_id in instrument_ids:
         window = windows.window(
-            timeframe=timeframe,
+            timeframe=frame,
             instrument_id=instrument_id,
             length=spec.warmup,
             close_time_ms=close_ms,
         )
         if is_ready(window, spec=spec, close_time_ms=close_ms):
             ready[instrument_id] = window
-    stored = _predict(model, ready, timeframe=timeframe, close_time=close_time, now=now)
+    stored = _predict(model, ready, timeframe=frame, close_time=close_time, now=now)
     views = [
         stored.get(instrument_id) or _too_few(instrument_id, model)
         for instrument_id in instrument_ids
     ]
+    announce_predictions(views, timeframe=frame.value, close_time=close_time)
     logger.info(
         "predictions.stored timeframe=%s close_time=%s model_version_id=%s stored=%d symbols=%d",
-        timeframe.value,
+        frame.value,
         close_time.isoformat(),
         model.version_id,
         len(stored),
         len(views),
     )
     return views
+
+
+def _champion(models: ModelSource, scope: str, *, now: datetime) -> ServedModel | None:
+    try:
+        return models.champion(scope)
+    except ArtifactError as error:
+        announce_unusable(scope=scope, error=error, now=now)
+        return None
 
 
 def is_ready(window: Candles, *, spec: FeatureSpec, close_time_ms: int) -> bool:

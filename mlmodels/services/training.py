@@ -19,6 +19,7 @@ from mlmodels.domain.lifecycle import ModelState, RunStatus
 from mlmodels.models import ModelVersion, TrainingRun
 from mlmodels.ports import ArtifactStore, Progress, StoredArtifact, Trainer
 from mlmodels.selectors import get_champion, get_settings
+from mlmodels.services.announcements import announce_failure, announce_version
 from mlmodels.services.fitting import FittedEnsemble, TooFewCandles, fit_ensemble
 from mlmodels.services.promotion import note, promote, reject
 from mlmodels.services.refresh import check_sanity, is_fit_to_serve
@@ -98,6 +99,7 @@ def train_model(  # noqa: PLR0913 - what a training needs, by name
     except BaseException as error:
         _fail(job.run, error, duration_s=time.monotonic() - started, now=now)
         raise
+    announce_version(version, now=now)
     logger.info(
         "training.succeeded run_id=%s model_version_id=%s scope=%s verdict=%s state=%s rows=%d",
         job.run.pk,
@@ -258,4 +260,5 @@ def _fail(run: TrainingRun, error: BaseException, *, duration_s: float, now: dat
         duration_s=duration_s,
         finished_at=now,
     )
+    announce_failure(run_id=run.pk, scope=run.scope, error=error, now=now)
     logger.warning("training.failed run_id=%s scope=%s error=%s", run.pk, run.scope, error)

@@ -1,0 +1,129 @@
+"""Admin of models: what was trained, what predicts, and the operator's two moves."""
+
+from collections.abc import Callable
+from typing import Any
+
+from django import forms
+from django.contrib import admin, messages
+from django.http import HttpRequest
+from simple_history.admin import SimpleHistoryAdmin
+from unfold.admin import ModelAdmin
+from unfold.forms import ActionForm
+
+from core.admin import ReadOnlyAdmin
+from core.clock import get_clock
+from core.errors import TradingError
+from mlmodels.models import MLSettings, ModelVersion, Prediction, TrainingRun
+from mlmodels.services.promotion import promote, rollback
+
+
+class ReasonForm(ActionForm):
+    """The action, and why."""
+
+    reason = forms.CharField(
+        label="",
+        required=False,
+        max_length=255,
+        widget=forms.TextInput(attrs={"placeholder": "Reason", "aria-label": "Reason"}),
+    )
+
+
+@admin.register(ModelVersion)
+class ModelVersionAdmin(ReadOnlyAdmin):
+    """Versions, newest first; nothing but their role can be changed."""
+
+    list_display = ["id", "name", "state", "verdict", "trained_until", "created_at", "state_reason"]
+    list_filter = ["state", "verdict", "scope"]
+    list_select_related = ["run"]
+    ordering = ["-created_at", "-id"]
+    action_form = ReasonForm
+    actions = ["promote_version", "roll_back_version"]
+
+    def has_decide_permission(self, request: HttpRequest) -> bool:
+        """Who may change settings of trading may choose what predicts."""
+        return request.user.has_perm("mlmodels.change_modelversion")
+
+    @admin.action(description="Promote: let it predict", permissions=["decide"])
+    def promote_version(self, request: HttpRequest, queryset: Any) -> None:
+        self._move(request, queryset, promote)
+
+    @admin.action(description="Roll back to the version before it", permissions=["decide"])
+    def roll_back_version(self, request: HttpRequest, queryset: Any) -> None:
+        self._move(request, queryset, rollback)
+
+    def _move(
+        self, request: HttpRequest, queryset: Any, service: Callable[..., ModelVersion]
+    ) -> None:
+        version_ids = list(queryset.values_list("id", flat=True)[:2])
+        reason = request.POST.get("reason", "").strip()
+        if len(version_ids) != 1 or not reason:
+            messages.error(request, "Choose exactly one version and give a reason.")
+            return
+        try:
+            version = service(
+                version_id=version_ids[0],
+                reason=reason,
+                actor=request.user.get_username(),
+                now=get_clock().now(),
+            )
+        except TradingError as error:
+            messages.error(request, error.message)
+            return
+        messages.success(request, f"Model {version.pk} predicts {version.scope} from now on.")
+
+
+@admin.register(TrainingRun)
+class TrainingRunAdmin(ReadOnlyAdmin):
+    """Every attempt to train."""
+
+    list_display = [
+        "id",
+        "scope",
+        "recipe",
+        "trigger",
+        "status",
+        "rows",
+        "duration_s",
+        "started_at",
+    ]
+    list_filter = ["status", "scope", "trigger"]
+    ordering = ["-started_at", "-id"]
+
+
+@admin.register(Prediction)
+class PredictionAdmin(ReadOnlyAdmin):
+    """What was predicted, and what came of it."""
+
+    list_display = [
+        "timestamp",
+        "instrument",
+        "timeframe",
+        "state",
+        "p_up",
+        "expected_return",
+        "realized_return",
+        "error",
+        "model_name",
+    ]
+    list_filter = ["state", "timeframe"]
+    list_select_related = ["instrument"]
+    ordering = ["-timestamp", "-id"]
+
+
+@admin.register(MLSettings)
+class MLSettingsAdmin(SimpleHistoryAdmin, ModelAdmin):
+    """The one row of training settings, with its history."""
+
+    list_display = [
+        "__str__",
+        "retrain_interval_hours",
+        "retrain_error_threshold",
+        "horizon_bars",
+        "train_bars",
+    ]
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return super().has_add_permission(request) and not MLSettings.objects.exists()
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False

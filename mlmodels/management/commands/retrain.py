@@ -1,0 +1,155 @@
+"""Train a model from the command line and say in plain words what it is worth."""
+
+from argparse import RawDescriptionHelpFormatter
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+from tqdm import tqdm
+
+from core.clock import get_clock
+from core.errors import TradingError
+from markets.domain.timeframe import Timeframe
+from markets.selectors import get_rules_by_symbol, list_rules, list_subscriptions
+from mlmodels.adapters.factory import (
+    DEFAULT_RECIPE,
+    RECIPES,
+    get_artifact_store,
+    get_trainers,
+)
+from mlmodels.selectors import get_champion, get_settings, get_version
+from mlmodels.services.training import train_model
+
+LEASE = timedelta(minutes=30)
+
+
+class Command(BaseCommand):
+    """Train now."""
+
+    help = """Train on the stored candles, judge the model on data it has not seen, and let it
+predict if it is not worse than the present one. Without options: every subscribed timeframe.
+
+Example: manage.py retrain --symbol BTCUSDT --symbol ETHUSDT --timeframe 1h --horizon 12
+"""
+
+    def create_parser(self, *args: Any, **kwargs: Any) -> CommandParser:
+        return super().create_parser(*args, formatter_class=RawDescriptionHelpFormatter, **kwargs)
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument(
+            "--symbol", action="append", help="pool these symbols; default: all subscribed ones"
+        )
+        parser.add_argument("--model", choices=sorted(RECIPES), default=DEFAULT_RECIPE)
+        parser.add_argument("--timeframe", choices=[frame.value for frame in Timeframe])
+        parser.add_argument("--horizon", type=int, help="candles ahead")
+        parser.add_argument("--seed", type=int, default=1)
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        try:
+            for timeframe in self._timeframes(options):
+                self._train(timeframe, options)
+        except TradingError as error:
+            raise CommandError(error.message) from error
+
+    def _timeframes(self, options: Mapping[str, Any]) -> list[Timeframe]:
+        if options["timeframe"]:
+            return [Timeframe(options["timeframe"])]
+        found = sorted({subscription.timeframe for subscription in list_subscriptions()})
+        if not found:
+            raise CommandError("Nothing is subscribed: name --timeframe and --symbol.")
+        return found
+
+    def _train(self, timeframe: Timeframe, options: Mapping[str, Any]) -> None:
+        if options["horizon"] is not None and options["horizon"] < 1:
+            raise CommandError(f"--horizon must be 1 or more, was {options['horizon']}.")
+        champion = get_champion(timeframe.value)
+        default = champion.horizon_bars if champion else get_settings().horizon_bars
+        clock = get_clock()
+        with Bar(label=f"training {timeframe.value}") as bar:
+            version_id = train_model(
+                timeframe=timeframe,
+                instrument_ids=self._instruments(timeframe, options["symbol"]),
+                horizon_bars=options["horizon"] or default,
+                trigger="manual",
+                seed=options["seed"],
+                trainers=get_trainers(options["model"]),
+                store=get_artifact_store(),
+                now=clock.now(),
+                progress=bar.show,
+                lease=clock.protocol(LEASE),
+            )
+        self._report(version_id)
+
+    def _instruments(self, timeframe: Timeframe, symbols: list[str] | None) -> list[int]:
+        if symbols:
+            return sorted({get_rules_by_symbol(symbol).instrument_id for symbol in symbols})
+        return [found.instrument_id for found in list_subscriptions(timeframe=timeframe)]
+
+    def _report(self, version_id: int) -> None:
+        version = get_version(version_id)
+        rules = list_rules()
+        self.stdout.write(
+            f"Model {version.pk} ({version.name}), trained on {version.run.rows} rows up to "
+            f"{version.trained_until:%Y-%m-%d %H:%M} UTC in {version.run.duration_s:.1f} s, is "
+            f"{version.state}: {version.state_reason}."
+        )
+        self.stdout.write(
+            f"{'symbol':12} {'verdict':9} {'IC':>7} {'t':>6} {'Brier skill':>12} {'AUC':>6} "
+            f"{'covered':>8} {'rows':>7}"
+        )
+        for key, found in sorted(version.symbol_metrics.items(), key=lambda item: int(item[0])):
+            known = rules.get(int(key))
+            self.stdout.write(_line(known.symbol if known else key, found))
+        self.stdout.write(_line("all", version.metrics))
+        skilled = [
+            rules[int(key)].symbol
+            for key, found in version.symbol_metrics.items()
+            if found["verdict"] == "SKILLED" and int(key) in rules
+        ]
+        self.stdout.write(
+            f"It foresees {', '.join(sorted(skilled))} better than chance on data it has not seen."
+            if skilled
+            else "It foresees no symbol better than chance: its predictions will not be traded on."
+        )
+
+
+def _line(name: str, found: Mapping[str, Any]) -> str:
+    return (
+        f"{name:12} {found['verdict']:9} {_number(found['ic'], '+.3f'):>7} "
+        f"{_number(found['ic_t'], '+.1f'):>6} {_number(found['brier_skill'], '+.4f'):>12} "
+        f"{_number(found['auc'], '.3f'):>6} {_number(found['coverage'], '.0%'):>8} "
+        f"{found['rows']:>7}"
+    )
+
+
+def _number(value: float | None, form: str) -> str:
+    return "-" if value is None else format(value, form)
+
+
+class Bar:
+    """A progress bar on a terminal, plain lines elsewhere."""
+
+    def __init__(self, *, label: str) -> None:
+        self._bar = tqdm(
+            total=1.0, desc=label, leave=False, disable=None, bar_format="{l_bar}{bar}"
+        )
+        self._label = label
+        self._said = ""
+
+    def __enter__(self) -> "Bar":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._bar.close()
+
+    def show(self, done: int, total: int, message: str) -> None:
+        """Move to `done` of `total`."""
+        if self._bar.disable:
+            if message != self._said:
+                self._said = message
+                print(f"{self._label}: {message}", flush=True)
+            return
+        self._bar.set_description(f"{self._label}: {message}")
+        self._bar.n = done / total if total else 1.0
+        self._bar.refresh()

@@ -1,0 +1,90 @@
+"""Trainings, their timing, and the outcomes of predictions."""
+
+import logging
+from datetime import timedelta
+from functools import lru_cache
+from typing import Any
+
+from celery import Task, shared_task
+
+from core.clock import get_clock
+from core.errors import Conflict
+from markets.domain.timeframe import Timeframe
+from mlmodels.adapters.factory import (
+    DEFAULT_RECIPE,
+    get_all_trainers,
+    get_artifact_store,
+    get_trainers,
+)
+from mlmodels.services import outcomes
+from mlmodels.services.announcements import announce_training
+from mlmodels.services.retraining import list_due
+from mlmodels.services.serving import ModelCache
+from mlmodels.services.training import train_model
+
+logger = logging.getLogger(__name__)
+
+# Longer than any training takes on the wall.
+LEASE = timedelta(minutes=30)
+SEED = 1
+
+
+@lru_cache(maxsize=1)
+def get_model_cache() -> ModelCache:
+    """Return the process's champions, for ``predict_close``."""
+    return ModelCache(store=get_artifact_store(), trainers=get_all_trainers())
+
+
+@shared_task(bind=True, name="mlmodels.train", queue="train", ignore_result=True)
+def train(
+    self: Task,
+    *,
+    timeframe: str,
+    instrument_ids: list[int],
+    horizon_bars: int,
+    trigger: str,
+    recipe: str = DEFAULT_RECIPE,
+    **_: Any,
+) -> None:
+    """Train one timeframe; somebody else doing so already is no error."""
+    clock = get_clock()
+    now = clock.now()
+
+    def tell(done: int, total: int, message: str) -> None:
+        announce_training(
+            scope=timeframe, model_name=recipe, done=done, total=total, stage=message, at=now
+        )
+
+    try:
+        train_model(
+            timeframe=Timeframe(timeframe),
+            instrument_ids=instrument_ids,
+            horizon_bars=horizon_bars,
+            trigger=trigger,
+            seed=SEED,
+            trainers=get_trainers(recipe),
+            store=get_artifact_store(),
+            now=now,
+            progress=tell,
+            lease=clock.protocol(LEASE),
+        )
+    except Conflict as error:
+        logger.info("training.skipped timeframe=%s reason=%s", timeframe, error.message)
+
+
+@shared_task(bind=True, name="mlmodels.retrain_due", queue="default", ignore_result=True)
+def retrain_due(self: Task, **_: Any) -> None:
+    """Enqueue the trainings that are due."""
+    for due in list_due(now=get_clock().now()):
+        train.delay(
+            timeframe=due.timeframe,
+            instrument_ids=list(due.instrument_ids),
+            horizon_bars=due.horizon_bars,
+            trigger=due.trigger,
+        )
+
+
+@shared_task(bind=True, name="mlmodels.score_outcomes", queue="default", ignore_result=True)
+def score_outcomes(self: Task, **_: Any) -> None:
+    """Join predictions with what happened."""
+    outcomes.score_outcomes(now=get_clock().now())
