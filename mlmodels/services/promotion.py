@@ -4,7 +4,7 @@ from datetime import datetime
 
 from django.db import IntegrityError, transaction
 
-from core import audit
+from core.audit import record
 from core.errors import Conflict, NotFound
 from mlmodels.domain.lifecycle import ModelEvent, ModelState, move
 from mlmodels.models import ModelAlias, ModelVersion
@@ -32,7 +32,7 @@ def promote(*, version_id: int, reason: str, actor: str, now: datetime) -> Model
                 _move(older, ModelEvent.RETIRE, reason=f"a newer one is kept: {version.pk}")
         _move(version, ModelEvent.PROMOTE, reason=reason)
         _point_to(version, now=now)
-        audit.record(
+        record(
             actor=actor,
             action="model.promote",
             subject=f"model_version:{version.pk}",
@@ -74,7 +74,7 @@ def rollback(*, version_id: int, reason: str, actor: str, now: datetime) -> Mode
         restored = earlier[0]
         _move(restored, ModelEvent.PROMOTE, reason=f"rollback of {version.pk}: {reason}")
         _point_to(restored, now=now)
-        audit.record(
+        record(
             actor=actor,
             action="model.rollback",
             subject=f"model_version:{version.pk}",
