@@ -1,7 +1,6 @@
 """What people and pages hear of a change of the kill switch, after it is committed."""
 
 from datetime import datetime
-from functools import partial
 
 from django.db import transaction
 
@@ -25,7 +24,11 @@ def announce_state(
 
     `robust`: a failure to tell is logged by Django and changes nothing about what was done.
     """
-    tell = partial(_tell, state=state, from_level=from_level, reason=reason, actor=actor, now=now)
+
+    # A plain function: Django's message about a failing robust callback cannot name a partial.
+    def tell() -> None:
+        _tell(state=state, from_level=from_level, reason=reason, actor=actor, now=now)
+
     transaction.on_commit(tell, robust=True)
 
 

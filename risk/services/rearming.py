@@ -11,7 +11,14 @@ from risk.services.trading_state import rearm
 
 
 @transaction.atomic
-def rearm_trading(*, reason: str, actor: str, reset_drawdown: bool, now: datetime) -> StateView:
+def rearm_trading(
+    *,
+    reason: str,
+    actor: str,
+    reset_drawdown: bool,
+    now: datetime,
+    expected_epoch: int | None = None,
+) -> StateView:
     """Re-arm, on request with a new high-water mark at the present equity.
 
     Without the new mark a drawdown stop would close again at the next record of equity.
@@ -19,8 +26,9 @@ def rearm_trading(*, reason: str, actor: str, reset_drawdown: bool, now: datetim
     Raises:
         InvalidInput: No reason was given.
         Denied: The actor is not a person.
+        Conflict: The state is no longer the one of `expected_epoch`.
     """
-    state = rearm(reason=reason, actor=actor, now=now)
+    state = rearm(reason=reason, actor=actor, now=now, expected_epoch=expected_epoch)
     metrics = latest_metrics() if reset_drawdown else None
     if metrics is not None:
         reset_high_water_mark(account_id=metrics.account_id, now=now)

@@ -10,7 +10,7 @@ from django.db import connection, transaction
 from django.db.models import F
 
 from core.audit import record
-from core.errors import Denied, InvalidInput
+from core.errors import Conflict, Denied, InvalidInput
 from risk.domain.trading_state import CLOSED, Level, StateView
 from risk.models import TradingState, TradingStateChange
 from risk.models.trading_state import GLOBAL
@@ -80,29 +80,43 @@ def raise_level(*, level: Level, reason: str, actor: str, now: datetime) -> Stat
 
 
 @transaction.atomic
-def rearm(*, reason: str, actor: str, now: datetime) -> StateView:
+def rearm(
+    *, reason: str, actor: str, now: datetime, expected_epoch: int | None = None
+) -> StateView:
     """Take the kill switch back to ACTIVE. Only a person may; nothing re-arms by itself.
+
+    Args:
+        reason: Why it is safe again.
+        actor: The person.
+        now: Market time.
+        expected_epoch: The state that the person saw; None: whatever it is now.
 
     Raises:
         InvalidInput: No reason was given.
         Denied: The actor is not a person.
+        Conflict: The state has changed since the person looked.
     """
     _require_reason(reason)
     if not actor or actor.startswith(AUTOMATIC):
         raise Denied("only a person may re-arm", actor=actor)
     _ensure_row(now=now)
-    moved = (
-        TradingState.objects.filter(scope=GLOBAL)
-        .exclude(level=Level.ACTIVE.value)
-        .update(
-            level=Level.ACTIVE.value,
-            epoch=F("epoch") + 1,
-            reason=reason,
-            actor=actor,
-            changed_at=now,
-        )
+    raised = TradingState.objects.filter(scope=GLOBAL).exclude(level=Level.ACTIVE.value)
+    if expected_epoch is not None:
+        raised = raised.filter(epoch=expected_epoch)
+    moved = raised.update(
+        level=Level.ACTIVE.value,
+        epoch=F("epoch") + 1,
+        reason=reason,
+        actor=actor,
+        changed_at=now,
     )
     state = read_state()
+    if not moved and state.level is not Level.ACTIVE:
+        raise Conflict(
+            "the kill switch has changed since you looked; look again",
+            level=state.level.value,
+            epoch=state.epoch,
+        )
     if moved:
         _record_change(state=state, action="risk.rearm", reason=reason, actor=actor, now=now)
     return state

@@ -1,0 +1,224 @@
+"""The control plane's first page: kill switch, limits, what changed, what was refused."""
+
+from typing import Any
+
+from django import forms
+from django.contrib import admin, messages
+from django.core.exceptions import PermissionDenied
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.template.response import TemplateResponse
+from django.urls import URLPattern, path, reverse
+from django.utils.decorators import method_decorator
+from django.views.decorators.http import require_POST
+from simple_history.admin import SimpleHistoryAdmin
+
+from core.admin import ReadOnlyAdmin
+from core.clock import get_clock
+from core.errors import TradingError
+from risk.domain.limits import BOUNDS, find_problems
+from risk.domain.trading_state import Level
+from risk.models import RiskLimits, RiskMetrics, RiskVerdict, TradingState, TradingStateChange
+from risk.selectors import get_limits_row, latest_metrics, list_denials, list_state_changes
+from risk.services.limits import NAMES, save_limits
+from risk.services.rearming import rearm_trading
+from risk.services.trading_state import raise_level, read_state
+
+_RECENT = 10
+_INPUT = "border rounded-default px-3 py-2 w-full bg-white dark:bg-base-900"
+
+
+def _text(rows: int = 2) -> forms.Textarea:
+    return forms.Textarea(attrs={"rows": rows, "class": _INPUT})
+
+
+class HaltForm(forms.Form):
+    """How far to shut, why, and that it is meant."""
+
+    level = forms.ChoiceField(
+        choices=[(level.value, level.value) for level in Level if level is not Level.ACTIVE],
+        initial=Level.HALT.value,
+        widget=forms.Select(attrs={"class": _INPUT}),
+    )
+    reason = forms.CharField(max_length=500, widget=_text())
+    is_confirmed = forms.BooleanField(label="Yes, stop trading now")
+
+
+class RearmForm(forms.Form):
+    """Why it is safe again, and which state the person saw."""
+
+    reason = forms.CharField(max_length=500, widget=_text())
+    reset_drawdown = forms.BooleanField(
+        required=False, label="Start a new high-water mark at the present equity"
+    )
+    expected_epoch = forms.IntegerField(widget=forms.HiddenInput)
+    is_confirmed = forms.BooleanField(label="The cause is known and gone")
+
+
+class LimitsForm(forms.ModelForm):
+    """All limits, the version that the person saw, and why they change."""
+
+    reason = forms.CharField(max_length=500, widget=_text())
+    expected_version = forms.IntegerField(widget=forms.HiddenInput)
+
+    class Meta:
+        model = RiskLimits
+        fields = NAMES
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        for name in NAMES:
+            self.fields[name].widget.attrs["class"] = _INPUT
+            self.fields[name].help_text += f". At most {BOUNDS[name].high}"
+
+    def clean(self) -> dict[str, Any]:
+        """Report every bound that is broken at its own field."""
+        cleaned = super().clean() or self.cleaned_data
+        if not self.errors:
+            for problem in find_problems({name: cleaned.get(name) for name in NAMES}):
+                self.add_error(problem.field, problem.fix)
+        return cleaned
+
+
+@admin.register(TradingState)
+class TradingStateAdmin(ReadOnlyAdmin):
+    """The page that stops everything; its buttons call the services, nothing edits the row."""
+
+    def get_urls(self) -> list[URLPattern]:
+        site = self.admin_site
+        own = [
+            path("halt/", site.admin_view(self.halt), name="risk_halt"),
+            path("rearm/", site.admin_view(self.rearm), name="risk_rearm"),
+            path("limits/", site.admin_view(self.limits), name="risk_limits"),
+        ]
+        return own + super().get_urls()
+
+    def changelist_view(
+        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        """Show the page instead of a list of one row."""
+        if not self.has_view_permission(request):
+            raise PermissionDenied
+        return self._page(request)
+
+    @method_decorator(require_POST)
+    def halt(self, request: HttpRequest) -> HttpResponse:
+        """Raise the level."""
+        self._require(request, "risk.change_tradingstate")
+        form = HaltForm(request.POST, auto_id="halt_%s")
+        if not form.is_valid():
+            return self._page(request, halt_form=form)
+        return self._do(
+            request,
+            lambda: raise_level(
+                level=Level(form.cleaned_data["level"]),
+                reason=form.cleaned_data["reason"],
+                actor=request.user.get_username(),
+                now=get_clock().now(),
+            ),
+        )
+
+    @method_decorator(require_POST)
+    def rearm(self, request: HttpRequest) -> HttpResponse:
+        """Go back to ACTIVE."""
+        self._require(request, "risk.change_tradingstate")
+        form = RearmForm(request.POST, auto_id="rearm_%s")
+        if not form.is_valid():
+            return self._page(request, rearm_form=form)
+        return self._do(
+            request,
+            lambda: rearm_trading(
+                reason=form.cleaned_data["reason"],
+                actor=request.user.get_username(),
+                reset_drawdown=form.cleaned_data["reset_drawdown"],
+                expected_epoch=form.cleaned_data["expected_epoch"],
+                now=get_clock().now(),
+            ),
+        )
+
+    @method_decorator(require_POST)
+    def limits(self, request: HttpRequest) -> HttpResponse:
+        """Change the limits."""
+        self._require(request, "risk.change_risklimits")
+        form = LimitsForm(request.POST)
+        if not form.is_valid():
+            return self._page(request, limits_form=form)
+        return self._do(
+            request,
+            lambda: save_limits(
+                changes={name: form.cleaned_data[name] for name in NAMES},
+                actor=request.user.get_username(),
+                reason=form.cleaned_data["reason"],
+                expected_version=form.cleaned_data["expected_version"],
+                now=get_clock().now(),
+            ),
+        )
+
+    def _require(self, request: HttpRequest, permission: str) -> None:
+        if not request.user.has_perm(permission):
+            raise PermissionDenied
+
+    def _do(self, request: HttpRequest, act: Any) -> HttpResponse:
+        """Call the service, tell the outcome, and show the page anew: a reload repeats nothing."""
+        try:
+            act()
+        except TradingError as error:
+            messages.error(request, error.message)
+        else:
+            messages.success(request, "Done.")
+        return HttpResponseRedirect(reverse("admin:risk_tradingstate_changelist"))
+
+    def _page(self, request: HttpRequest, **shown: Any) -> HttpResponse:
+        state, row = read_state(), get_limits_row()
+        version = row.version if row else 0
+        context = {
+            **self.admin_site.each_context(request),
+            "title": "Kill switch and limits",
+            "state": state,
+            "is_active": state.level is Level.ACTIVE,
+            "metrics": latest_metrics(),
+            "changes": list_state_changes()[:_RECENT],
+            "denials": list_denials()[:_RECENT],
+            "can_switch": request.user.has_perm("risk.change_tradingstate"),
+            "can_limit": request.user.has_perm("risk.change_risklimits"),
+            "halt_form": HaltForm(auto_id="halt_%s"),
+            "rearm_form": RearmForm(auto_id="rearm_%s", initial={"expected_epoch": state.epoch}),
+            "limits_form": LimitsForm(instance=row, initial={"expected_version": version}),
+            **shown,
+        }
+        status = 400 if shown else 200
+        return TemplateResponse(request, "risk/control.html", context, status=status)
+
+
+@admin.register(RiskLimits)
+class RiskLimitsAdmin(SimpleHistoryAdmin, ReadOnlyAdmin):
+    """The limits in force and all their versions; they are changed on the first page."""
+
+    list_display = ["__str__", *NAMES[:6], "updated_at"]
+    history_list_display = ["version"]
+
+
+@admin.register(TradingStateChange)
+class TradingStateChangeAdmin(ReadOnlyAdmin):
+    """Every move of the kill switch."""
+
+    list_display = ["timestamp", "from_level", "to_level", "is_running", "actor", "reason"]
+    list_filter = ["to_level"]
+    ordering = ["-timestamp", "-id"]
+
+
+@admin.register(RiskVerdict)
+class RiskVerdictAdmin(ReadOnlyAdmin):
+    """What the gate said of every order."""
+
+    list_display = ["created_at", "symbol", "purpose", "approved", "code", "limit", "value"]
+    list_filter = ["approved", "code", "purpose"]
+    search_fields = ["intent_key", "symbol"]
+    ordering = ["-created_at", "-id"]
+
+
+@admin.register(RiskMetrics)
+class RiskMetricsAdmin(ReadOnlyAdmin):
+    """Equity over time."""
+
+    list_display = ["timestamp", "equity", "daily_pnl", "drawdown_fraction", "open_positions"]
+    ordering = ["-timestamp", "-id"]
