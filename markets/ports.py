@@ -23,7 +23,7 @@ class KlineSource(Protocol):
             timeframe: Length of the candles.
             start_ms: First open time wanted.
             end_ms: First open time not wanted.
-            limit: Most candles to return, 1 to 1000.
+            limit: Most candles to return; an exchange gives at most 1000.
 
         Returns:
             Row forms without the leading instrument id. The newest may still be open.

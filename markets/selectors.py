@@ -12,11 +12,14 @@ from django.db.models import OuterRef, Subquery
 
 from core.clock import to_ms
 from core.errors import NotFound
+from markets.domain.candle import DECIMAL_FIELDS
+from markets.domain.candle import Candle as CandleValue
+from markets.domain.gaps import Gap
 from markets.domain.instrument import InstrumentRules
 from markets.domain.ticker import Mark, Ticker
 from markets.domain.timeframe import Timeframe
 from markets.domain.windows import FLOAT_FIELDS, Floats, Times, Window, window_of
-from markets.models import Candle, Instrument, Subscription
+from markets.models import Candle, CandleGap, Instrument, Subscription
 from markets.models.tickers import read_tickers
 
 _RULES_LIFETIME_S = 60.0
@@ -96,6 +99,26 @@ def list_subscriptions(*, timeframe: Timeframe | None = None) -> list[Subscripti
 def get_provenance(instrument_id: int) -> str:
     """Return where the instrument's prices come from; empty for a real market."""
     return str(Instrument.objects.values_list("provenance", flat=True).get(pk=instrument_id))
+
+
+def list_candles(
+    *, instrument_id: int, timeframe: Timeframe, end: datetime | None = None, limit: int
+) -> list[CandleValue]:
+    """Return the newest `limit` candles that closed by `end`, ascending and exact."""
+    rows = Candle.objects.filter(instrument_id=instrument_id, timeframe=timeframe.value)
+    if end is not None:
+        rows = rows.filter(open_time__lte=end - timeframe.delta)
+    newest = list(rows.order_by("-open_time")[:limit])
+    return [
+        CandleValue(
+            instrument_id=instrument_id,
+            timeframe=timeframe,
+            open_time_ms=to_ms(row.open_time),
+            trades=row.trade_count,
+            **{name: getattr(row, name) for name in DECIMAL_FIELDS},
+        )
+        for row in reversed(newest)
+    ]
 
 
 def load_window(
@@ -179,6 +202,49 @@ def load_series(
     return {key: _arrays(found) for key, found in by_instrument.items()}
 
 
+def list_open_times(
+    *, instrument_ids: Sequence[int], timeframe: Timeframe, start_ms: int, end_ms: int
+) -> dict[int, list[int]]:
+    """Return the stored open times in [start_ms, end_ms) by instrument, ascending."""
+    if not instrument_ids:
+        return {}
+    places = ", ".join(["%s"] * len(instrument_ids))
+    sql = (
+        f"SELECT instrument_id, {_time_column()} FROM candles WHERE timeframe = %s"  # noqa: S608
+        f" AND instrument_id IN ({places}) AND open_time >= %s AND open_time < %s"
+        " ORDER BY instrument_id, open_time"
+    )
+    bounds = (_text_of_ms(start_ms), _text_of_ms(end_ms))
+    found: dict[int, list[int]] = {}
+    with connection.cursor() as cursor:
+        cursor.execute(sql, [timeframe.value, *instrument_ids, *bounds])
+        for instrument_id, open_time_ms in cursor.fetchall():
+            found.setdefault(instrument_id, []).append(open_time_ms)
+    return found
+
+
+def list_known_gaps(*, instrument_ids: Sequence[int], timeframe: Timeframe) -> dict[int, list[Gap]]:
+    """Return the stretches for which the exchange itself has no candles, ascending."""
+    rows = CandleGap.objects.filter(instrument_id__in=instrument_ids, timeframe=timeframe.value)
+    found: dict[int, list[Gap]] = {}
+    for row in rows.order_by("instrument_id", "start_time", "id"):
+        gap = Gap(start_ms=to_ms(row.start_time), end_ms=to_ms(row.end_time))
+        found.setdefault(row.instrument_id, []).append(gap)
+    return found
+
+
+def list_newest_open_times(timeframe: Timeframe) -> dict[int, int]:
+    """Return the newest stored open time of every subscribed instrument that has candles."""
+    newest = (
+        Candle.objects.filter(instrument_id=OuterRef("instrument_id"), timeframe=timeframe.value)
+        .order_by("-open_time")
+        .values("open_time")[:1]
+    )
+    rows = Subscription.objects.filter(is_active=True, timeframe=timeframe.value)
+    pairs = rows.annotate(newest=Subquery(newest)).values_list("instrument_id", "newest")
+    return {key: to_ms(moment) for key, moment in pairs if moment is not None}
+
+
 def list_tickers(symbols: Sequence[str]) -> dict[str, Ticker]:
     """Return the live tickers known of `symbols`."""
     return read_tickers(symbols)
@@ -234,8 +300,15 @@ def _float_columns() -> str:
     """
     if connection.vendor == "postgresql":
         floats = ", ".join(f"{name}::float8" for name in FLOAT_FIELDS)
-        return f"(EXTRACT(EPOCH FROM open_time) * 1000)::bigint, {floats}"
-    return f"CAST(strftime('%%s', open_time) AS INTEGER) * 1000, {', '.join(FLOAT_FIELDS)}"
+        return f"{_time_column()}, {floats}"
+    return f"{_time_column()}, {', '.join(FLOAT_FIELDS)}"
+
+
+def _time_column() -> str:
+    """Return the expression of ``open_time`` in milliseconds."""
+    if connection.vendor == "postgresql":
+        return "(EXTRACT(EPOCH FROM open_time) * 1000)::bigint"
+    return "CAST(strftime('%%s', open_time) AS INTEGER) * 1000"
 
 
 def _arrays(rows: Sequence[tuple[Any, ...]]) -> tuple[Times, Floats]:
