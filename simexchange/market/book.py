@@ -8,7 +8,7 @@ from simexchange.market.bars import Ints
 from simexchange.market.grid import Grid
 
 TABLE_SIZE = 4096
-LEVELS = 1000
+LEVELS = 500
 """Most levels of a side that REST and the depth streams show."""
 GAP_BPS = 1.0
 """Distance of the levels behind the best one."""
@@ -135,6 +135,10 @@ class Book:
         step = self._grid.step_units
         for ticks in [t for t in self._taken[side] if self._still_taken(side, t, now_ms) < step]:
             del self._taken[side][ticks]
+
+    def is_refilling(self) -> bool:
+        """Say whether some level has less than its usual quantity."""
+        return bool(self._taken[BUY] or self._taken[SELL])
 
     def refresh(self, now_ms: int) -> int:
         """Return the id of the ladder as it is now; refilling counts as an update."""

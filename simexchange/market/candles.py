@@ -278,10 +278,25 @@ class CandleStore:
         folded[:, FIRST_ID] = rows[starts, FIRST_ID]
         return opens[starts], folded
 
-    def candle_at(self, interval: str, open_ms: int) -> Candle | None:
+    def candle_at(self, interval: str, open_ms: int, shift_ms: int = 0) -> Candle | None:
         """Return the candle of `interval` that opens at `open_ms`, None when it has no rows."""
-        found = self.candles(interval, start_ms=open_ms, end_ms=open_ms, limit=1)
+        if interval == self.interval:
+            return self._base_candle(open_ms)
+        found = self.candles(interval, start_ms=open_ms, end_ms=open_ms, limit=1, shift_ms=shift_ms)
         return found[0] if found else None
+
+    def _base_candle(self, open_ms: int) -> Candle | None:
+        close_ms = open_ms + self._length_ms - 1
+        if self._running is not None and self._times[self._size] == open_ms:
+            return Candle(open_ms, close_ms, *self._running)
+        place = int(np.searchsorted(self._times[: self._size], open_ms))
+        if place == self._size or self._times[place] != open_ms:
+            return None
+        return Candle(open_ms, close_ms, *self._rows[place].tolist())
+
+    def close_before(self, place: int) -> int | None:
+        """Return the close of the candle before the one at `place`, None before the first."""
+        return int(self._rows[place - 1, CLOSE]) if place > 0 else None
 
     def window(self, since_ms: int) -> tuple[Ints, Ints]:
         """Return times and rows of the candles that opened at or after `since_ms`."""

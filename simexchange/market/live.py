@@ -63,6 +63,7 @@ class SimMarket:
                 state = self._by_index[index]
                 pass_over(state, traces[state.grid.symbol], bar, index)
         self._playing_ms: int | None = None
+        self._busy = False
         self._prefill(open_ms)
         self._open_bar(open_ms)
         for symbol, state in self.states.items():
@@ -189,7 +190,9 @@ class SimMarket:
             await self.clock.sleep_until(self._wake_ms())
 
     def catch_up(self) -> None:
-        """Play everything due by the clock's present."""
+        """Play everything due by the clock's present; a listener's own call does nothing."""
+        if self._busy:
+            return
         now_ms = self.clock.now_ms()
         while not self._play_some(now_ms):
             pass
@@ -212,6 +215,13 @@ class SimMarket:
 
     def _play_some(self, now_ms: int) -> bool:
         """Play one batch; return True when nothing more is due at `now_ms`."""
+        self._busy = True
+        try:
+            return self._play_batch(now_ms)
+        finally:
+            self._busy = False
+
+    def _play_batch(self, now_ms: int) -> bool:
         border = self._open_ms + self.length_ms
         played, more = self._play_prints(min(now_ms, border - 1))
         if more:

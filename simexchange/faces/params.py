@@ -1,0 +1,101 @@
+"""Reading request parameters as Binance does, with its refusals."""
+
+import json
+import re
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from simexchange.errors import ApiError
+from simexchange.faces.routing import Call
+
+Params = Mapping[str, str]
+
+SYMBOL = re.compile(r"^[A-Z0-9\-_.]{1,20}$")
+DIGITS = re.compile(r"^[0-9]{1,20}$")
+MICROSECONDS_FROM = 10**14
+"""Epoch times at or above this are microseconds (as milliseconds they lie past the year 5000)."""
+
+
+def on_params(handler: Callable[[Params], Any]) -> Callable[[Call], Any]:
+    """Return a route's handler for a function that needs nothing but the parameters."""
+
+    def answer(call: Call) -> Any:
+        return handler(call.params)
+
+    return answer
+
+
+def missing(name: str) -> ApiError:
+    """Return the refusal of a request that lacks `name`."""
+    return ApiError(
+        -1102, f"Mandatory parameter '{name}' was not sent, was empty/null, or malformed."
+    )
+
+
+def illegal(name: str, legal: str) -> ApiError:
+    """Return the refusal of a parameter with characters that do not belong there."""
+    return ApiError(
+        -1100, f"Illegal characters found in parameter '{name}'; legal range is '{legal}'."
+    )
+
+
+def read_symbol(params: Mapping[str, str]) -> str:
+    """Return the mandatory symbol; whether it is traded is not looked at."""
+    symbol = params.get("symbol", "")
+    if not symbol:
+        raise missing("symbol")
+    return check_symbol_text(symbol)
+
+
+def check_symbol_text(symbol: object) -> str:
+    """Return a symbol that is written as one."""
+    if not isinstance(symbol, str) or not SYMBOL.match(symbol):
+        raise illegal("symbol", SYMBOL.pattern)
+    return symbol
+
+
+def read_symbols(params: Mapping[str, str]) -> list[str] | None:
+    """Return the `symbols` list, None when it was not sent."""
+    text = params.get("symbols")
+    if text is None:
+        return None
+    try:
+        listed = json.loads(text)
+    except ValueError as error:
+        raise illegal("symbols", "JSON array of symbols") from error
+    if not isinstance(listed, list) or not listed:
+        raise illegal("symbols", "JSON array of symbols")
+    names = [check_symbol_text(name) for name in listed]
+    if len(set(names)) != len(names):
+        raise ApiError(-1151, "Symbol is present multiple times in the list.")
+    return names
+
+
+def read_int(params: Mapping[str, str], name: str) -> int | None:
+    """Return a whole number, None when it was not sent."""
+    text = params.get(name)
+    if text is None:
+        return None
+    if text == "":
+        raise ApiError(-1105, f"Parameter '{name}' was empty.")
+    if not DIGITS.match(text):
+        raise illegal(name, DIGITS.pattern)
+    return int(text)
+
+
+def read_time_ms(params: Mapping[str, str], name: str) -> int | None:
+    """Return a time in milliseconds, None when it was not sent; microseconds are understood."""
+    value = read_int(params, name)
+    if value is not None and value >= MICROSECONDS_FROM:
+        return value // 1000
+    return value
+
+
+def read_limit(params: Mapping[str, str], *, default: int, most: int) -> int:
+    """Return a row limit; more than `most` is cut to it."""
+    limit = read_int(params, "limit")
+    if limit is None:
+        return default
+    if limit < 1:
+        raise ApiError(-1130, "Data sent for parameter 'limit' is not valid.")
+    return min(limit, most)

@@ -1,0 +1,235 @@
+"""Market data over REST: the open endpoints that need no key."""
+
+import re
+from typing import TYPE_CHECKING, Any
+
+from simexchange.errors import ApiError
+from simexchange.faces.params import (
+    Params,
+    missing,
+    on_params,
+    read_int,
+    read_limit,
+    read_symbol,
+    read_time_ms,
+)
+from simexchange.faces.routing import Call, Route, Routes
+from simexchange.faces.tickers import ticker_routes
+from simexchange.market.book import BUY, LEVELS, SELL
+from simexchange.market.candles import Candle
+from simexchange.market.grid import Grid
+from simexchange.market.intervals import HOUR_MS, INTERVAL_MS, MINUTE_MS
+from simexchange.market.live import SimMarket
+from simexchange.market.symbolstate import Print, SymbolState
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+TIME_ZONE = re.compile(r"^(?P<sign>[+-]?)(?P<hours>\d{1,2})(:(?P<minutes>\d{2}))?$")
+EARLIEST_ZONE_MS, LATEST_ZONE_MS = -12 * HOUR_MS, 14 * HOUR_MS
+
+
+def market_routes(market: SimMarket) -> Routes:
+    """Return the routes of all market data under ``/api/v3``."""
+    face = MarketFace(market)
+    table: dict[str, tuple[Callable[[Params], Any], Any]] = {
+        "ping": (face.ping, 1),
+        "time": (face.time, 1),
+        "depth": (face.depth, _depth_weight),
+        "trades": (face.trades, 25),
+        "historicalTrades": (face.historical_trades, 25),
+        "aggTrades": (face.agg_trades, 4),
+        "klines": (face.klines, 2),
+        "uiKlines": (face.klines, 2),
+        "avgPrice": (face.avg_price, 2),
+    }
+    routes = {
+        ("GET", f"/api/v3/{name}"): Route(handler=on_params(handler), weight=weight)
+        for name, (handler, weight) in table.items()
+    }
+    return routes | ticker_routes(market)
+
+
+def _depth_weight(call: Call) -> int:
+    limit = call.params.get("limit", "100")
+    levels = int(limit) if limit.isdigit() else 100
+    for most, weight in ((100, 5), (500, 25), (1000, 50)):
+        if levels <= most:
+            return weight
+    return 250
+
+
+def find_state(market: SimMarket, symbol: str) -> SymbolState:
+    """Return the state of a symbol, brought up to the present.
+
+    Raises:
+        ApiError: -1121 when it is not traded here.
+    """
+    state = market.states.get(symbol)
+    if state is None:
+        raise ApiError(-1121, "Invalid symbol.")
+    market.catch_up()
+    return state
+
+
+class MarketFace:
+    """The handlers: plain functions from parameters to JSON-able values."""
+
+    def __init__(self, market: SimMarket) -> None:
+        self._market = market
+
+    def _state(self, params: Params) -> SymbolState:
+        return find_state(self._market, read_symbol(params))
+
+    def ping(self, params: Params) -> dict[str, Any]:
+        """Answer that somebody is there."""
+        del params
+        return {}
+
+    def time(self, params: Params) -> dict[str, Any]:
+        """Return exchange time."""
+        del params
+        return {"serverTime": self._market.clock.now_ms()}
+
+    def depth(self, params: Params) -> dict[str, Any]:
+        """Return the ladder, best first."""
+        state = self._state(params)
+        limit = read_limit(params, default=100, most=LEVELS)
+        return depth_view(state, self._market.clock.now_ms(), limit)
+
+    def trades(self, params: Params) -> list[dict[str, Any]]:
+        """Return the newest prints, ascending."""
+        state = self._state(params)
+        limit = read_limit(params, default=500, most=1000)
+        return [trade_view(state.grid, entry) for entry in list(state.tape)[-limit:]]
+
+    def historical_trades(self, params: Params) -> list[dict[str, Any]]:
+        """Return prints from an id on; the tape keeps the newest only."""
+        from_id = read_int(params, "fromId")
+        if from_id is None:
+            return self.trades(params)
+        state = self._state(params)
+        limit = read_limit(params, default=500, most=1000)
+        found = [entry for entry in state.tape if entry.trade_id >= from_id]
+        return [trade_view(state.grid, entry) for entry in found[:limit]]
+
+    def agg_trades(self, params: Params) -> list[dict[str, Any]]:
+        """Return aggregates; here each print is one, of the same id."""
+        state = self._state(params)
+        limit = read_limit(params, default=500, most=1000)
+        from_id = read_int(params, "fromId")
+        start_ms, end_ms = read_time_ms(params, "startTime"), read_time_ms(params, "endTime")
+        found = [
+            entry
+            for entry in state.tape
+            if (from_id is None or entry.trade_id >= from_id)
+            and (start_ms is None or entry.time_ms >= start_ms)
+            and (end_ms is None or entry.time_ms <= end_ms)
+        ]
+        oldest_first = from_id is not None or start_ms is not None
+        chosen = found[:limit] if oldest_first else found[-limit:]
+        return [agg_trade_view(state.grid, entry) for entry in chosen]
+
+    def klines(self, params: Params) -> list[list[Any]]:
+        """Return candles, the running one last."""
+        state = self._state(params)
+        interval = params.get("interval", "")
+        if not interval:
+            raise missing("interval")
+        if interval not in INTERVAL_MS or not state.store.serves(interval):
+            raise ApiError(-1120, "Invalid interval.")
+        found = state.store.candles(
+            interval,
+            start_ms=read_time_ms(params, "startTime"),
+            end_ms=read_time_ms(params, "endTime"),
+            limit=read_limit(params, default=500, most=1000),
+            shift_ms=read_zone_ms(params),
+        )
+        return [kline_view(state.grid, candle) for candle in found]
+
+    def avg_price(self, params: Params) -> dict[str, Any]:
+        """Return the volume weighted price of the last five minutes."""
+        state = self._state(params)
+        now_ms = self._market.clock.now_ms()
+        newest = state.tape[-1].time_ms if state.tape else now_ms
+        price = state.grid.ticks(state.average_price(now_ms))
+        return {"mins": 5, "price": state.grid.price_text(price), "closeTime": newest}
+
+
+def read_zone_ms(params: Params) -> int:
+    """Return the offset of `timeZone`, zero when it was not sent.
+
+    Raises:
+        ApiError: -1130 when it is none or lies outside -12:00..+14:00.
+    """
+    text = params.get("timeZone")
+    if text is None:
+        return 0
+    match = TIME_ZONE.match(text.strip())
+    if match is None:
+        raise ApiError(-1130, "Data sent for parameter 'timeZone' is not valid.")
+    size = int(match["hours"]) * HOUR_MS + int(match["minutes"] or 0) * MINUTE_MS
+    offset = -size if match["sign"] == "-" else size
+    if not EARLIEST_ZONE_MS <= offset <= LATEST_ZONE_MS:
+        raise ApiError(-1130, "Data sent for parameter 'timeZone' is not valid.")
+    return offset
+
+
+def depth_view(state: SymbolState, now_ms: int, limit: int) -> dict[str, Any]:
+    """Return a ladder with the update id that the diff stream goes on from."""
+    update_id = state.book.refresh(now_ms)
+    return {
+        "lastUpdateId": update_id,
+        "bids": level_texts(state.grid, state.book.ladder(BUY, now_ms, limit)),
+        "asks": level_texts(state.grid, state.book.ladder(SELL, now_ms, limit)),
+    }
+
+
+def level_texts(grid: Grid, levels: list[tuple[int, int]]) -> list[list[str]]:
+    """Return levels as the wire shows them."""
+    return [[grid.price_text(ticks), grid.volume_text(units)] for ticks, units in levels]
+
+
+def trade_view(grid: Grid, entry: Print) -> dict[str, Any]:
+    """Return a print as ``GET trades`` shows it."""
+    return {
+        "id": entry.trade_id,
+        "price": grid.price_text(entry.ticks),
+        "qty": grid.volume_text(entry.units),
+        "quoteQty": grid.quote_text(grid.quote_units(entry.ticks, entry.units)),
+        "time": entry.time_ms,
+        "isBuyerMaker": entry.is_buyer_maker,
+        "isBestMatch": True,
+    }
+
+
+def agg_trade_view(grid: Grid, entry: Print) -> dict[str, Any]:
+    """Return a print as ``GET aggTrades`` shows it."""
+    return {
+        "a": entry.trade_id,
+        "p": grid.price_text(entry.ticks),
+        "q": grid.volume_text(entry.units),
+        "f": entry.trade_id,
+        "l": entry.trade_id,
+        "T": entry.time_ms,
+        "m": entry.is_buyer_maker,
+        "M": True,
+    }
+
+
+def kline_view(grid: Grid, candle: Candle) -> list[Any]:
+    """Return a candle as ``GET klines`` shows it."""
+    return [
+        candle.open_ms,
+        grid.price_text(candle.open),
+        grid.price_text(candle.high),
+        grid.price_text(candle.low),
+        grid.price_text(candle.close),
+        grid.volume_text(candle.volume),
+        candle.close_ms,
+        grid.quote_text(candle.quote),
+        candle.trades,
+        grid.volume_text(candle.taker),
+        grid.quote_text(candle.taker_quote),
+        "0",
+    ]
