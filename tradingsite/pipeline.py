@@ -17,9 +17,9 @@ from execution.tasks import place_orders
 from markets.domain.timeframe import Timeframe
 from markets.services.ingestion import store_candles
 from markets.services.windows import get_window_store
-from mlmodels.adapters.factory import get_model_cache
 from mlmodels.domain.prediction import PredictionView
 from mlmodels.services.inference import predict_close
+from mlmodels.tasks import get_model_cache
 
 # Below this many symbols a second chunk costs more than it saves.
 _CHUNK_FROM_SYMBOLS = 10

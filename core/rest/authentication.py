@@ -5,6 +5,7 @@ import logging
 from datetime import datetime, timedelta
 from typing import Any
 
+from django.contrib.auth import get_user_model
 from django.db import DatabaseError
 from django.db.models import Q
 from django.utils import timezone
@@ -36,7 +37,7 @@ class BearerTokenAuthentication(BaseAuthentication):
         header = request.META.get("HTTP_AUTHORIZATION")
         if header is None:
             return None
-        token = find_token(_read_header(header), now=timezone.now())
+        token = find_token(read_header(header), now=timezone.now())
         if not token.can_write and request.method not in SAFE_METHODS:
             raise PermissionDenied("This token may only read.", code="TOKEN_READ_ONLY")
         return token.user, token
@@ -67,7 +68,17 @@ def find_token(secret: str, *, now: datetime) -> ApiToken:
     return token
 
 
-def _read_header(header: str) -> str:
+def is_active_user(user_id: int) -> bool:
+    """Tell whether the user still exists and may log in; for connections that live long."""
+    return get_user_model().objects.filter(pk=user_id, is_active=True).exists()
+
+
+def read_header(header: str) -> str:
+    """Return the token in an ``Authorization`` header.
+
+    Raises:
+        AuthenticationFailed: It has another form.
+    """
     if len(header) > MAX_HEADER_LENGTH:
         raise AuthenticationFailed("The Authorization header is too long.", code="HEADER_ODD")
     parts = header.split(" ")

@@ -24,11 +24,14 @@ def announce_predictions(
             "at": close_time,
             "symbol": rules[view.instrument_id].symbol,
             "timeframe": timeframe,
+            "close_time": close_time,
             "state": view.state.value,
             "model_name": view.model_name or None,
             "horizon_bars": view.horizon_bars,
             "p_up": view.p_up,
             "expected_return": view.expected_return,
+            "lower": view.lower,
+            "upper": view.upper,
         }
         for view in views
         if view.instrument_id in rules

@@ -7,10 +7,8 @@ from datetime import datetime, timedelta
 import numpy as np
 from django.db import transaction
 
-from alerts import push
 from core.clock import to_ms
 from markets.domain.timeframe import Timeframe
-from markets.selectors import list_rules
 from mlmodels.domain.features import Candles, FeatureSpec, compute_last
 from mlmodels.domain.prediction import PredictionState, PredictionView
 from mlmodels.models import Prediction
@@ -150,31 +148,7 @@ def _predict(
     ]
     with transaction.atomic():
         Prediction.objects.bulk_create(rows, ignore_conflicts=True)
-        _announce(rows, now=now)
         return _stored(model.version_id, list(ready), timeframe=timeframe, close_time=close_time)
-
-
-def _announce(rows: Sequence[Prediction], *, now: datetime) -> None:
-    rules = list_rules([row.instrument_id for row in rows])
-    push.publish(
-        *(
-            push.PredictionMessage(
-                type="prediction",
-                at=now,
-                symbol=rules[row.instrument_id].symbol,
-                timeframe=row.timeframe,
-                close_time=row.close_time,
-                state=row.state,
-                model_name=row.model_name,
-                horizon_bars=row.horizon_bars,
-                p_up=row.p_up,
-                expected_return=row.expected_return,
-                lower=row.lower,
-                upper=row.upper,
-            )
-            for row in rows
-        )
-    )
 
 
 def _stored(

@@ -14,6 +14,7 @@ from rest_framework.views import APIView
 from core.clock import get_clock
 from core.health import is_redis_up, list_components
 from core.rest.fields import StrictSerializer
+from risk.domain.trading_state import Purpose
 from risk.services.trading_state import read_state, start_trading, stop_trading
 from tradingsite import VERSION
 from tradingsite.api.status import describe_system
@@ -33,7 +34,7 @@ class SystemStatusView(APIView):
         state = read_state()
         answer: dict[str, Any] = {
             "mode": settings.TRADING_MODE.value,
-            "is_running": state.is_running and state.allows_entries,
+            "is_running": state.is_running and state.permits(Purpose.ENTRY),
             "version": VERSION,
             "server_time": now,
         }

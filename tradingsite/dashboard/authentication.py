@@ -9,7 +9,7 @@ from django.contrib.auth.models import AnonymousUser
 from django.utils import timezone
 from rest_framework.exceptions import AuthenticationFailed
 
-from core.rest.authentication import find_token, read_header
+from core.rest.authentication import find_token, is_active_user, read_header
 
 
 class LiveAuthentication:
@@ -29,6 +29,12 @@ class LiveAuthentication:
             return await self._by_session(scope, receive, send)
         user = await _find_user(header.decode("latin-1"))
         return await self._inner({**scope, "user": user}, receive, send)
+
+
+@database_sync_to_async
+def is_still_active(user_id: int) -> bool:
+    """Tell whether the user still exists and may log in."""
+    return is_active_user(user_id)
 
 
 @database_sync_to_async

@@ -6,11 +6,11 @@ from typing import Any
 import orjson
 from channels.db import database_sync_to_async
 from channels.generic.websocket import AsyncWebsocketConsumer
-from django.contrib.auth import get_user_model
 
 from alerts.push import LIVE_GROUP, VERSION, latest_seq, read_since
 from core.clock import get_clock
 from core.rest.rendering import dumps
+from tradingsite.dashboard.authentication import is_still_active
 from tradingsite.dashboard.snapshot import build_snapshot
 
 _MAX_MESSAGE_BYTES = 64 * 1024
@@ -124,8 +124,7 @@ class LiveConsumer(AsyncWebsocketConsumer):
         if time.monotonic() - self.checked_at < _PERMISSION_CHECK_S:
             return True
         self.checked_at = time.monotonic()
-        users = get_user_model().objects
-        return await users.filter(pk=self.scope["user"].pk, is_active=True).aexists()
+        return await is_still_active(self.scope["user"].pk)
 
 
 _ACTIONS = {
