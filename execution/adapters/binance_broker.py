@@ -10,7 +10,6 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
-from binance.client import Client
 from binance.exceptions import BinanceAPIException, BinanceRequestException
 from requests import exceptions as http
 from urllib3.exceptions import MaxRetryError, NewConnectionError
@@ -22,6 +21,7 @@ from execution.domain.fill import Execution, OrderReport
 from execution.domain.outcome import Outcome, classify_refusal, reaction_to
 from execution.domain.request import CancelRequest, OcoRequest, OrderRequest, RequestKind, digest
 from execution.ports import VenueBalance, VenueReply
+from markets.adapters.binance_client import VenueClient
 from markets.adapters.binance_errors import classify
 
 _ORDER_UNKNOWN = -2013
@@ -34,11 +34,11 @@ class BinanceBroker:
     """One account at Binance Spot or at the local exchange. Not for two threads at once.
 
     Args:
-        client: A python-binance client of this broker's own, without retries or redirects.
+        client: A client of this broker's own.
         clock: The exchange's time; also signs.
     """
 
-    def __init__(self, client: Client, clock: Clock) -> None:
+    def __init__(self, client: VenueClient, clock: Clock) -> None:
         self._client = client
         self._clock = clock
         self._wire = WireCheckAdapter()
@@ -89,7 +89,8 @@ class BinanceBroker:
     def _send(self, call: Callable[[], Any], sha256: str, signed_at: datetime) -> VenueReply:
         signed_ms = to_ms(signed_at)
         self._wire.expect(sha256, signed_ms=signed_ms)
-        self._stamp(signed_ms)
+        # python-binance reads the wall clock; make it sign with the write-ahead record's time.
+        self._client.timestamp_offset = signed_ms - time.time() * 1000
         try:
             return _accepted(call())
         except BinanceAPIException as error:
@@ -102,6 +103,7 @@ class BinanceBroker:
             return _lost(error)
         finally:
             self._wire.forget()
+            self._client.timestamp_offset = 0.0  # back to the clock's own time
 
     # --- reads -----------------------------------------------------------------------------
 
@@ -199,7 +201,6 @@ class BinanceBroker:
         return from_ms(int(self._read(self._client.get_server_time)["serverTime"]))
 
     def _read(self, call: Callable[..., Any], **parameters: Any) -> Any:
-        self._stamp(self._clock.now_ms())
         try:
             return call(**parameters)
         except BinanceAPIException as error:
@@ -208,10 +209,6 @@ class BinanceBroker:
             raise classify(error) from None
         except (BinanceRequestException, http.RequestException) as error:
             raise classify(error) from None
-
-    def _stamp(self, moment_ms: int) -> None:
-        """Make python-binance, which reads the wall clock, sign with `moment_ms`."""
-        self._client.timestamp_offset = moment_ms - time.time() * 1000
 
 
 class _NotKnown(Exception):

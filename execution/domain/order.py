@@ -62,6 +62,11 @@ class OrderState(StrEnum):
     CANCELED = "CANCELED"
     EXPIRED = "EXPIRED"
 
+    @property
+    def is_final(self) -> bool:
+        """Whether nothing more is expected of the order."""
+        return self in FINAL_STATES
+
 
 class OrderEvent(StrEnum):
     """What can happen to an order."""

@@ -42,7 +42,7 @@ class Order(models.Model):
     # What the user sent to have a POST repeated safely; unique per account.
     idempotency_key = models.CharField(max_length=64, null=True, blank=True)  # noqa: DJ001 - NULLs are not equal
     side = models.CharField(max_length=4, choices=_choices(Side))
-    type = models.CharField(max_length=16, choices=_choices(OrderType))
+    type = models.CharField(max_length=20, choices=_choices(OrderType))
     time_in_force = models.CharField(max_length=4, choices=_choices(TimeInForce), blank=True)
     quantity = ExactDecimalField()
     price = ExactDecimalField(null=True, blank=True)

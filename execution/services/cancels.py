@@ -1,0 +1,143 @@
+"""Cancelling: written ahead like an order, and its result is the order's state, never the reply.
+
+A fill that races a cancel wins.
+"""
+
+import logging
+from collections.abc import Sequence
+
+from django.db import IntegrityError
+
+from core.clock import Clock
+from core.errors import Conflict, ExchangeError, NotFound
+from execution.domain.fill import OrderReport
+from execution.domain.order import Leg, OrderEvent, OrderState, OrderType, next_state
+from execution.domain.outcome import Outcome
+from execution.domain.request import CancelRequest
+from execution.models import Order, SubmitAttempt
+from execution.ports import Broker, VenueReply
+from execution.services.claims import Claim, claim_cancels
+from execution.services.completing import record_complete, record_live
+from markets.selectors import list_rules
+
+logger = logging.getLogger(__name__)
+
+
+def request_cancel(*, order_id: int, broker: Broker, clock: Clock) -> Order:
+    """Cancel one order by hand; of a protective pair both legs go.
+
+    Raises:
+        NotFound: There is no such order.
+        Conflict: It is final already.
+    """
+    order = Order.objects.filter(pk=order_id).select_related("parent").first()
+    if order is None:
+        raise NotFound(f"Order {order_id} does not exist", field="order_id", value=order_id)
+    order = order.parent or order
+    if OrderState(order.state).is_final:
+        raise Conflict(f"Order {order_id} is {order.state} already", state=order.state)
+    cancel_orders(orders=[order], broker=broker, clock=clock)
+    order.refresh_from_db()
+    return order
+
+
+def cancel_orders(*, orders: Sequence[Order], broker: Broker, clock: Clock) -> None:
+    """Cancel orders and lists; what was not sent yet lapses without a request.
+
+    An UNKNOWN reply leaves the wish on the row: the guardian asks again until it is settled.
+    """
+    now = clock.now()
+    sent = [order for order in orders if not _lapse_unsent(order, clock=clock)]
+    if not sent:
+        return
+    Order.objects.filter(
+        pk__in=[order.pk for order in sent], cancel_requested_at__isnull=True
+    ).update(cancel_requested_at=now)
+    try:
+        claims = claim_cancels(orders=sent, clock=clock)
+    except IntegrityError:
+        # Another process wrote the same cancel ahead in this moment; its result is ours.
+        logger.info("cancel.claimed_elsewhere orders=%s", [order.pk for order in sent])
+        return
+    for claim in claims:
+        _cancel_one(claim, broker=broker, clock=clock)
+
+
+def _lapse_unsent(order: Order, *, clock: Clock) -> bool:
+    """Let an order that was not claimed lapse; return False when it may be at the exchange."""
+    if order.state != OrderState.APPROVED.value:
+        return False
+    after = next_state(order.pk, OrderState.APPROVED, OrderEvent.LAPSE).value
+    changes = {
+        "state": after,
+        "reason": "CANCELED_UNSENT",
+        "reserved_quantity": 0,
+        "updated_at": clock.now(),
+    }
+    moved = Order.objects.filter(pk=order.pk, state=OrderState.APPROVED.value).update(**changes)
+    if moved:
+        Order.objects.filter(parent=order, state=OrderState.APPROVED.value).update(**changes)
+    return bool(moved)
+
+
+def _cancel_one(claim: Claim, *, broker: Broker, clock: Clock) -> None:
+    request, attempt = claim.request, claim.attempt
+    if not isinstance(request, CancelRequest):
+        raise TypeError(f"order {claim.order.pk}: not a cancel")
+    reply = broker.cancel(
+        request, request_sha256=attempt.request_sha256, signed_at=attempt.signed_at
+    )
+    if reply.outcome is Outcome.ACCEPTED:
+        record_live(
+            account_id=claim.order.account_id, reports=reply.reports, broker=broker, clock=clock
+        )
+    elif reply.outcome is Outcome.REJECTED:
+        # "Unknown order": it may have filled, or never been there. Ask.
+        refresh_orders(orders=[claim.order], broker=broker, clock=clock)
+    _finish(attempt, reply, clock=clock)
+
+
+def _finish(attempt: SubmitAttempt, reply: VenueReply, *, clock: Clock) -> None:
+    SubmitAttempt.objects.filter(pk=attempt.pk).update(
+        outcome=reply.outcome.value,
+        evidence=reply.evidence or {"message": reply.message},
+        finished_at=clock.now(),
+    )
+
+
+def refresh_orders(*, orders: Sequence[Order], broker: Broker, clock: Clock) -> int:
+    """Ask for orders one by one and book what the exchange says; return how many it knew."""
+    rules = list_rules({order.instrument_id for order in orders})
+    known = 0
+    for order in orders:
+        reports = []
+        for name in names_at_venue(order):
+            try:
+                report = broker.query(rules[order.instrument_id].symbol, name)
+            except ExchangeError:
+                continue  # an error is no evidence; whoever needs it asks again
+            if report is not None:
+                reports.append(report)
+        known += bool(reports)
+        _book(order, reports, broker=broker, clock=clock)
+    return known
+
+
+def _book(order: Order, reports: Sequence[OrderReport], *, broker: Broker, clock: Clock) -> None:
+    try:
+        record_complete(
+            account_id=order.account_id, reports=reports, broker=broker, now=clock.now()
+        )
+    except ExchangeError as error:
+        logger.warning("order.trades_not_read order_id=%s error=%s", order.pk, error.code)
+
+
+def names_at_venue(order: Order) -> list[str]:
+    """Return the client ids under which the exchange has the order: of a list, its legs'."""
+    if order.type != OrderType.OCO.value:
+        if order.leg == Leg.EXTERNAL.value:
+            return [str(order.context.get("client_order_id", ""))]
+        return [order.client_order_id]
+    return list(
+        Order.objects.filter(parent=order).order_by("pk").values_list("client_order_id", flat=True)
+    )

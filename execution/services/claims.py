@@ -1,0 +1,245 @@
+"""Claim and write ahead: the last transaction before anything may leave.
+
+In it the kill switch is read (and held), what is late or no longer allowed lapses, and a record
+of each request with its digest and its fence is committed. A crash from here on leaves an order
+that may be at the exchange, and the resolver finds out; it never leaves one that nobody knows of.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from decimal import Decimal
+
+from django.db import connection, transaction
+from django.db.models import QuerySet
+
+from alerts import push
+from core.clock import Clock
+from execution.domain.order import UNRESOLVED_STATES, Leg, OrderEvent, OrderState, next_state
+from execution.domain.outcome import Outcome
+from execution.domain.request import CancelRequest, OcoRequest, OrderRequest, digest
+from execution.models import Order, Position, SubmitAttempt
+from execution.services.messages import order_message
+from execution.services.order_rows import purpose_of, to_cancel, to_oco_request, to_request
+from execution.services.saving import update_rows
+from markets.selectors import list_rules
+from risk.domain.trading_state import Purpose, StateView
+from risk.services.trading_state import read_state
+
+RECV_WINDOW = timedelta(seconds=5)
+# The exchange waits this long for its own matching engine before it says "unknown".
+ENGINE_TIMEOUT = timedelta(seconds=10)
+MARGIN = timedelta(seconds=2)
+# A claim older than this is renewed before its request is signed.
+CLAIM_LIFETIME = timedelta(seconds=1)
+
+_CLAIM_FIELDS = ("state", "reason", "reserved_quantity", "quantity", "updated_at")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Claim:
+    """An order whose request is written ahead and may be sent once, by whoever holds this."""
+
+    order: Order
+    attempt: SubmitAttempt
+    request: OrderRequest | OcoRequest | CancelRequest
+
+
+def fence_after(signed_at: datetime, clock: Clock) -> datetime:
+    """Return the exchange time after which a request signed at `signed_at` is decided."""
+    return signed_at + clock.protocol(RECV_WINDOW + ENGINE_TIMEOUT + MARGIN)
+
+
+@transaction.atomic
+def claim_orders(*, order_ids: Iterable[int], clock: Clock) -> list[Claim]:
+    """Turn APPROVED orders into claims, all in one transaction.
+
+    An order that another process holds or has claimed is left out; one that is late or that the
+    kill switch forbids lapses. Entries into a symbol with an unresolved entry wait.
+
+    Returns:
+        What this caller, and nobody else, may send; exits first.
+    """
+    now = clock.now()
+    state = read_state(for_share=True)
+    orders = list(_lock_approved(order_ids))
+    busy = _symbols_in_doubt(orders)
+    held = _held_quantities(orders)
+    claimed: list[Order] = []
+    for order in orders:
+        reason = _why_not(order, state=state, now=now) or _fit_to_position(order, held)
+        if reason:
+            _lapse(order, reason=reason, now=now)
+            continue
+        slot = (order.account_id, order.instrument_id)
+        if order.leg == Leg.ENTRY.value:
+            if slot in busy:
+                continue
+            busy.add(slot)
+        order.state = next_state(order.pk, OrderState.APPROVED, OrderEvent.CLAIM).value
+        order.updated_at = now
+        claimed.append(order)
+    legs = _move_legs(orders, now=now)
+    update_rows([*orders, *legs], _CLAIM_FIELDS)
+    claims = _write_ahead(claimed, legs=legs, epoch=state.epoch, clock=clock, now=now)
+    push.publish(*(order_message(order, now) for order in orders))
+    return sorted(claims, key=lambda claim: (not claim.order.is_reduce_only, claim.order.pk))
+
+
+def _lock_approved(order_ids: Iterable[int]) -> QuerySet[Order]:
+    rows = Order.objects.filter(
+        pk__in=list(order_ids), state=OrderState.APPROVED.value, parent__isnull=True
+    ).order_by("pk")
+    if connection.features.has_select_for_update_skip_locked:
+        return rows.select_for_update(skip_locked=True)
+    return rows
+
+
+def _symbols_in_doubt(orders: Sequence[Order]) -> set[tuple[int, int]]:
+    instruments = [order.instrument_id for order in orders if order.leg == Leg.ENTRY.value]
+    if not instruments:
+        return set()
+    return set(
+        Order.objects.filter(
+            leg=Leg.ENTRY.value,
+            instrument_id__in=instruments,
+            state__in=[state.value for state in UNRESOLVED_STATES],
+        ).values_list("account_id", "instrument_id")
+    )
+
+
+def _why_not(order: Order, *, state: StateView, now: datetime) -> str:
+    """Return why the order must not be sent any more; empty: it may."""
+    purpose = purpose_of(order)
+    is_manual = order.leg == Leg.MANUAL.value or order.reason == "MANUAL"
+    if order.expires_at <= now:
+        return "EXPIRED_UNSENT"
+    if not state.permits(purpose, is_manual=is_manual):
+        return "STATE_LEVEL"
+    if purpose is Purpose.ENTRY and order.approved_epoch != state.epoch:
+        # Somebody stopped or halted since the approval: it must be asked for anew.
+        return "EPOCH_CHANGED"
+    return ""
+
+
+def _held_quantities(orders: Sequence[Order]) -> dict[int, Decimal]:
+    wanted = [
+        order.position_id
+        for order in orders
+        if order.leg == Leg.EXIT.value and order.position_id is not None
+    ]
+    if not wanted:
+        return {}
+    held = Position.objects.filter(pk__in=wanted).values_list("pk", "quantity")
+    return dict(held)
+
+
+def _fit_to_position(order: Order, held: dict[int, Decimal]) -> str:
+    """Shrink an exit to what is still held: a protective order may have been faster."""
+    if order.leg != Leg.EXIT.value or order.position_id is None:
+        return ""
+    rules = list_rules([order.instrument_id])[order.instrument_id]
+    left = rules.quantize_quantity(held.get(order.position_id, Decimal(0)))
+    if left <= 0:
+        return "NOTHING_TO_CLOSE"
+    order.quantity = min(order.quantity, left)
+    return ""
+
+
+def _lapse(order: Order, *, reason: str, now: datetime) -> None:
+    order.state = next_state(order.pk, OrderState(order.state), OrderEvent.LAPSE).value
+    order.reason = reason
+    order.reserved_quantity = Decimal(0)
+    order.updated_at = now
+
+
+def _move_legs(orders: Sequence[Order], *, now: datetime) -> list[Order]:
+    """Let the legs of lists follow the lists."""
+    parents = {order.pk: order for order in orders if order.leg == Leg.PROTECT.value}
+    legs = list(Order.objects.filter(parent_id__in=parents)) if parents else []
+    for leg in legs:
+        parent = parents[leg.parent_id]  # type: ignore[index]
+        leg.state, leg.reason, leg.updated_at = parent.state, parent.reason, now
+    return legs
+
+
+def _write_ahead(
+    orders: Sequence[Order], *, legs: Sequence[Order], epoch: int, clock: Clock, now: datetime
+) -> list[Claim]:
+    rules = list_rules({order.instrument_id for order in orders})
+    claims = []
+    for order in orders:
+        symbol = rules[order.instrument_id].symbol
+        request: OrderRequest | OcoRequest
+        if order.leg == Leg.PROTECT.value:
+            own = {leg.leg: leg for leg in legs if leg.parent_id == order.pk}
+            request = to_oco_request(order, legs=own, symbol=symbol)
+        else:
+            request = to_request(order, symbol=symbol)
+        attempt = SubmitAttempt(
+            order=order,
+            kind=SubmitAttempt.Kind.SUBMIT,
+            epoch=epoch,
+            signed_at=now,
+            fence_at=fence_after(now, clock),
+            request_sha256=digest(request.parameters()),
+            outcome=Outcome.SENDING.value,
+            created_at=now,
+        )
+        claims.append(Claim(order=order, attempt=attempt, request=request))
+    SubmitAttempt.objects.bulk_create([claim.attempt for claim in claims])
+    return claims
+
+
+def renew_claim(claim: Claim, *, clock: Clock) -> bool:
+    """Give an aged claim a fresh time; return False when it is no longer ours to send.
+
+    Compare-and-swap: the resolver may have judged it meanwhile.
+    """
+    now = clock.now()
+    moved = SubmitAttempt.objects.filter(
+        pk=claim.attempt.pk,
+        outcome=Outcome.SENDING.value,
+        signed_at=claim.attempt.signed_at,
+        order__state=OrderState.SENDING.value,
+    ).update(signed_at=now, fence_at=fence_after(now, clock))
+    if moved:
+        claim.attempt.signed_at = now
+        claim.attempt.fence_at = fence_after(now, clock)
+    return bool(moved)
+
+
+@transaction.atomic
+def claim_cancels(*, orders: Sequence[Order], clock: Clock) -> list[Claim]:
+    """Write ahead one cancel for each order; its result will come from the order's state."""
+    now = clock.now()
+    epoch = read_state().epoch
+    rules = list_rules({order.instrument_id for order in orders})
+    numbers = _next_cancel_numbers(orders)
+    claims = []
+    for order in orders:
+        request = to_cancel(order, symbol=rules[order.instrument_id].symbol)
+        attempt = SubmitAttempt(
+            order=order,
+            kind=SubmitAttempt.Kind.CANCEL,
+            number=numbers.get(order.pk, 0) + 1,
+            epoch=epoch,
+            signed_at=now,
+            fence_at=fence_after(now, clock),
+            request_sha256=digest(request.parameters()),
+            outcome=Outcome.SENDING.value,
+            created_at=now,
+        )
+        claims.append(Claim(order=order, attempt=attempt, request=request))
+    SubmitAttempt.objects.bulk_create([claim.attempt for claim in claims])
+    return claims
+
+
+def _next_cancel_numbers(orders: Sequence[Order]) -> dict[int, int]:
+    rows = SubmitAttempt.objects.filter(
+        order__in=[order.pk for order in orders], kind=SubmitAttempt.Kind.CANCEL
+    ).values_list("order_id", "number")
+    numbers: dict[int, int] = {}
+    for order_id, number in rows:
+        numbers[order_id] = max(number, numbers.get(order_id, 0))
+    return numbers

@@ -1,0 +1,50 @@
+"""Closing positions at the market: first the protective pair goes, then the rest is sold."""
+
+from collections.abc import Sequence
+
+from core.clock import Clock
+from execution.domain.order import Leg
+from execution.models import Order
+from execution.ports import Broker
+from execution.services.books import live_orders_of
+from execution.services.cancels import cancel_orders
+from execution.services.claims import claim_orders
+from execution.services.intents import approve_exits
+from execution.services.sending import send_claims
+
+
+def exit_positions(
+    *,
+    account_id: int,
+    position_ids: Sequence[int],
+    broker: Broker,
+    clock: Clock,
+    is_manual: bool = False,
+) -> list[int]:
+    """Close positions; return the ids of the exit orders that the gate let through.
+
+    The gate is asked first: while it forbids exits, a position keeps its protection.
+    """
+    order_ids = approve_exits(
+        account_id=account_id, position_ids=position_ids, is_manual=is_manual, clock=clock
+    )
+    if order_ids:
+        release_protection(order_ids=order_ids, broker=broker, clock=clock)
+        claims = claim_orders(order_ids=order_ids, clock=clock)
+        send_claims(claims=claims, broker=broker, clock=clock)
+    return order_ids
+
+
+def release_protection(*, order_ids: Sequence[int], broker: Broker, clock: Clock) -> None:
+    """Cancel the protective pairs of the positions that these orders are about to close."""
+    positions = list(
+        Order.objects.filter(
+            pk__in=list(order_ids), leg=Leg.EXIT.value, position__isnull=False
+        ).values_list("position_id", flat=True)
+    )
+    if positions:
+        cancel_orders(
+            orders=live_orders_of([key for key in positions if key is not None], (Leg.PROTECT,)),
+            broker=broker,
+            clock=clock,
+        )

@@ -1,0 +1,214 @@
+"""From decisions and wishes to approved orders, through the one gate.
+
+A batch is one transaction: the account is locked, the portfolio read, every proposal judged with
+the approved ones before it counted, and all orders inserted with what they reserve.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+
+from django.db import transaction
+
+from alerts import push
+from core.clock import Clock
+from execution.domain.decision import Action
+from execution.domain.order import Leg, OrderState, Side
+from execution.models import Account, Decision, Order, Position
+from execution.selectors import build_portfolio
+from execution.services.books import next_attempts
+from execution.services.messages import order_message
+from execution.services.order_rows import Wish, build_order
+from execution.services.proposals import propose, wish_to_enter, wish_to_exit
+from markets.selectors import list_marks, list_rules
+from risk.domain.gate import Verdict
+from risk.domain.snapshot import OrderProposal
+from risk.selectors import get_limits
+from risk.services.gate import assess
+from risk.services.trading_state import lock_account, read_state
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Intent:
+    """A wish with the decision that it comes from, if any."""
+
+    wish: Wish
+    decision: Decision | None = None
+    is_manual: bool = False
+
+
+@transaction.atomic
+def approve_decisions(*, decision_ids: Sequence[int], clock: Clock) -> list[int]:
+    """Turn decisions into orders, APPROVED or DENIED, once.
+
+    A decision that has its order already keeps it: redelivery returns the same ids. The number
+    of queries does not depend on the number of decisions.
+
+    Returns:
+        Ids of these decisions' orders that are APPROVED and not claimed yet, exits first.
+    """
+    now = clock.now()
+    decisions = list(
+        Decision.objects.filter(pk__in=list(decision_ids))
+        .exclude(action=Action.HOLD.value)
+        .select_related("strategy__account")
+        .order_by("pk")
+    )
+    accounts = {row.strategy.account_id: row.strategy.account for row in decisions}
+    for account_id, account in sorted(accounts.items()):
+        lock_account(account_id)
+        own = [row for row in decisions if row.strategy.account_id == account_id]
+        _approve_own(account=account, decisions=own, now=now, clock=clock)
+    return list(
+        Order.objects.filter(
+            decision__in=[row.pk for row in decisions], state=OrderState.APPROVED.value
+        )
+        .order_by("-is_reduce_only", "pk")
+        .values_list("pk", flat=True)
+    )
+
+
+def _approve_own(
+    *, account: Account, decisions: Sequence[Decision], now: datetime, clock: Clock
+) -> None:
+    placed = set(
+        Order.objects.filter(decision__in=[row.pk for row in decisions]).values_list(
+            "decision_id", flat=True
+        )
+    )
+    fresh = [row for row in decisions if row.pk not in placed]
+    if not fresh:
+        return
+    rules = list_rules({row.instrument_id for row in fresh})
+    exits = [row.instrument_id for row in fresh if row.action == Action.EXIT.value]
+    positions = {
+        row.instrument_id: row
+        for row in Position.objects.filter(
+            account=account, instrument_id__in=exits, status=Position.Status.OPEN
+        ).select_related("account")
+    }
+    intents = []
+    for decision in fresh:
+        rule = rules.get(decision.instrument_id)
+        if rule is None or decision.price <= 0:
+            continue
+        if decision.action == Action.ENTER.value:
+            wish = wish_to_enter(decision, rules=rule, now=now, clock=clock)
+        elif decision.instrument_id in positions:
+            wish = wish_to_exit(
+                positions[decision.instrument_id],
+                key=f"decision:{decision.pk}",
+                attempt=1,
+                rules=rule,
+                now=now,
+                clock=clock,
+                decision_id=decision.pk,
+            )
+        else:
+            continue  # flat already: a protective order was faster
+        intents.append(Intent(wish=wish, decision=decision))
+    insert_judged(account=account, intents=intents, now=now)
+
+
+@transaction.atomic
+def approve_exits(
+    *, account_id: int, position_ids: Sequence[int], is_manual: bool, clock: Clock
+) -> list[int]:
+    """Turn the wish to close positions into orders; what is flat or being closed is left out."""
+    now = clock.now()
+    lock_account(account_id)
+    closing = Order.objects.filter(
+        position__in=list(position_ids),
+        leg=Leg.EXIT.value,
+        state__in=[state.value for state in OrderState if not state.is_final],
+    ).values_list("position_id", flat=True)
+    positions = list(
+        Position.objects.filter(
+            pk__in=list(position_ids), account_id=account_id, status=Position.Status.OPEN
+        )
+        .exclude(pk__in=list(closing))
+        .select_related("account")
+        .order_by("pk")
+    )
+    if not positions:
+        return []
+    attempts = next_attempts([row.pk for row in positions], Leg.EXIT)
+    rules = list_rules({row.instrument_id for row in positions})
+    intents = [
+        Intent(
+            wish=wish_to_exit(
+                row,
+                key=f"position:{row.pk}",
+                attempt=attempts[row.pk],
+                rules=rules[row.instrument_id],
+                now=now,
+                clock=clock,
+            ),
+            is_manual=is_manual,
+        )
+        for row in positions
+    ]
+    orders = insert_judged(account=positions[0].account, intents=intents, now=now)
+    return [order.pk for order in orders if order.state == OrderState.APPROVED.value]
+
+
+def insert_judged(*, account: Account, intents: Sequence[Intent], now: datetime) -> list[Order]:
+    """Ask the gate and insert the orders. The caller's transaction holds ``lock_account``."""
+    if not intents:
+        return []
+    instrument_ids = {intent.wish.instrument_id for intent in intents}
+    rules = list_rules(instrument_ids)
+    limits = get_limits()
+    marks = list_marks(instrument_ids)
+    proposals = [
+        propose(
+            intent.wish,
+            rules=rules.get(intent.wish.instrument_id),
+            limits=limits,
+            mark=marks.get(intent.wish.instrument_id),
+            decision=intent.decision,
+            is_manual=intent.is_manual,
+        )
+        for intent in intents
+    ]
+    verdicts = assess(
+        account_id=account.pk,
+        proposals=proposals,
+        portfolio=build_portfolio(account_id=account.pk, now=now),
+        rules=rules,
+        now=now,
+    )
+    fee_fraction = limits.fee_fraction if limits else Decimal(0)
+    epoch = read_state().epoch
+    orders = [
+        _order(intent, proposal, verdict, fee_fraction=fee_fraction, epoch=epoch, now=now)
+        for intent, proposal, verdict in zip(intents, proposals, verdicts, strict=True)
+    ]
+    Order.objects.bulk_create(orders)
+    push.publish(*(order_message(order, now) for order in orders))
+    return orders
+
+
+def _order(
+    intent: Intent,
+    proposal: OrderProposal,
+    verdict: Verdict,
+    *,
+    fee_fraction: Decimal,
+    epoch: int,
+    now: datetime,
+) -> Order:
+    state = OrderState.APPROVED if verdict.approved else OrderState.DENIED
+    order = build_order(intent.wish, now=now, epoch=epoch, state=state)
+    order.reason = "MANUAL" if intent.is_manual else ""
+    if not verdict.approved:
+        first = verdict.denials[0]
+        order.reason = first.code.value
+        order.context = {"limit": first.limit, "value": first.value}
+    elif intent.wish.side is Side.BUY:
+        # Rounded up: a reservation may be a hair too high, never too low.
+        notional = proposal.notional or Decimal(0)
+        order.reserved_quantity = (notional * (1 + fee_fraction)).quantize(Decimal("1e-18"))
+        order.reserved_asset = intent.wish.account.quote_asset
+    return order

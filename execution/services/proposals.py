@@ -1,0 +1,133 @@
+"""What the gate is asked: decisions and wishes in its words."""
+
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+
+from core.clock import Clock
+from execution.domain.order import Leg, OrderType, Side
+from execution.models import Decision, Position
+from execution.services.order_rows import Wish
+from markets.domain.instrument import InstrumentRules
+from markets.domain.ticker import Mark
+from markets.domain.timeframe import Timeframe
+from risk.domain.limits import RiskLimits
+from risk.domain.snapshot import OrderProposal, ReferencePrice
+from risk.domain.stops import protective_prices
+from risk.domain.trading_state import Purpose
+
+# An approved order that was not sent after this long is dead: its reasons are old.
+ENTRY_LIFETIME = timedelta(seconds=30)
+EXIT_LIFETIME = timedelta(minutes=5)
+
+
+def wish_to_enter(
+    decision: Decision, *, rules: InstrumentRules, now: datetime, clock: Clock
+) -> Wish:
+    """Return the market buy of an ENTER decision.
+
+    A notional that is less than one step stays as it is: the gate then names the filter.
+    """
+    raw = (decision.target_notional / decision.price).quantize(Decimal("1e-18"))
+    return Wish(
+        account=decision.strategy.account,
+        instrument_id=decision.instrument_id,
+        key=f"decision:{decision.pk}",
+        leg=Leg.ENTRY,
+        side=Side.BUY,
+        type=OrderType.MARKET,
+        quantity=rules.quantize_quantity(raw) or raw,
+        strategy_id=decision.strategy_id,
+        decision_id=decision.pk,
+        expires_at=now + clock.protocol(ENTRY_LIFETIME),
+    )
+
+
+def wish_to_exit(
+    position: Position,
+    *,
+    key: str,
+    attempt: int,
+    rules: InstrumentRules,
+    now: datetime,
+    clock: Clock,
+    decision_id: int | None = None,
+) -> Wish:
+    """Return the market sale of all that can be sold of a position."""
+    return Wish(
+        account=position.account,
+        instrument_id=position.instrument_id,
+        key=key,
+        leg=Leg.EXIT,
+        attempt=attempt,
+        side=Side.SELL,
+        type=OrderType.MARKET,
+        quantity=rules.quantize_quantity(position.quantity) or position.quantity,
+        position=position,
+        strategy_id=position.strategy_id,
+        decision_id=decision_id,
+        is_reduce_only=True,
+        expires_at=now + clock.protocol(EXIT_LIFETIME),
+    )
+
+
+def propose(
+    wish: Wish,
+    *,
+    rules: InstrumentRules | None,
+    limits: RiskLimits | None,
+    mark: Mark | None,
+    decision: Decision | None = None,
+    is_manual: bool = False,
+) -> OrderProposal:
+    """Return the question for the gate."""
+    references = _references(mark=mark, decision=decision)
+    prices = [reference.price for reference in references]
+    stop = limit = target = None
+    if wish.side is Side.BUY and rules is not None and limits is not None and prices:
+        entry_price = wish.price or sorted(prices)[len(prices) // 2]
+        protection = protective_prices(entry_price=entry_price, limits=limits, rules=rules)
+        stop, limit = protection.stop_price, protection.stop_limit_price
+        target = protection.take_profit_price
+    timeframe = Timeframe(decision.timeframe) if decision else Timeframe("1m")
+    return OrderProposal(
+        intent_key=wish.intent_key,
+        account_id=wish.account.pk,
+        instrument_id=wish.instrument_id,
+        symbol=rules.symbol if rules else "",
+        purpose=Purpose.EXIT if wish.is_reduce_only else Purpose.ENTRY,
+        side=wish.side.value,
+        type=wish.type.value,
+        quantity=wish.quantity,
+        bar_s=timeframe.seconds,
+        references=references,
+        data_at=_data_time(references, decision),
+        time_in_force=wish.time_in_force.value if wish.time_in_force else None,
+        price=wish.price,
+        stop_price=wish.stop_price,
+        is_reduce_only=wish.is_reduce_only,
+        is_manual=is_manual,
+        strategy_id=wish.strategy_id,
+        decision_id=wish.decision_id,
+        stop_loss_price=stop,
+        stop_limit_price=limit,
+        take_profit_price=target,
+    )
+
+
+def _references(*, mark: Mark | None, decision: Decision | None) -> tuple[ReferencePrice, ...]:
+    found = []
+    if decision is not None and decision.price > 0:
+        found.append(
+            ReferencePrice(price=decision.price, at=decision.close_time, source="last close")
+        )
+    if mark is not None:
+        found.append(ReferencePrice(price=mark.price, at=mark.at, source="mark"))
+    return tuple(found)
+
+
+def _data_time(references: tuple[ReferencePrice, ...], decision: Decision | None) -> datetime:
+    """Return the age that counts: the candle's for a strategy, else the newest price's."""
+    if decision is not None:
+        return decision.close_time
+    times = [reference.at for reference in references]
+    return max(times) if times else datetime.min.replace(tzinfo=UTC)

@@ -1,0 +1,190 @@
+"""Keeping every open position under its protective pair."""
+
+import logging
+from collections.abc import Sequence
+from datetime import timedelta
+from decimal import Decimal
+
+from django.db import transaction
+
+from alerts.services.raising import raise_alert
+from core.clock import Clock
+from execution.domain.order import Leg, OrderState
+from execution.models import Account, Order, Position
+from execution.ports import Broker
+from execution.services.books import live_orders_of
+from execution.services.cancels import cancel_orders
+from execution.services.claims import claim_orders
+from execution.services.exits import exit_positions
+from execution.services.protective_rows import insert_pairs, plan_for
+from execution.services.sending import send_claims
+from markets.selectors import list_rules
+from risk.domain.trading_state import Purpose
+from risk.selectors import get_limits
+from risk.services.trading_state import lock_account, read_state
+
+logger = logging.getLogger(__name__)
+
+# Without a stop at the exchange for this long, a position is sold.
+LONGEST_UNPROTECTED = timedelta(seconds=10)
+
+
+def send_protection(*, list_ids: Sequence[int], broker: Broker, clock: Clock) -> None:
+    """Send protective pairs that wait; a pair that is refused closes its position at once."""
+    if not list_ids:
+        return
+    claims = claim_orders(order_ids=list_ids, clock=clock)
+    sent = send_claims(claims=claims, broker=broker, clock=clock)
+    refused: dict[int, list[int]] = {}
+    for order in sent.rejected:
+        if order.position_id is not None:
+            refused.setdefault(order.account_id, []).append(order.position_id)
+    for account_id, position_ids in refused.items():
+        _exit_unprotected(
+            account_id=account_id,
+            position_ids=position_ids,
+            why="the exchange refused the protective pair",
+            broker=broker,
+            clock=clock,
+        )
+
+
+def protect_positions(*, account_id: int, broker: Broker, clock: Clock) -> int:
+    """Find open positions without a pair that covers them, and protect or close them.
+
+    Returns:
+        How many positions were found wanting.
+    """
+    if not read_state().permits(Purpose.PROTECT):
+        return 0
+    positions = {
+        row.pk: row
+        for row in Position.objects.filter(
+            account_id=account_id, status=Position.Status.OPEN
+        ).select_related("account")
+    }
+    live: dict[int, list[Order]] = {key: [] for key in positions}
+    for order in live_orders_of(positions, (Leg.PROTECT, Leg.EXIT)):
+        if order.position_id is not None:
+            live[order.position_id].append(order)
+    waiting: list[int] = []
+    bare: list[int] = []
+    for key, position in positions.items():
+        need = _need(position, live[key])
+        if need == "SEND":
+            waiting += [order.pk for order in live[key]]
+        elif need == "REPLACE":
+            cancel_orders(orders=live[key], broker=broker, clock=clock)
+            bare.append(key)
+        elif need == "INSERT":
+            bare.append(key)
+    waiting += _insert(account_id=account_id, position_ids=bare, clock=clock)
+    send_protection(list_ids=waiting, broker=broker, clock=clock)
+    _close_overdue(account_id=account_id, position_ids=bare, broker=broker, clock=clock)
+    return len(waiting) + len(bare)
+
+
+def _need(position: Position, live: Sequence[Order]) -> str:
+    """Return what the position lacks: SEND, REPLACE, INSERT, or nothing (empty)."""
+    if any(order.leg == Leg.EXIT.value for order in live):
+        return ""
+    if not live:
+        return "INSERT"
+    if any(order.state == OrderState.APPROVED.value for order in live):
+        return "SEND"
+    if any(order.state != OrderState.NEW.value for order in live):
+        return ""  # being sent or in doubt: the resolver's business
+    covered = sum((order.quantity - order.filled_quantity for order in live), Decimal(0))
+    rules = list_rules([position.instrument_id])[position.instrument_id]
+    return "REPLACE" if covered < rules.quantize_quantity(position.quantity) else ""
+
+
+@transaction.atomic
+def _insert(*, account_id: int, position_ids: Sequence[int], clock: Clock) -> list[int]:
+    """Insert pairs for positions that still lack one now that the account is locked."""
+    if not position_ids:
+        return []
+    lock_account(account_id)
+    rows = Position.objects.filter(pk__in=position_ids, status=Position.Status.OPEN)
+    positions = {row.pk: row for row in rows.select_for_update()}
+    for order in live_orders_of(positions, (Leg.PROTECT, Leg.EXIT)):
+        positions.pop(order.position_id, None)  # type: ignore[arg-type]
+    return insert_pairs(
+        account=Account.objects.get(pk=account_id),
+        positions=positions,
+        rules=list_rules({row.instrument_id for row in positions.values()}),
+        now=clock.now(),
+    )
+
+
+def _close_overdue(
+    *, account_id: int, position_ids: Sequence[int], broker: Broker, clock: Clock
+) -> None:
+    """Sell what has been without protection for too long; write off what nobody would buy."""
+    deadline = clock.now() - clock.protocol(LONGEST_UNPROTECTED)
+    rows = Position.objects.filter(
+        pk__in=list(position_ids), status=Position.Status.OPEN, updated_at__lt=deadline
+    )
+    covered = {order.position_id for order in live_orders_of(position_ids, (Leg.PROTECT, Leg.EXIT))}
+    overdue = []
+    for position in rows:
+        if position.pk in covered:
+            continue
+        if _is_unsellable(position):
+            _write_off(position, clock=clock)
+        else:
+            overdue.append(position.pk)
+    if overdue:
+        _exit_unprotected(
+            account_id=account_id,
+            position_ids=overdue,
+            why="no protective pair could be placed",
+            broker=broker,
+            clock=clock,
+        )
+
+
+def _is_unsellable(position: Position) -> bool:
+    """Tell whether the exchange would take neither a pair nor a sale of so little."""
+    limits = get_limits()
+    rules = list_rules([position.instrument_id])[position.instrument_id]
+    if limits is None or plan_for(position, limits=limits, rules=rules) is not None:
+        return False
+    worth = rules.quantize_quantity(position.quantity) * position.average_entry_price
+    return worth < rules.min_notional or position.quantity < rules.min_quantity
+
+
+@transaction.atomic
+def _write_off(position: Position, *, clock: Clock) -> None:
+    """Close a position that is too small to sell; the next one in the symbol carries it on."""
+    lock_account(position.account_id)
+    now = clock.now()
+    # An older dust of the symbol was carried by this very position when it opened.
+    Position.objects.filter(
+        pk=position.pk, status=Position.Status.OPEN, updated_at=position.updated_at
+    ).update(
+        status=Position.Status.CLOSED,
+        dust_quantity=position.quantity,
+        quantity=0,
+        has_dust=True,
+        closed_at=now,
+        updated_at=now,
+    )
+
+
+def _exit_unprotected(
+    *, account_id: int, position_ids: Sequence[int], why: str, broker: Broker, clock: Clock
+) -> None:
+    order_ids = exit_positions(
+        account_id=account_id, position_ids=position_ids, broker=broker, clock=clock
+    )
+    raise_alert(
+        code="POSITION_UNPROTECTED",
+        severity="CRITICAL",
+        message=f"Closing at market: {why}"
+        if order_ids
+        else f"A position is without protection and may not be closed: {why}",
+        context={"position_ids": list(position_ids), "order_ids": order_ids},
+        dedupe_key=f"POSITION_UNPROTECTED:{sorted(position_ids)}",
+        now=clock.now(),
+    )

@@ -1,0 +1,165 @@
+"""Comparing our books with the exchange's, exactly.
+
+Missed reports and trades are booked; what is left over after that is a difference, and a
+difference closes the door for entries.
+"""
+
+import logging
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from django.db.models import Q
+
+from alerts.services.raising import raise_alert
+from core.clock import Clock
+from execution.domain.order import RESTING_STATES, OrderType
+from execution.models import Account, Order, Position, Reconciliation
+from execution.ports import Broker
+from execution.services.balances import compare_balances, take_opening
+from execution.services.cancels import refresh_orders
+from execution.services.completing import record_complete
+from execution.services.replay import find_wrong_positions
+from execution.services.trade_check import check_trades
+from markets.selectors import list_rules
+from risk.domain.trading_state import Level
+from risk.services.trading_state import raise_level
+
+logger = logging.getLogger(__name__)
+
+Pause = Callable[[float], None]
+
+
+@dataclass(slots=True, kw_only=True)
+class Comparison:
+    """One comparison while it is made; differences as the stored row keeps them."""
+
+    differences: list[dict[str, Any]] = field(default_factory=list)
+    orders: int = 0
+    trades: int = 0
+    assets: int = 0
+
+
+def sync_orders(*, account_id: int, broker: Broker, clock: Clock) -> Comparison:
+    """Compare open orders, and book what we missed of them: one request plus one per difference.
+
+    Raises:
+        ExchangeError: The exchange could not answer.
+    """
+    found = Comparison()
+    reports = broker.open_orders()
+    at_venue = {report.client_order_id for report in reports}
+    numbers = {report.venue_order_id for report in reports}
+    resting = list(
+        Order.objects.filter(
+            account_id=account_id, state__in=[state.value for state in RESTING_STATES]
+        )
+        .exclude(type=OrderType.OCO.value)
+        .order_by("pk")
+    )
+    found.orders = len(reports)
+    record_complete(account_id=account_id, reports=reports, broker=broker, now=clock.now())
+    gone = [
+        order
+        for order in resting
+        if order.client_order_id not in at_venue and order.venue_order_id not in numbers
+    ]
+    refresh_orders(orders=gone, broker=broker, clock=clock)
+    after = dict(Order.objects.filter(pk__in=[row.pk for row in gone]).values_list("pk", "state"))
+    found.differences += [
+        {"kind": "ORDER_NOT_AT_EXCHANGE", "order_id": row.pk, "name": row.client_order_id}
+        for row in gone
+        if after[row.pk] == row.state
+    ]
+    return found
+
+
+def reconcile_account(
+    *,
+    account_id: int,
+    broker: Broker,
+    clock: Clock,
+    pause: Pause,
+    accept_external: str = "",
+) -> Reconciliation:
+    """Compare orders, trades, balances and positions to the last digit; store the result.
+
+    The first run takes the opening balances. Green lets the gate pass entries; red raises the
+    kill switch to REDUCE_ONLY and alerts.
+
+    Args:
+        account_id: Whose books.
+        broker: The exchange.
+        clock: The market's time.
+        pause: Waits wall seconds between two looks at balances that move.
+        accept_external: A person's reason to enter unexplained differences into the ledger as
+            deposits or withdrawals; empty accepts none.
+
+    Raises:
+        ExchangeError: The exchange could not answer; nothing is concluded.
+    """
+    account = Account.objects.get(pk=account_id)
+    if account.opened_at is None:
+        take_opening(account=account, broker=broker, clock=clock)
+    comparison = sync_orders(account_id=account_id, broker=broker, clock=clock)
+    checked = check_trades(
+        account=account, instrument_ids=_active(account), broker=broker, clock=clock
+    )
+    comparison.trades += checked.compared
+    comparison.differences += checked.differences
+    balances = compare_balances(
+        account=account,
+        broker=broker,
+        clock=clock,
+        pause=pause,
+        accept_external=accept_external,
+    )
+    comparison.assets = balances.compared
+    comparison.trades += balances.trades_compared
+    comparison.differences += balances.differences
+    comparison.differences += find_wrong_positions(account_id=account_id)
+    return _conclude(account=account, comparison=comparison, clock=clock)
+
+
+def _active(account: Account) -> Sequence[int]:
+    """Return the instruments that may have traded since the last green comparison."""
+    changed = Q(updated_at__gte=account.reconciled_at) if account.reconciled_at else Q()
+    live = Q(state__in=[state.value for state in RESTING_STATES])
+    orders = Order.objects.filter(changed | live, account=account)
+    held = Position.objects.filter(account=account, status=Position.Status.OPEN)
+    ids = {*orders.values_list("instrument_id", flat=True)}
+    ids |= {*held.values_list("instrument_id", flat=True)}
+    return sorted(ids & set(list_rules()))
+
+
+def _conclude(*, account: Account, comparison: Comparison, clock: Clock) -> Reconciliation:
+    now = clock.now()
+    is_green = not comparison.differences
+    row = Reconciliation.objects.create(
+        account=account,
+        is_green=is_green,
+        differences=comparison.differences,
+        orders_compared=comparison.orders,
+        trades_compared=comparison.trades,
+        assets_compared=comparison.assets,
+        timestamp=now,
+    )
+    if is_green:
+        Account.objects.filter(pk=account.pk).update(reconciled_at=now)
+        return row
+    first = comparison.differences[0]
+    raise_alert(
+        code="RECONCILE_MISMATCH",
+        severity="CRITICAL",
+        message=f"Our books differ from the exchange's: {first}",
+        context={"differences": comparison.differences, "reconciliation_id": row.pk},
+        dedupe_key=f"RECONCILE_MISMATCH:{account.pk}",
+        now=now,
+    )
+    raise_level(
+        level=Level.REDUCE_ONLY,
+        reason=f"reconciliation is red: {first.get('kind')}",
+        actor="auto:reconciliation",
+        now=now,
+    )
+    return row

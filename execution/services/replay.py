@@ -1,0 +1,70 @@
+"""Recomputing open positions from their fills."""
+
+from decimal import Decimal
+from typing import Any
+
+from django.db import transaction
+
+from execution.domain.fill import Execution
+from execution.domain.order import Leg, Side
+from execution.domain.position import PositionState, apply_execution
+from execution.models import Fill, Position
+from execution.services.books import state_of
+from markets.selectors import list_rules
+from risk.services.trading_state import lock_account
+
+
+@transaction.atomic
+def find_wrong_positions(*, account_id: int) -> list[dict[str, Any]]:
+    """Return the open positions whose row differs from what their fills make, if any."""
+    lock_account(account_id)  # a fill that is being booked would look like a difference
+    positions = list(
+        Position.objects.filter(account_id=account_id, status=Position.Status.OPEN).order_by("pk")
+    )
+    rules = list_rules({row.instrument_id for row in positions})
+    fills: dict[int, list[Fill]] = {row.pk: [] for row in positions}
+    rows = Fill.objects.filter(position__in=list(fills)).select_related("order").order_by("pk")
+    for fill in rows:
+        if fill.position_id is not None:
+            fills[fill.position_id].append(fill)
+    wrong = []
+    for position in positions:
+        own = fills[position.pk]
+        if any(fill.order.leg == Leg.EXTERNAL.value for fill in own):
+            continue  # only a share of such a trade counts, and the share is not kept
+        rule = rules[position.instrument_id]
+        state = PositionState(
+            quantity=position.carried_quantity, cost_quote=position.carried_cost_quote
+        )
+        for fill in own:
+            state = apply_execution(
+                state, _execution(fill), base_asset=rule.base_asset, quote_asset=rule.quote_asset
+            ).position
+        if state != state_of(position):
+            wrong.append(_difference(position, state.quantity))
+    return wrong
+
+
+def _difference(position: Position, recomputed: Decimal) -> dict[str, Any]:
+    return {
+        "kind": "POSITION_DIFFERS",
+        "position_id": position.pk,
+        "stored": format(position.quantity, "f"),
+        "recomputed": format(recomputed, "f"),
+    }
+
+
+def _execution(fill: Fill) -> Execution:
+    return Execution(
+        symbol=fill.symbol,
+        trade_id=fill.venue_trade_id,
+        venue_order_id=fill.order.venue_order_id or 0,
+        side=Side(fill.side),
+        price=fill.price,
+        quantity=fill.quantity,
+        quote_quantity=fill.quote_quantity,
+        fee=fill.fee,
+        fee_asset=fill.fee_asset,
+        is_maker=fill.is_maker,
+        executed_at=fill.timestamp,
+    )

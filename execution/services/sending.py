@@ -1,0 +1,212 @@
+"""Sending what is claimed, once, and writing down what came back.
+
+Replies are booked in small batches: an order waits at most a fraction of a second between its
+reply and its rows, and fifty orders do not pay for fifty transactions.
+"""
+
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from django.db import transaction
+
+from alerts.services.raising import raise_alert
+from core.clock import Clock
+from execution.domain.order import Leg, OrderEvent, OrderState, next_state
+from execution.domain.outcome import Outcome, Reaction
+from execution.domain.request import CancelRequest, OcoRequest
+from execution.models import Order, SubmitAttempt
+from execution.ports import Broker, VenueReply
+from execution.services.claims import CLAIM_LIFETIME, Claim, renew_claim
+from execution.services.completing import record_live
+from execution.services.order_rows import purpose_of
+from execution.services.saving import update_rows
+from risk.domain.trading_state import Level
+from risk.services.trading_state import raise_level, read_state
+
+if TYPE_CHECKING:
+    from execution.domain.fill import OrderReport
+
+logger = logging.getLogger(__name__)
+
+_BATCH = 25
+_LONGEST_WAIT = timedelta(milliseconds=500)
+_STORM_WINDOW = timedelta(seconds=60)
+_STORM_REJECTS = 5
+_ATTEMPT_FIELDS = ("outcome", "evidence", "finished_at")
+# What a class of outcome does to an order that was being sent.
+_EVENTS: dict[Outcome, OrderEvent] = {
+    Outcome.REJECTED: OrderEvent.REJECT,
+    Outcome.NOT_SENT: OrderEvent.LAPSE,
+    Outcome.UNKNOWN: OrderEvent.LOSE_TRACK,
+    # One with our id is open there: the resolver asks for it and adopts it.
+    Outcome.DUPLICATE: OrderEvent.LOSE_TRACK,
+}
+_WITHDRAWN = VenueReply(outcome=Outcome.NOT_SENT, message="withdrawn before the first byte")
+
+
+@dataclass(slots=True, kw_only=True)
+class Sent:
+    """What became of a batch.
+
+    Attributes:
+        protect_ids: Protective lists that wait to be sent.
+        rejected: Orders that the exchange refused for certain.
+        stopped: The exchange asked for quiet; what was left is withdrawn.
+    """
+
+    protect_ids: list[int] = field(default_factory=list)
+    rejected: list[Order] = field(default_factory=list)
+    unknown: list[Order] = field(default_factory=list)
+    stopped: bool = False
+
+
+def send_claims(*, claims: Sequence[Claim], broker: Broker, clock: Clock) -> Sent:
+    """Send every claim once, in order, and book what came back."""
+    sent = Sent()
+    replies: list[tuple[Claim, VenueReply]] = []
+    first_at = clock.now()
+    for claim in claims:
+        if not replies:
+            first_at = clock.now()
+        if not _is_still_ours(claim, clock):
+            continue
+        reply = _WITHDRAWN if sent.stopped else _send_one(claim, broker)
+        replies.append((claim, reply))
+        sent.stopped = sent.stopped or reply.reaction in (Reaction.BACK_OFF, Reaction.HALT)
+        waited = clock.now() - first_at
+        if len(replies) >= _BATCH or waited >= clock.protocol(_LONGEST_WAIT):
+            _book(replies, sent=sent, broker=broker, clock=clock)
+            replies = []
+    _book(replies, sent=sent, broker=broker, clock=clock)
+    return sent
+
+
+def _is_still_ours(claim: Claim, clock: Clock) -> bool:
+    """Tell whether the claim may be sent: an aged one is renewed, or another has judged it."""
+    if clock.now() - claim.attempt.signed_at < clock.protocol(CLAIM_LIFETIME):
+        return True
+    return renew_claim(claim, clock=clock)
+
+
+def _send_one(claim: Claim, broker: Broker) -> VenueReply:
+    state = read_state()
+    is_manual = claim.order.leg == Leg.MANUAL.value or claim.order.reason == "MANUAL"
+    if not state.permits(purpose_of(claim.order), is_manual=is_manual):
+        return _WITHDRAWN
+    request, attempt = claim.request, claim.attempt
+    if isinstance(request, OcoRequest):
+        return broker.submit_oco(
+            request, request_sha256=attempt.request_sha256, signed_at=attempt.signed_at
+        )
+    if isinstance(request, CancelRequest):
+        raise TypeError(f"order {claim.order.pk}: a cancel is no submit")
+    return broker.submit(
+        request, request_sha256=attempt.request_sha256, signed_at=attempt.signed_at
+    )
+
+
+def _book(
+    replies: Sequence[tuple[Claim, VenueReply]], *, sent: Sent, broker: Broker, clock: Clock
+) -> None:
+    if not replies:
+        return
+    others = [pair for pair in replies if pair[1].outcome is not Outcome.ACCEPTED]
+    reports: dict[int, list[OrderReport]] = {}
+    for claim, reply in replies:
+        reports.setdefault(claim.order.account_id, []).extend(reply.reports)
+    for account_id, told in sorted(reports.items()):
+        recorded = record_live(account_id=account_id, reports=told, broker=broker, clock=clock)
+        sent.protect_ids += recorded.protect_ids
+    _finish(replies, others=others, clock=clock)
+    for claim, reply in others:
+        if reply.outcome is Outcome.REJECTED:
+            sent.rejected.append(claim.order)
+        elif reply.outcome is not Outcome.NOT_SENT:
+            sent.unknown.append(claim.order)
+    logger.info("orders.sent count=%s not_accepted=%s", len(replies), len(others))
+    _react(others, clock=clock)
+
+
+@transaction.atomic
+def _finish(
+    replies: Sequence[tuple[Claim, VenueReply]],
+    *,
+    others: Sequence[tuple[Claim, VenueReply]],
+    clock: Clock,
+) -> None:
+    """Write the outcomes, and move the orders that were not accepted."""
+    now = clock.now()
+    for claim, reply in replies:
+        claim.attempt.outcome = reply.outcome.value
+        claim.attempt.evidence = reply.evidence or {"message": reply.message}
+        claim.attempt.finished_at = None if reply.outcome is Outcome.UNKNOWN else now
+    update_rows([claim.attempt for claim, _ in replies], _ATTEMPT_FIELDS)
+    for claim, reply in others:
+        event = _EVENTS[reply.outcome]
+        after = next_state(claim.order.pk, OrderState.SENDING, event)
+        changes: dict[str, object] = {
+            "state": after.value,
+            "updated_at": now,
+            "reason": _reason(reply),
+        }
+        if after.is_final:
+            changes["reserved_quantity"] = 0
+        # The stream may have been faster than the reply: then the order has moved on already.
+        moved = Order.objects.filter(pk=claim.order.pk, state=OrderState.SENDING.value).update(
+            **changes
+        )
+        if moved and claim.order.leg == Leg.PROTECT.value:
+            Order.objects.filter(parent=claim.order, state=OrderState.SENDING.value).update(
+                **changes
+            )
+        claim.order.state = after.value
+
+
+def _reason(reply: VenueReply) -> str:
+    if reply is _WITHDRAWN:
+        return "WITHDRAWN"
+    return f"VENUE_{-reply.code}" if reply.code else reply.message[:48]
+
+
+def _react(others: Sequence[tuple[Claim, VenueReply]], *, clock: Clock) -> None:
+    """Do what the refusals ask for beside the orders' own outcome."""
+    now = clock.now()
+    for claim, reply in others:
+        if reply.reaction is Reaction.HALT:
+            raise_level(
+                level=Level.HALT,
+                reason=f"API key invalid: {reply.message} ({reply.code})",
+                actor="auto:api_key",
+                now=now,
+            )
+        elif reply.outcome is Outcome.REJECTED:
+            raise_alert(
+                code="ORDER_REJECTED",
+                severity="WARNING",
+                message=f"The exchange refused an order: {reply.message} ({reply.code})",
+                context={"order_id": claim.order.pk, **reply.evidence},
+                dedupe_key=f"ORDER_REJECTED:{claim.order.instrument_id}:{reply.code}",
+                now=now,
+            )
+    if any(reply.outcome is Outcome.REJECTED for _, reply in others):
+        _stop_storm(clock=clock)
+
+
+def _stop_storm(*, clock: Clock) -> None:
+    """Close the door when the exchange refuses one order after the other."""
+    now = clock.now()
+    count = SubmitAttempt.objects.filter(
+        kind=SubmitAttempt.Kind.SUBMIT,
+        outcome=Outcome.REJECTED.value,
+        created_at__gt=now - clock.protocol(_STORM_WINDOW),
+    ).count()
+    if count >= _STORM_REJECTS:
+        raise_level(
+            level=Level.REDUCE_ONLY,
+            reason=f"the exchange refused {count} orders within a minute",
+            actor="auto:reject_storm",
+            now=now,
+        )
