@@ -35,6 +35,8 @@ KEY_STORE = env.choice("KEY_STORE", "env", ("env", "file"))
 KEY_FILE = DATA_DIR / "keys.json"
 MASTER_PASSWORD = env.text("MASTER_PASSWORD", "")
 API_TOKEN = env.text("API_TOKEN", "")
+# Password of the first log-in; the supervisor of a demo generates it.
+DESK_ADMIN_PASSWORD = env.text("DESK_ADMIN_PASSWORD", "")
 ACCOUNT_NAME = env.text("ACCOUNT_NAME", TRADING_MODE.value)
 MODEL_DIR = DATA_DIR / "models"
 SENTIMENT_SCRIPT = env.text("SENTIMENT_SCRIPT", "")
