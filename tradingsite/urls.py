@@ -2,8 +2,28 @@
 
 from django.contrib import admin
 from django.urls import include, path
+from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
+
+from tradingsite.api import metrics, system
+from tradingsite.dashboard.views import dashboard
 
 urlpatterns = [
+    path("", dashboard, name="dashboard"),
     path("admin/", admin.site.urls),
+    path("system/status", system.SystemStatusView.as_view()),
+    path("system/start", system.SystemStartView.as_view()),
+    path("system/stop", system.SystemStopView.as_view()),
+    path("", include("execution.urls")),
+    path("", include("markets.urls")),
+    path("", include("mlmodels.urls")),
     path("", include("risk.urls")),
+    path("metrics", metrics.metrics),
+    path("healthz", system.healthz),
+    path("readyz", system.readyz),
+    path("schema/", SpectacularAPIView.as_view(), name="schema"),
+    path("docs/", SpectacularSwaggerView.as_view(url_name="schema")),
 ]
+handler400 = "tradingsite.api.errors.bad_request"
+handler403 = "tradingsite.api.errors.permission_denied"
+handler404 = "tradingsite.api.errors.not_found"
+handler500 = "tradingsite.api.errors.server_error"
