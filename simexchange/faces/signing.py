@@ -1,0 +1,128 @@
+"""Who sent a request, and when: API key, signature, timestamp."""
+
+import base64
+import binascii
+import hashlib
+import hmac
+import re
+from collections.abc import Mapping
+from typing import Protocol
+from urllib.parse import unquote
+
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric import ed25519, padding, rsa
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.serialization import load_pem_public_key
+
+from simexchange.clock import SimClock
+from simexchange.engine.accounts import Account
+from simexchange.errors import ApiError
+from simexchange.faces.params import missing
+
+DEFAULT_WINDOW_MS = 5000.0
+LARGEST_WINDOW_MS = 60000.0
+AHEAD_MS = 1000.0
+MICROSECONDS = 10**14
+"""A larger timestamp is in microseconds: in milliseconds it would be the year 5138."""
+
+_SIGNATURE = re.compile(rb"(?:^|&)signature=[^&]*")
+_WINDOW = re.compile(r"^[0-9]{1,5}(\.[0-9]{1,3})?$")
+
+
+class Accounts(Protocol):
+    """Finds an account by its API key."""
+
+    by_key: dict[str, Account]
+
+
+def find_account(accounts: Accounts, key: str) -> Account:
+    """Return the key's account.
+
+    Raises:
+        ApiError: -2014 without a key, -2015 with one nobody issued.
+    """
+    if not key:
+        raise ApiError(-2014, "API-key format invalid.", 401)
+    account = accounts.by_key.get(key)
+    if account is None:
+        raise ApiError(-2015, "Invalid API-key, IP, or permissions for action.", 401)
+    return account
+
+
+def rest_payload(query: bytes, body: bytes) -> bytes:
+    """Return what was signed: raw query and raw body without their signature, no separator."""
+    return _without_signature(query) + _without_signature(body)
+
+
+def _without_signature(part: bytes) -> bytes:
+    if b"signature=" not in part:
+        return part
+    return _SIGNATURE.sub(b"", part).removeprefix(b"&")
+
+
+def socket_payload(params: Mapping[str, str]) -> bytes:
+    """Return what was signed over the WebSocket API: all parameters sorted by name."""
+    parts = (f"{name}={params[name]}" for name in sorted(params) if name != "signature")
+    return "&".join(parts).encode()
+
+
+def check_signature(account: Account, payload: bytes, signature: str) -> None:
+    """Compare the signature with the account's own.
+
+    Raises:
+        ApiError: -1102 when there is none, -1022 when it does not fit.
+    """
+    if not signature:
+        raise missing("signature")
+    if account.public_key:
+        fits = _fits_public_key(account.public_key, payload, signature)
+    else:
+        expected = hmac.new(account.secret.encode(), payload, hashlib.sha256).hexdigest()
+        fits = hmac.compare_digest(expected, signature.lower())
+    if not fits:
+        raise ApiError(-1022, "Signature for this request is not valid.")
+
+
+def _fits_public_key(pem: str, payload: bytes, signature: str) -> bool:
+    key = load_pem_public_key(pem.encode())
+    try:
+        raw = base64.b64decode(unquote(signature), validate=True)
+        if isinstance(key, ed25519.Ed25519PublicKey):
+            key.verify(raw, payload)
+        elif isinstance(key, rsa.RSAPublicKey):
+            key.verify(raw, payload, padding.PKCS1v15(), SHA256())
+        else:
+            return False
+    except (InvalidSignature, binascii.Error):
+        return False
+    return True
+
+
+def check_time(params: Mapping[str, str], clock: SimClock, offset_ms: float = 0.0) -> None:
+    """Hold the request's timestamp against the clock, in wall milliseconds.
+
+    Args:
+        params: with `timestamp` and perhaps `recvWindow`.
+        clock: exchange time; `speed` turns a difference into wall milliseconds.
+        offset_ms: what the server's clock is wrong by, in exchange milliseconds.
+
+    Raises:
+        ApiError: -1102 without a timestamp, -1021 outside the window.
+    """
+    stamp = params.get("timestamp", "")
+    if not stamp.isdecimal():
+        raise missing("timestamp")
+    at = int(stamp)
+    at_ms = at / 1000 if at > MICROSECONDS else float(at)
+    window_ms = DEFAULT_WINDOW_MS
+    if params.get("recvWindow"):
+        if not _WINDOW.match(params["recvWindow"]):
+            raise missing("recvWindow")
+        window_ms = float(params["recvWindow"])
+        if window_ms > LARGEST_WINDOW_MS:
+            raise ApiError(-1131, "Parameter 'recvWindow' must be less than or equal to 60000.")
+    late_ms = (clock.now_ms() + offset_ms - at_ms) / clock.speed
+    if late_ms <= -AHEAD_MS:
+        raise ApiError(-1021, "Timestamp for this request was 1000ms ahead of the server's time.")
+    if late_ms > window_ms:
+        raise ApiError(-1021, "Timestamp for this request is outside of the recvWindow.")

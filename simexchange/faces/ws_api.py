@@ -1,0 +1,289 @@
+"""The WebSocket API: the REST handlers by method name, and the user data stream."""
+
+import asyncio
+import contextlib
+from typing import Any
+from urllib.parse import parse_qs
+
+import orjson
+
+from simexchange.errors import ApiError
+from simexchange.faces.gateway import Answer, Gateway, Signed, client_order_id_of, refusal
+from simexchange.faces.misbehave import Effect, Misbehaviour
+from simexchange.faces.routing import Routes
+from simexchange.faces.signing import socket_payload
+from simexchange.faces.user_streams import Outbox, Subscription, UserStreams
+
+CONNECT_WEIGHT = 2
+SUBSCRIBE_WEIGHT = 2
+
+METHODS = {
+    "ping": ("GET", "/api/v3/ping"),
+    "time": ("GET", "/api/v3/time"),
+    "exchangeInfo": ("GET", "/api/v3/exchangeInfo"),
+    "depth": ("GET", "/api/v3/depth"),
+    "trades.recent": ("GET", "/api/v3/trades"),
+    "trades.historical": ("GET", "/api/v3/historicalTrades"),
+    "trades.aggregate": ("GET", "/api/v3/aggTrades"),
+    "klines": ("GET", "/api/v3/klines"),
+    "uiKlines": ("GET", "/api/v3/uiKlines"),
+    "avgPrice": ("GET", "/api/v3/avgPrice"),
+    "ticker.24hr": ("GET", "/api/v3/ticker/24hr"),
+    "ticker.tradingDay": ("GET", "/api/v3/ticker/tradingDay"),
+    "ticker": ("GET", "/api/v3/ticker"),
+    "ticker.price": ("GET", "/api/v3/ticker/price"),
+    "ticker.book": ("GET", "/api/v3/ticker/bookTicker"),
+    "order.place": ("POST", "/api/v3/order"),
+    "order.test": ("POST", "/api/v3/order/test"),
+    "order.status": ("GET", "/api/v3/order"),
+    "order.cancel": ("DELETE", "/api/v3/order"),
+    "order.cancelReplace": ("POST", "/api/v3/order/cancelReplace"),
+    "openOrders.status": ("GET", "/api/v3/openOrders"),
+    "openOrders.cancelAll": ("DELETE", "/api/v3/openOrders"),
+    "orderList.place": ("POST", "/api/v3/order/oco"),
+    "orderList.place.oco": ("POST", "/api/v3/orderList/oco"),
+    "orderList.status": ("GET", "/api/v3/orderList"),
+    "orderList.cancel": ("DELETE", "/api/v3/orderList"),
+    "openOrderLists.status": ("GET", "/api/v3/openOrderList"),
+    "allOrderLists": ("GET", "/api/v3/allOrderList"),
+    "allOrders": ("GET", "/api/v3/allOrders"),
+    "myTrades": ("GET", "/api/v3/myTrades"),
+    "account.status": ("GET", "/api/v3/account"),
+    "account.commission": ("GET", "/api/v3/account/commission"),
+    "account.rateLimits.orders": ("GET", "/api/v3/rateLimit/order"),
+}
+
+
+def as_text(held: Any) -> str:
+    """Return a JSON parameter in the form REST sends it."""
+    if isinstance(held, str):
+        return held
+    if isinstance(held, bool):
+        return "true" if held else "false"
+    if isinstance(held, list | dict):
+        return orjson.dumps(held).decode()
+    return str(held)
+
+
+class SocketApi:
+    """Serves `/ws-api/v3`.
+
+    Args:
+        gateway: answers calls.
+        routes: the same as REST's.
+        streams: where subscriptions are entered.
+        misbehaviour: the faults in force; a method matches as its REST twin.
+    """
+
+    def __init__(
+        self, gateway: Gateway, routes: Routes, streams: UserStreams, misbehaviour: Misbehaviour
+    ) -> None:
+        self.gateway = gateway
+        self.routes = routes
+        self.streams = streams
+        self.misbehaviour = misbehaviour
+        self.connections: set[Connection] = set()
+
+    async def serve(self, scope: Any, receive: Any, send: Any) -> None:
+        """Take one connection until it ends."""
+        await receive()
+        query = parse_qs(scope["query_string"].decode("latin-1"))
+        self.gateway.limits.charge(CONNECT_WEIGHT)
+        await send({"type": "websocket.accept", "headers": []})
+        shows_limits = query.get("returnRateLimits", ["true"])[0] != "false"
+        connection = Connection(self, send, shows_limits=shows_limits)
+        self.connections.add(connection)
+        writer = asyncio.create_task(connection.write())
+        try:
+            while (message := await receive())["type"] == "websocket.receive":
+                await connection.take(message.get("text") or message.get("bytes") or b"")
+        finally:
+            writer.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await writer
+            self.connections.discard(connection)
+            connection.drop_subscriptions()
+
+    def cut(self) -> int:
+        """Break every connection; return how many there were."""
+        held = list(self.connections)
+        for connection in held:
+            connection.abort()
+        return len(held)
+
+
+class Connection:
+    """One client's connection: its session and its subscriptions."""
+
+    def __init__(self, api: SocketApi, send: Any, *, shows_limits: bool) -> None:
+        self.api = api
+        self.gateway = api.gateway
+        self.send = send
+        self.shows_limits = shows_limits
+        self.outbox: Outbox = asyncio.Queue()
+        self.subscriptions: dict[int, Subscription] = {}
+        self.next_subscription = 0
+        self.connected_ms = self.gateway.now_ms()
+        self.session_key = ""
+        self.session_account = ""
+        self.authorized_ms: int | None = None
+        self._own = {
+            "userDataStream.subscribe.signature": self._subscribe_signed,
+            "userDataStream.subscribe": self._subscribe_session,
+            "userDataStream.unsubscribe": self._unsubscribe,
+            "session.logon": self._logon,
+            "session.logout": self._logout,
+            "session.status": self._status,
+            "session.subscriptions": self._list_subscriptions,
+        }
+
+    async def write(self) -> None:
+        """Send what is in the outbox, in order, for ever."""
+        while True:
+            message = await self.outbox.get()
+            await self.send({"type": "websocket.send", "text": orjson.dumps(message).decode()})
+
+    def abort(self) -> None:
+        """Break the connection without a closing frame."""
+        self.send.__self__.transport.abort()
+
+    async def take(self, raw: str | bytes) -> None:
+        """Answer one request frame."""
+        try:
+            request = orjson.loads(raw)
+            method = request["method"].removeprefix("v3/")
+            params = {name: as_text(held) for name, held in (request.get("params") or {}).items()}
+        except (orjson.JSONDecodeError, KeyError, AttributeError, TypeError):
+            self._reply(None, refusal(ApiError(-1135, "Invalid JSON Request")), shows=False)
+            return
+        shows = params.pop("returnRateLimits", "true" if self.shows_limits else "false") == "true"
+        own = self._own.get(method)
+        if own is not None:
+            self._reply(request.get("id"), self._answer_own(own, params), shows=shows)
+            return
+        answer = await self._answer_route(method, params)
+        if answer is None:
+            self.abort()
+        else:
+            self._reply(request.get("id"), answer, shows=shows)
+
+    async def _answer_route(self, method: str, params: dict[str, str]) -> Answer | None:
+        twin = METHODS.get(method)
+        route = self.api.routes.get(twin) if twin else None
+        if twin is None or route is None:
+            return refusal(ApiError(-1020, "This operation is not supported."))
+        signed = self._signed(params)
+        call = self.gateway.new_call(*twin, params)
+        client_id = client_order_id_of(params)
+
+        def handle() -> Answer:
+            answer = self.gateway.answer(route, call, signed)
+            self.gateway.log(call, client_id, answer.outcome, answer.status)
+            return answer
+
+        rule = self.api.misbehaviour.match(call, client_id)
+        if rule is None:
+            return handle()
+        effect = await self.api.misbehaviour.apply(rule, call, client_id, handle)
+        return None if effect is None else self._from_effect(effect)
+
+    @staticmethod
+    def _from_effect(effect: Effect) -> Answer:
+        try:
+            return Answer(effect.status, orjson.loads(effect.body))
+        except orjson.JSONDecodeError:
+            message = "An unknown error occurred while processing the request."
+            return Answer(effect.status, {"code": -1000, "msg": message})
+
+    def _signed(self, params: dict[str, str]) -> Signed:
+        return Signed(
+            key=params.get("apiKey", ""),
+            signature=params.get("signature", ""),
+            payload=socket_payload(params),
+            logged_on=self.session_account,
+        )
+
+    def _reply(self, request_id: Any, answer: Answer, *, shows: bool) -> None:
+        reply: dict[str, Any] = {"id": request_id, "status": answer.status}
+        if answer.status == 200:
+            reply["result"] = answer.body
+        else:
+            reply["error"] = answer.body
+            if answer.retry_ms is not None:
+                now_ms = self.gateway.now_ms()
+                retry = {"serverTime": now_ms, "retryAfter": now_ms + int(answer.retry_ms)}
+                reply["error"] = {**answer.body, "data": retry}
+        if shows:
+            reply["rateLimits"] = [self.gateway.limits.describe_weight()]
+        self.outbox.put_nowait(reply)
+
+    # --- session and user data ----------------------------------------------------------------
+
+    def _answer_own(self, handler: Any, params: dict[str, str]) -> Answer:
+        try:
+            self.gateway.limits.charge(SUBSCRIBE_WEIGHT)
+            return Answer(200, handler(params))
+        except ApiError as error:
+            return refusal(error)
+
+    def _subscribe_signed(self, params: dict[str, str]) -> dict[str, int]:
+        return self._subscribe(self.gateway.authenticate(self._signed(params), params))
+
+    def _subscribe_session(self, _params: dict[str, str]) -> dict[str, int]:
+        if not self.session_account:
+            raise ApiError(-1002, "You are not authorized to execute this request.", 401)
+        return self._subscribe(self.session_account)
+
+    def _subscribe(self, account: str) -> dict[str, int]:
+        if any(one.account == account for one in self.subscriptions.values()):
+            raise ApiError(-2035, "User Data Stream subscription already active.")
+        subscription = Subscription(self.next_subscription, account, self.outbox)
+        self.next_subscription += 1
+        self.subscriptions[subscription.subscription_id] = subscription
+        self.api.streams.add(subscription)
+        return {"subscriptionId": subscription.subscription_id}
+
+    def _unsubscribe(self, params: dict[str, str]) -> dict[str, Any]:
+        wanted = params.get("subscriptionId")
+        chosen = [
+            one
+            for one in self.subscriptions.values()
+            if wanted is None or str(one.subscription_id) == wanted
+        ]
+        if not chosen:
+            raise ApiError(-2036, "User Data Stream subscription not active.")
+        for one in chosen:
+            del self.subscriptions[one.subscription_id]
+            self.api.streams.remove(one)
+            one.put({"e": "eventStreamTerminated", "E": self.gateway.now_ms()})
+        return {}
+
+    def drop_subscriptions(self) -> None:
+        """Forget the subscriptions of a connection that ended."""
+        for one in self.subscriptions.values():
+            self.api.streams.remove(one)
+        self.subscriptions.clear()
+
+    def _logon(self, params: dict[str, str]) -> dict[str, Any]:
+        self.session_account = self.gateway.authenticate(self._signed(params), params)
+        self.session_key = params["apiKey"]
+        self.authorized_ms = self.gateway.now_ms()
+        return self._status(params)
+
+    def _logout(self, params: dict[str, str]) -> dict[str, Any]:
+        self.session_key = self.session_account = ""
+        self.authorized_ms = None
+        return self._status(params)
+
+    def _status(self, _params: dict[str, str]) -> dict[str, Any]:
+        return {
+            "apiKey": self.session_key or None,
+            "authorizedSince": self.authorized_ms,
+            "connectedSince": self.connected_ms,
+            "returnRateLimits": self.shows_limits,
+            "serverTime": self.gateway.now_ms(),
+            "userDataStream": bool(self.subscriptions),
+        }
+
+    def _list_subscriptions(self, _params: dict[str, str]) -> list[dict[str, int]]:
+        return [{"subscriptionId": held} for held in self.subscriptions]

@@ -1,0 +1,281 @@
+"""The composition root: options in, a listening exchange out."""
+
+import asyncio
+import contextlib
+import gc
+import secrets
+import signal
+import socket
+import sys
+from dataclasses import dataclass, field
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import orjson
+import uvicorn
+from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
+from websockets.frames import Frame
+
+from simexchange.clock import SimClock
+from simexchange.engine.accounts import Account
+from simexchange.engine.exchange import Exchange, ignore_record
+from simexchange.engine.ledger import Ledger
+from simexchange.faces.app import App
+from simexchange.faces.control import Control
+from simexchange.faces.gateway import Gateway
+from simexchange.faces.limits import WEIGHT_LIMIT, Limits
+from simexchange.faces.misbehave import Misbehaviour
+from simexchange.faces.rest_account import AccountFace
+from simexchange.faces.rest_general import routes as general_routes
+from simexchange.faces.rest_market import market_routes
+from simexchange.faces.rest_trade import TradeFace
+from simexchange.faces.streams import MarketStreams
+from simexchange.faces.user_streams import UserStreams
+from simexchange.faces.ws_api import SocketApi
+from simexchange.faults import Faults
+from simexchange.journal import Journal, read_journal
+from simexchange.market.live import SimMarket
+from simexchange.market.opening import MarketOptions, open_market
+
+MARK_EVERY_S = 0.2
+MARKET_EVERY_MARKS = 25
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClockOrigin:
+    """A clock shared with other processes: at `wall_ms` exchange time was `sim_ms`."""
+
+    wall_ms: float
+    sim_ms: int
+    speed: float
+
+    def at(self, wall_ms: float) -> int:
+        """Return exchange time at the wall time."""
+        return self.sim_ms + int((wall_ms - self.wall_ms) * self.speed)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Options:
+    """What the command line says."""
+
+    market: MarketOptions
+    host: str = "127.0.0.1"
+    port: int = 0
+    balances: dict[str, Decimal] = field(default_factory=dict)
+    fee_bps: Decimal = Decimal(10)
+    state: Path | None = None
+    key: str = ""
+    secret: str = ""
+    clock: ClockOrigin | None = None
+    weight_limit: int = WEIGHT_LIMIT
+
+
+class AnyPong(WebSocketsSansIOProtocol):
+    """A connection that is kept by any pong: some clients answer pings with an empty one."""
+
+    def handle_pong(self, event: Frame) -> None:
+        """Take the pong as the answer to the ping in flight."""
+        if self.pending_ping_payload is not None:
+            event.data = self.pending_ping_payload
+        super().handle_pong(event)
+
+
+class Server(uvicorn.Server):
+    """A server that leaves the signals to the program, so that its state is closed in order."""
+
+    def capture_signals(self) -> contextlib.AbstractContextManager[None]:
+        """Capture none."""
+        return contextlib.nullcontext()
+
+
+class Saved:
+    """What a state file holds, read back."""
+
+    def __init__(self, path: Path | None, seed: int) -> None:
+        self.ledger = Ledger(seed)
+        self.symbols: dict[str, dict[str, Any]] = {}
+        self.market: dict[str, Any] | None = None
+        self.now_ms = 0
+        for record in read_journal(path) if path else ():
+            self._take(record)
+
+    def _take(self, record: dict[str, Any]) -> None:
+        self.ledger.apply(record)
+        self.now_ms = max(self.now_ms, record.get("t", 0))
+        if record["k"] == "symbol":
+            self.symbols[record["symbol"]] = record
+        elif record["k"] == "market":
+            self.market = record["market"]
+            self.now_ms = max(self.now_ms, record["market"]["now_ms"])
+
+    def market_at(self, now_ms: int) -> dict[str, Any] | None:
+        """Return the market's snapshot at `now_ms`, no trade id of ours left to be used again."""
+        if self.market is None:
+            return None
+        for (_, symbol), fills in self.ledger.fills.items():
+            kept = self.market["symbols"][symbol]
+            used = max((fill.trade_id for fill in fills), default=0)
+            kept["next_id"] = max(kept["next_id"], used + 1)
+        return {**self.market, "now_ms": now_ms}
+
+
+class Program:
+    """A built exchange; `serve` runs it."""
+
+    def __init__(self, options: Options) -> None:
+        self.options = options
+        saved = Saved(options.state, options.market.seed)
+        self.clock, self.market = self._open_market(saved)
+        self.exchange = Exchange(ledger=saved.ledger, market=self.market, clock=self.clock)
+        for symbol, record in saved.symbols.items():
+            self.exchange.rules[symbol].change(record)
+        self.account = self._first_account()
+        self.journal: Journal | None = None
+        if options.state is not None:
+            self.journal = Journal(options.state, self._state_records())
+            self.exchange.record = self.journal.write
+        self.app = self._compose()
+
+    def _open_market(self, saved: Saved) -> tuple[SimClock, SimMarket]:
+        origin = self.options.clock
+        if origin is None:
+            return open_market(self.options.market, saved=saved.market_at(saved.now_ms))
+        now_ms = max(origin.at(SimClock(origin_sim_ms=0).wall_ms()), saved.now_ms)
+        clock, market = open_market(self.options.market, saved=saved.market_at(now_ms))
+        clock.origin_wall_ms, clock.origin_sim_ms = origin.wall_ms, origin.sim_ms
+        market.catch_up()
+        return clock, market
+
+    def _first_account(self) -> Account:
+        ledger, options = self.exchange.ledger, self.options
+        fee = options.fee_bps / Decimal(10_000)
+        account = ledger.accounts.get("1")
+        if account is None:
+            account = Account(
+                account_id="1",
+                key=options.key or "SIM" + secrets.token_hex(30)[:61],
+                secret=options.secret or secrets.token_hex(32),
+                maker_fee=fee,
+                taker_fee=fee,
+            )
+            for asset, quantity in options.balances.items():
+                account.credit(asset, quantity)
+        elif options.key:
+            ledger.by_key.pop(account.key, None)
+            account.key, account.secret = options.key, options.secret
+        for rules in self.exchange.rules.values():
+            account.balance(rules.base)
+            account.balance(rules.quote)
+        ledger.add_account(account)
+        return account
+
+    def _state_records(self) -> list[dict[str, Any]]:
+        exchange = self.exchange
+        return [
+            *exchange.ledger.records(),
+            *(exchange.symbol_record(rules) for rules in exchange.rules.values()),
+            {"k": "market", "market": self.market.snapshot()},
+            {"k": "time", "t": self.clock.now_ms()},
+        ]
+
+    def _compose(self) -> App:
+        limits = Limits(self.clock, weight_limit=self.options.weight_limit)
+        faults = Faults()
+        users = UserStreams(faults, self.clock)
+        self.exchange.publish = users.publish
+        gateway = Gateway(self.exchange, limits)
+        routes = {
+            **market_routes(self.market),
+            **general_routes(self.exchange),
+            **AccountFace(self.exchange, limits).routes(),
+            **TradeFace(self.exchange, limits).routes(),
+        }
+        self.streams = MarketStreams(self.market)
+        control = Control(gateway, faults, self._cut)
+        misbehaviour = Misbehaviour(faults, gateway, control.fire)
+        self.socket_api = SocketApi(gateway, routes, users, misbehaviour)
+        return App(
+            gateway=gateway,
+            routes=routes,
+            control=control,
+            socket_api=self.socket_api,
+            streams=self.streams,
+            misbehaviour=misbehaviour,
+        )
+
+    def _cut(self) -> int:
+        return self.streams.cut() + self.socket_api.cut()
+
+    async def _keep_marks(self) -> None:
+        """Journal the time often and the market now and then, so that a kill costs little."""
+        marks = 0
+        while True:
+            await asyncio.sleep(MARK_EVERY_S)
+            marks += 1
+            if self.exchange.market_moved and marks % MARKET_EVERY_MARKS == 0:
+                self.exchange.keep_market()
+            self.exchange.keep_time()
+
+    async def serve(self, listener: socket.socket) -> None:
+        """Answer on `listener` until told to stop.
+
+        Raises:
+            Exception: what ended the market, the streams or the journal.
+        """
+        config = uvicorn.Config(
+            self.app,
+            http="httptools",
+            ws=AnyPong,
+            lifespan="off",
+            log_level="warning",
+            access_log=False,
+            proxy_headers=False,
+            server_header=False,
+            ws_ping_interval=20.0,
+            ws_ping_timeout=60.0,
+            timeout_keep_alive=120,
+            timeout_graceful_shutdown=1,
+        )
+        server = Server(config)
+        for number in (signal.SIGINT, signal.SIGTERM):
+            asyncio.get_running_loop().add_signal_handler(number, server.handle_exit, number, None)
+        tasks = [
+            asyncio.create_task(self.market.run(), name="market"),
+            asyncio.create_task(self.streams.run(), name="streams"),
+        ]
+        if self.journal is not None:
+            tasks.append(asyncio.create_task(self._keep_marks(), name="marks"))
+            tasks.append(asyncio.create_task(self.journal.keep_synced(), name="sync"))
+        serving = asyncio.create_task(server.serve(sockets=[listener]), name="server")
+        self._announce(listener)
+        gc.collect()
+        gc.freeze()
+        done, _ = await asyncio.wait({serving, *tasks}, return_when=asyncio.FIRST_COMPLETED)
+        server.should_exit = True
+        await serving
+        for task in tasks:
+            task.cancel()
+        ended = await asyncio.gather(*tasks, return_exceptions=True)
+        self._close()
+        for task, outcome in zip(tasks, ended, strict=True):
+            if task in done and isinstance(outcome, Exception):
+                raise outcome
+
+    def _announce(self, listener: socket.socket) -> None:
+        line = {
+            "event": "listening",
+            "port": listener.getsockname()[1],
+            "key": self.account.key,
+            "secret": self.account.secret,
+            "speed": "manual" if self.clock.manual else self.clock.speed,
+        }
+        sys.stdout.write(orjson.dumps(line).decode() + "\n")
+        sys.stdout.flush()
+
+    def _close(self) -> None:
+        if self.journal is not None:
+            self.exchange.keep_market()
+            self.exchange.keep_time()
+            self.exchange.record = ignore_record
+            self.journal.close()
