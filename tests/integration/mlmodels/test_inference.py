@@ -1,0 +1,191 @@
+import numpy as np
+import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+
+from alerts.models import Alert
+from markets.models import Candle
+from markets.selectors import forget_rules, list_rules, load_window
+from markets.services.windows import WindowStore
+from mlmodels.adapters.factory import get_all_trainers
+from mlmodels.domain.features import WARMUP, FeatureSpec, compute
+from mlmodels.domain.prediction import PredictionState
+from mlmodels.models import ModelVersion, Prediction
+from mlmodels.services.inference import predict_close
+from mlmodels.services.promotion import promote, rollback
+from mlmodels.services.serving import ModelCache
+from tests.integration.mlmodels.conftest import H1, NOW, add_instrument, add_market, moment
+
+
+def predict(instruments, *, windows, models, close_time=NOW):
+    return predict_close(
+        timeframe="1h",
+        close_time=close_time,
+        instrument_ids=[instrument.pk for instrument in instruments],
+        windows=windows,
+        models=models,
+        now=NOW,
+    )
+
+
+def test_it_says_that_there_is_no_model(market, cache, windows):
+    views = predict(market, windows=windows, models=cache)
+
+    assert [view.state for view in views] == [PredictionState.NO_MODEL] * 3
+    assert not Prediction.objects.exists()
+
+
+def test_it_predicts_in_order_and_distrusts_the_noise(market, train, cache, windows):
+    version = train(market)
+
+    views = predict(market[::-1], windows=windows, models=cache)
+
+    assert [view.instrument_id for view in views] == [row.pk for row in market[::-1]]
+    assert [view.state for view in views] == [
+        PredictionState.NO_SKILL,
+        PredictionState.OK,
+        PredictionState.OK,
+    ]
+    for view in views:
+        row = Prediction.objects.get(pk=view.prediction_id)
+        assert (row.model_version_id, row.instrument_id) == (version, view.instrument_id)
+        assert (row.timestamp, row.close_time, row.resolves_at) == (NOW, NOW, moment(-12))
+        assert (row.p_up, row.expected_return) == (view.p_up, view.expected_return)
+        assert (row.realized_return, row.error, row.resolved_at) == (None, None, None)
+        assert view.lower < view.upper
+        assert view.sigma > 0
+
+
+def test_it_predicts_live_what_training_would_have_seen(market, train, cache, windows):
+    train(market)
+    model = cache.champion("1h")
+    instrument = market[0]
+    history = load_window(instrument_id=instrument.pk, timeframe=H1)
+    features = compute(history, FeatureSpec(interval_ms=H1.ms))
+    group = np.full(len(features.sigma), instrument.pk)
+    batch = model.predict(features, group)
+
+    for bars_before in (0, 1, 57, 300):
+        view = predict(
+            [instrument], windows=WindowStore(), models=cache, close_time=moment(bars_before)
+        )[0]
+        row = len(features.sigma) - 1 - bars_before
+        assert view.p_up == batch.p_up[row]
+        assert view.expected_return == batch.expected_return[row]
+        assert (view.lower, view.upper) == (batch.lower[row], batch.upper[row])
+
+
+def test_it_changes_nothing_when_delivered_twice(market, train, cache, windows):
+    train(market)
+
+    first = predict(market, windows=windows, models=cache)
+    second = predict(market, windows=windows, models=cache)
+
+    assert second == first
+    assert Prediction.objects.count() == 3
+
+
+def test_it_does_not_predict_without_a_whole_warm_up(market, train, cache, windows):
+    train(market)
+    young = add_market("YOUNGUSDT", seed=8, bars=WARMUP - 1)
+    unknown = add_instrument("UNKNOWNUSDT")
+    gapped = add_market("GAPUSDT", seed=9, bars=300)
+    Candle.objects.filter(instrument=gapped, open_time=moment(40)).delete()
+    late = add_market("LATEUSDT", seed=10, bars=300)
+    Candle.objects.filter(instrument=late, open_time=moment(1)).delete()
+
+    views = predict([market[0], young, unknown, gapped, late], windows=windows, models=cache)
+
+    assert [view.state for view in views] == [
+        PredictionState.OK,
+        *[PredictionState.TOO_FEW_CANDLES] * 4,
+    ]
+    assert [view.prediction_id is None for view in views] == [False, True, True, True, True]
+    assert Prediction.objects.count() == 1
+
+
+def test_it_has_no_skill_on_a_symbol_it_was_not_judged_on(market, train, cache, windows):
+    train(market[:2])
+
+    views = predict(market, windows=windows, models=cache)
+
+    assert views[2].state is PredictionState.NO_SKILL
+
+
+@pytest.mark.parametrize("is_warm", [False, True])
+def test_it_needs_as_many_queries_for_fifty_symbols_as_for_one(
+    market, train, cache, windows, is_warm
+):
+    train(market)
+    many = [add_market(f"S{n:02}USDT", seed=n, bars=WARMUP + 3) for n in range(50)]
+    forget_rules()
+    list_rules()
+    counts = []
+    for symbols in (many[:1], many):
+        cold = WindowStore()
+        if is_warm:
+            predict(symbols, windows=cold, models=cache, close_time=moment(1))
+        with CaptureQueriesContext(
+            connection,
+        ) as queries:
+            views = predict(symbols, windows=cold, models=cache)
+        assert {view.state for view in views} == {PredictionState.NO_SKILL}
+        counts.append(
+            [
+                query["sql"].split()[0]
+                for query in queries
+                if not query["sql"].startswith(("SAVEPOINT", "RELEASE"))
+            ]
+        )
+
+    assert len(counts[0]) == len(counts[1]) <= 6, counts
+
+
+def test_it_serves_the_new_champion_from_the_next_close_on(market, train, cache, windows):
+    first = train(market)
+    before = predict(market, windows=windows, models=cache)
+    second = train(market, recipe="logistic")
+    promote(version_id=second, reason="try it", actor="ann", now=NOW)
+
+    after = predict(market, windows=windows, models=cache)
+    rollback(version_id=second, reason="worse", actor="ann", now=NOW)
+    again = predict(market, windows=windows, models=cache)
+
+    assert {view.model_version_id for view in before} == {first}
+    assert {view.model_version_id for view in after} == {second}
+    assert again == before
+    assert Prediction.objects.count() == 6
+
+
+def test_it_refuses_a_changed_model_loudly_and_predicts_nothing(market, train, store, windows):
+    version = ModelVersion.objects.get(pk=train(market))
+    path = store.root / str(version.artifact_id) / "model.ubj"
+    content = bytearray(path.read_bytes())
+    content[-1000] ^= 1
+    path.write_bytes(bytes(content))
+    fresh = ModelCache(store=store, trainers=get_all_trainers())
+
+    views = predict(market, windows=windows, models=fresh)
+
+    assert {view.state for view in views} == {PredictionState.NO_MODEL}
+    alert = Alert.objects.get(code="MODEL_ARTIFACT_REFUSED")
+    assert alert.severity == "CRITICAL"
+    assert alert.context["file"] == "model.ubj"
+
+
+def test_it_answers_the_query_that_people_run(market, train, cache, windows):
+    train(market)
+    predict(market, windows=windows, models=cache)
+    Prediction.objects.update(timestamp="2999-01-01T00:00:00Z", error=0.5)
+    since = "NOW() - INTERVAL '24 hours'"
+    if connection.vendor == "sqlite":
+        since = "datetime('now', '-24 hours')"
+
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT model_name, AVG(ABS(error)) as avg_error FROM model_predictions "  # noqa: S608
+            f"WHERE timestamp > {since} GROUP BY model_name;"
+        )
+        found = cursor.fetchall()
+
+    assert found == [("xgboost+logistic 1h h12", 0.5)]
