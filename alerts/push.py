@@ -7,8 +7,6 @@ and processes; ``read_since`` and ``latest_seq`` serve a page that missed some.
 import logging
 from functools import partial
 
-from django.db import transaction
-
 from alerts.domain.live import (
     AlertMessage,
     CandleMessage,
@@ -25,6 +23,7 @@ from alerts.domain.live import (
     TrainingMessage,
 )
 from core import broadcast
+from core.after_commit import run_after_commit
 from core.broadcast import LIVE_GROUP, latest_seq, read_since
 from core.rest.rendering import dumps
 
@@ -68,4 +67,4 @@ def publish(*messages: Message) -> None:
         # A programming error, but a page that misses a line must not cost an order.
         logger.exception("push.unserializable types=%s", [m.get("type") for m in messages])
         return
-    transaction.on_commit(partial(broadcast.send, texts), robust=True)
+    run_after_commit(partial(broadcast.send, texts))

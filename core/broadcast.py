@@ -60,7 +60,7 @@ async def read_since(seq: int) -> list[dict[str, Any]] | None:
     """
     async with _client() as client:
         stream = redis_client.key(_STREAM)
-        entries: list[Any] = await client.xrange(stream, min=f"({seq}-1")
+        entries: Any = await client.xrange(stream, min=f"({seq}-1")
         if not entries:
             latest = int(await client.get(redis_client.key(_SEQ)) or 0)
             return [] if seq == latest else None

@@ -6,8 +6,8 @@ from functools import partial
 from typing import Any
 
 from celery import current_app
-from django.db import transaction
 
+from core.after_commit import run_after_commit
 from core.background import BackgroundQueue
 
 
@@ -25,7 +25,7 @@ def enqueue_on_commit(task: str, *, kwargs: Mapping[str, Any], queue: str) -> No
     periodic task that finds what was not nudged.
     """
     nudge = _Nudge(task=task, kwargs=kwargs, queue=queue)
-    transaction.on_commit(partial(_outbox.put, nudge), robust=True)
+    run_after_commit(partial(_outbox.put, nudge))
 
 
 def flush(timeout_s: float = 2.0) -> bool:

@@ -61,4 +61,5 @@ def wait_after(attempts: int) -> timedelta:
     """Return how long to wait after the given number of failed attempts: doubling, capped."""
     if attempts < 1:
         raise ValueError(f"attempts must be at least 1, was {attempts}")
-    return min(_FIRST_WAIT * 2 ** min(attempts - 1, 20), _LONGEST_WAIT)
+    doublings = min(attempts - 1, 20)
+    return min(_FIRST_WAIT * (1 << doublings), _LONGEST_WAIT)
