@@ -177,10 +177,12 @@ class CandleStore:
             if scale != 1.0 and column in (QUOTE, TAKER_QUOTE):
                 amount = round(amount * scale)
             row[column] = amount + self._extra[column]
+        differs = scale != 1.0 or any(self._extra) or row[:SOURCE_COLUMNS] != source_row.tolist()
         self._rows[self._size] = row
         self._running = None
+        self._extra = [0] * SOURCE_COLUMNS
         self._size += 1
-        return scale != 1.0 or any(self._extra) or row[:SOURCE_COLUMNS] != source_row.tolist()
+        return differs
 
     def append_closed(self, open_ms: int, row: Ints) -> None:
         """Append a closed candle that was never played, shape (9,)."""

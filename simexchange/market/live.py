@@ -365,7 +365,7 @@ class SimMarket:
             else:
                 traces.factor = state.factor
             traces.next_id = state.next_id
-            traces.running_ms = state.store.running_open_ms
+            traces.running_ms = self._open_ms
             traces.extra = state.store.extra
             kept[symbol] = traces.as_json()
         return {

@@ -30,14 +30,14 @@ class Traces:
         factor: market price per source price.
         next_id: id of the next print.
         touched: closed candles that differ from the source's, by open time.
-        running_ms: open time of the candle that ran, None between candles.
+        running_ms: open time of the candle that ran then; `factor` holds from there on.
         extra: what users and scripts added to it, by source column.
     """
 
     factor: float = 1.0
     next_id: int = 1
     touched: dict[int, list[int]] = field(default_factory=dict)
-    running_ms: int | None = None
+    running_ms: int = 0
     extra: list[int] = field(default_factory=lambda: [0] * SOURCE_COLUMNS)
 
     def as_json(self) -> dict[str, Any]:
@@ -57,7 +57,7 @@ class Traces:
             factor=float(data["factor"]),
             next_id=int(data["next_id"]),
             touched={int(row[0]): [int(cell) for cell in row[1:]] for row in data["touched"]},
-            running_ms=None if data["running_ms"] is None else int(data["running_ms"]),
+            running_ms=int(data["running_ms"]),
             extra=[int(cell) for cell in data["extra"]],
         )
 
@@ -80,10 +80,11 @@ def pass_over(state: SymbolState, traces: Traces, bar: Bar, index: int) -> None:
     if saved is not None:
         state.store.append_closed(bar.open_ms, np.array(saved, dtype=np.int64))
         return
-    row = scaled(bar.rows[index], state.factor)
+    factor = state.factor if bar.open_ms >= traces.running_ms else 1.0
+    row = scaled(bar.rows[index], factor)
     if traces.running_ms == bar.open_ms and any(traces.extra):
         row[list(VOLUMES)] += np.array(traces.extra, dtype=np.int64)[list(VOLUMES)]
-    if state.factor != 1.0 or traces.running_ms == bar.open_ms:
+    if factor != 1.0 or traces.running_ms == bar.open_ms:
         traces.touched[bar.open_ms] = row.tolist()
     state.store.append_closed(bar.open_ms, row)
     state.last_ticks, state.source_ticks = int(row[CLOSE]), int(bar.rows[index, CLOSE])
