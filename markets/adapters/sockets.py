@@ -51,6 +51,8 @@ def market_sockets(addresses: Addresses) -> Connect:
                     chunk = list(streams[start : start + STREAMS_PER_SOCKET])
                     socket = manager.multiplex_socket(chunk)
                     socket.TIMEOUT = _POLL_S
+                    # Its own reconnecting would go on behind our back while we close it.
+                    socket.MAX_RECONNECTS = 0
                     stack.push_async_callback(_close, socket)
                     await asyncio.wait_for(socket.connect(), _OPEN_TIMEOUT_S)
                     sockets.append(socket)

@@ -44,7 +44,7 @@ def test_it_rounds_a_price_to_the_safe_side(price: Decimal, tick: Decimal) -> No
     assert rules(tick=tick).quantize_price(ask, "BUY") == ask
 
 
-@pytest.mark.parametrize("number", [Decimal("-1"), Decimal("NaN"), Decimal("Infinity"), 1.5])
+@pytest.mark.parametrize("number", [Decimal(-1), Decimal("NaN"), Decimal("Infinity"), 1.5])
 def test_it_refuses_what_is_no_quantity(number: Decimal) -> None:
     with pytest.raises(ValueError, match="quantity must be"):
         rules().quantize_quantity(number)
