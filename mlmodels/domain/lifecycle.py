@@ -2,7 +2,7 @@
 
 from enum import StrEnum
 
-from core.errors import TradingError
+from core.errors import Conflict
 
 
 class RunStatus(StrEnum):
@@ -37,7 +37,7 @@ class ModelEvent(StrEnum):
     RETIRE = "RETIRE"
 
 
-class IllegalModelMove(TradingError):
+class IllegalModelMove(Conflict):
     """The version cannot do this from where it stands."""
 
     code = "MODEL_ILLEGAL_MOVE"

@@ -3,7 +3,7 @@ from types import SimpleNamespace
 import pytest
 from django.contrib.admin.sites import site
 from django.contrib.auth.models import User
-from django.test import override_settings
+from django.test import Client, override_settings
 from django.urls import reverse
 from rest_framework.test import APIClient
 
@@ -12,6 +12,9 @@ from mlmodels.models import MLSettings, ModelVersion
 from tests.integration.mlmodels.conftest import moment
 from tests.integration.mlmodels.test_inference import predict
 from tests.integration.mlmodels.test_promotion import add_version, states, up
+
+# Only a deployment collects static files.
+pytestmark = pytest.mark.filterwarnings("ignore:No directory at")
 
 
 @pytest.fixture
@@ -23,7 +26,7 @@ def client(db):
 
 @pytest.fixture(autouse=True)
 def _our_addresses():
-    with override_settings(ROOT_URLCONF="mlmodels.urls"):
+    with override_settings(ROOT_URLCONF="tests.integration.mlmodels.addresses"):
         yield
 
 
@@ -108,10 +111,7 @@ def test_it_shows_nothing_to_strangers(db):
 
 
 @pytest.fixture
-def operator(db, client, settings):
-    from django.test import Client
-
-    settings.ROOT_URLCONF = "tradingsite.urls"
+def operator(client):
     browser = Client()
     browser.force_login(User.objects.get(username="ann"))
     return browser

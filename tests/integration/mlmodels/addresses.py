@@ -1,0 +1,6 @@
+"""Only this room's addresses and the admin."""
+
+from django.contrib import admin
+from django.urls import include, path
+
+urlpatterns = [path("admin/", admin.site.urls), path("", include("mlmodels.urls"))]
