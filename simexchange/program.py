@@ -7,6 +7,7 @@ import secrets
 import signal
 import socket
 import sys
+from collections.abc import Generator
 from dataclasses import dataclass, field
 from decimal import Decimal
 from pathlib import Path
@@ -84,9 +85,10 @@ class AnyPong(WebSocketsSansIOProtocol):
 class Server(uvicorn.Server):
     """A server that leaves the signals to the program, so that its state is closed in order."""
 
-    def capture_signals(self) -> contextlib.AbstractContextManager[None]:
+    @contextlib.contextmanager
+    def capture_signals(self) -> Generator[None, None, None]:
         """Capture none."""
-        return contextlib.nullcontext()
+        yield
 
 
 class Saved:

@@ -184,9 +184,10 @@ def from_record(kind: type[Row], record: dict[str, Any]) -> Row:
     if kind not in _DECIMALS:
         _DECIMALS[kind] = frozenset(one.name for one in fields(kind) if one.type is Decimal)
     decimals = _DECIMALS[kind]
-    return kind(
-        **{name: Decimal(held) if name in decimals else held for name, held in record.items()}
-    )
+    values: dict[str, Any] = {
+        name: Decimal(held) if name in decimals else held for name, held in record.items()
+    }
+    return kind(**values)
 
 
 def copy_state(source: Order, target: Order) -> None:

@@ -1,0 +1,93 @@
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from simexchange.engine.filters import check_request
+from simexchange.engine.symbols import SymbolRules
+from simexchange.errors import ApiError
+from tests.fakes.sim_exchange import Desk, request
+from tests.fakes.sim_market import FakeMarket
+
+AVERAGE = Decimal(100)
+
+
+@pytest.fixture
+def rules() -> SymbolRules:
+    return SymbolRules(FakeMarket().instrument("BTCUSDT"))
+
+
+@pytest.mark.parametrize(
+    ("kind", "fields", "name"),
+    [
+        ("LIMIT", {"price": "100.001", "quantity": "1"}, "PRICE_FILTER"),
+        ("LIMIT", {"price": "1000000.01", "quantity": "1"}, "PRICE_FILTER"),
+        ("LIMIT", {"price": "200.01", "quantity": "1"}, "PERCENT_PRICE_BY_SIDE"),
+        ("LIMIT", {"price": "49.99", "quantity": "1"}, "PERCENT_PRICE_BY_SIDE"),
+        ("LIMIT", {"price": "100", "quantity": "0.000001"}, "LOT_SIZE"),
+        ("LIMIT", {"price": "100", "quantity": "1.000001"}, "LOT_SIZE"),
+        ("LIMIT", {"price": "100", "quantity": "9001"}, "LOT_SIZE"),
+        ("MARKET", {"quantity": "165.03"}, "MARKET_LOT_SIZE"),
+        ("LIMIT", {"price": "100", "quantity": "0.04"}, "NOTIONAL"),
+        ("MARKET", {"quantity": "0.04"}, "NOTIONAL"),
+        ("MARKET", {"quote_quantity": "4.99"}, "NOTIONAL"),
+        (
+            "LIMIT",
+            {"price": "100", "quantity": "1", "iceberg_quantity": "0.009"},
+            "ICEBERG_PARTS",
+        ),
+    ],
+)
+def test_it_names_the_filter_that_fails(
+    rules: SymbolRules, kind: str, fields: dict[str, Any], name: str
+) -> None:
+    with pytest.raises(ApiError) as refusal:
+        check_request(rules, request("BUY", kind, **fields), AVERAGE)
+
+    assert (refusal.value.code, refusal.value.msg) == (-1013, f"Filter failure: {name}")
+
+
+@pytest.mark.parametrize(
+    ("kind", "fields"),
+    [
+        ("LIMIT", {"price": "200", "quantity": "0.025"}),
+        ("LIMIT", {"price": "50", "quantity": "0.1"}),
+        ("MARKET", {"quantity": "0.05"}),
+        ("MARKET", {"quote_quantity": "5"}),
+    ],
+)
+def test_it_passes_what_lies_on_the_edge(
+    rules: SymbolRules, kind: str, fields: dict[str, Any]
+) -> None:
+    check_request(rules, request("BUY", kind, **fields), AVERAGE)
+
+
+def test_it_limits_open_stops_and_orders() -> None:
+    desk = Desk()
+    for _ in range(5):
+        desk.place("SELL", "STOP_LOSS", quantity="1", stop_price="90")
+
+    with pytest.raises(ApiError) as refusal:
+        desk.place("SELL", "STOP_LOSS", quantity="1", stop_price="90")
+
+    assert refusal.value.msg == "Filter failure: MAX_NUM_ALGO_ORDERS"
+
+
+def test_it_changes_filters_and_status(rules: SymbolRules) -> None:
+    rules.change({"filters": [{"filterType": "LOT_SIZE", "stepSize": "0.5"}]})
+
+    with pytest.raises(ApiError):
+        check_request(rules, request("BUY", "MARKET", quantity="1.25"), AVERAGE)
+    assert rules.describe()["filters"][1]["minQty"] == "0.00001000"
+    with pytest.raises(ValueError, match="status must be one of"):
+        rules.change({"status": "OPEN"})
+
+
+def test_it_refuses_orders_on_a_closed_market() -> None:
+    desk = Desk()
+    desk.exchange.change_symbol("BTCUSDT", {"status": "HALT"})
+
+    with pytest.raises(ApiError) as refusal:
+        desk.place("BUY", quantity="1")
+
+    assert refusal.value.msg == "Market is closed."
