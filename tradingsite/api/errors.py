@@ -5,17 +5,17 @@ from typing import Any
 from django.http import HttpRequest, JsonResponse
 
 
-def bad_request(_request: HttpRequest, _exception: Exception) -> JsonResponse:
+def bad_request(_request: HttpRequest, exception: Exception) -> JsonResponse:
     """Answer a request that Django itself refused."""
     return _answer(400, "INVALID_INPUT", "The request cannot be understood.")
 
 
-def permission_denied(_request: HttpRequest, _exception: Exception) -> JsonResponse:
+def permission_denied(_request: HttpRequest, exception: Exception) -> JsonResponse:
     """Answer a request that is not allowed."""
     return _answer(403, "FORBIDDEN", "This is not allowed.")
 
 
-def not_found(request: HttpRequest, _exception: Exception) -> JsonResponse:
+def not_found(request: HttpRequest, exception: Exception) -> JsonResponse:
     """Answer an address that leads nowhere."""
     return _answer(404, "NOT_FOUND", "There is nothing here.", path=request.path[:200])
 
