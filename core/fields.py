@@ -1,11 +1,14 @@
 """Database columns for exact decimals."""
 
-from decimal import Decimal
+from decimal import Context, Decimal
 from typing import Any
 
 from django.db import models
 from django.db.models import F
 from django.db.models.functions import Cast
+
+# The default context keeps 28 digits: normalizing in it would round what the column can hold.
+_WIDE = Context(prec=80)
 
 
 class ExactDecimalField(models.DecimalField):
@@ -41,7 +44,7 @@ class ExactDecimalField(models.DecimalField):
             return value
         exact = self.to_python(value)
         if connection.vendor == "sqlite":
-            return format(exact.normalize(), "f")
+            return format(exact.normalize(_WIDE), "f")
         return exact
 
     def from_db_value(self, value: Any, expression: Any, connection: Any) -> Decimal | None:
@@ -52,8 +55,8 @@ def _plain(value: Any, _expression: Any, _connection: Any) -> Decimal | None:
     """Drop the zeros that ``numeric(38, 18)`` pads with: both databases then read alike."""
     if value is None:
         return None
-    exact = Decimal(value).normalize()
-    return exact if exact.as_tuple().exponent <= 0 else exact.quantize(Decimal(1))  # type: ignore[operator]
+    exact = Decimal(value).normalize(_WIDE)
+    return exact if exact.as_tuple().exponent <= 0 else exact.quantize(Decimal(1), context=_WIDE)  # type: ignore[operator]
 
 
 def positive(field: str, *, name: str, or_zero: bool = False) -> models.CheckConstraint:
