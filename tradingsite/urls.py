@@ -2,6 +2,7 @@
 
 from django.contrib import admin
 from django.urls import include, path
+from django.views.generic import RedirectView
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
 
 from tradingsite.api import metrics, system
@@ -9,6 +10,8 @@ from tradingsite.dashboard.views import dashboard
 
 urlpatterns = [
     path("", dashboard, name="dashboard"),
+    # The kill switch and the limits are the first screen; the menu has everything else.
+    path("admin/", RedirectView.as_view(pattern_name="admin:risk_tradingstate_changelist")),
     path("admin/", admin.site.urls),
     path("system/status", system.SystemStatusView.as_view()),
     path("system/start", system.SystemStartView.as_view()),

@@ -6,6 +6,7 @@ import environ
 from django.core.exceptions import ImproperlyConfigured
 
 from tradingsite.settings import env
+from tradingsite.settings.admin import admin_look
 from tradingsite.settings.schedule import beat_schedule
 
 env.load_dotenv()
@@ -110,6 +111,7 @@ TEMPLATES = [
         },
     },
 ]
+UNFOLD = admin_look(mode=TRADING_MODE.value)
 X_FRAME_OPTIONS = "DENY"
 SESSION_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SAMESITE = "Lax"
