@@ -17,6 +17,8 @@ _STALE_BARS = 1
 _MAX_VOLATILITY_RATIO = 3.0
 # A 90 % interval this many times wider than the market's own is not information.
 _MAX_INTERVAL_RATIO = 3.0
+# Prices move between decision and order; without this slack the gate would refuse the largest.
+_ROOM_FRACTION = Decimal("0.98")
 _INTERVAL_SIGMAS = 3.29  # width of a normal 90 % interval
 _NOTHING = Decimal(0)
 
@@ -242,7 +244,7 @@ def _size(odds: _Odds, config: StrategyConfig) -> Decimal:
     return size_entry(
         base_notional=config.base_position_size,
         max_notional=config.max_position_size,
-        room=config.max_position_size,
+        room=config.max_position_size * _ROOM_FRACTION,
         net_return=odds.net_return,
         sigma=odds.sigma,
         confidence=odds.confidence,

@@ -1,15 +1,15 @@
 """Deciding at a candle close: one batch over all strategies and symbols of a timeframe."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
-from typing import Any, Protocol
+from typing import Protocol
 
 from django.db.models import Q
 
 from alerts import push
-from core.clock import from_ms
+from core.clock import from_ms, to_ms
 from execution.domain.decision import (
     Action,
     DecisionDraft,
@@ -29,7 +29,6 @@ from risk.selectors import get_limits
 from risk.services.trading_state import read_state
 from sentiment.selectors import SentimentView, list_sentiment
 
-_ANNOUNCED = ("action", "reason", "confidence", "edge_bps", "price", "factors")
 # Protective orders rest as long as the position lives; all other live orders are "pending".
 _PENDING_LEGS = (Leg.ENTRY.value, Leg.EXIT.value, Leg.MANUAL.value)
 
@@ -37,8 +36,15 @@ _PENDING_LEGS = (Leg.ENTRY.value, Leg.EXIT.value, Leg.MANUAL.value)
 class Windows(Protocol):
     """The part of the window store that deciding needs."""
 
-    def window(self, *, timeframe: Timeframe, instrument_id: int, length: int) -> Window:
-        """Return the newest closed candles."""
+    def ensure(
+        self, *, timeframe: Timeframe, instrument_ids: Sequence[int], close_time_ms: int
+    ) -> None:
+        """Load what is missing up to that close, in one query."""
+
+    def window(
+        self, *, timeframe: Timeframe, instrument_id: int, length: int, close_time_ms: int
+    ) -> Window:
+        """Return the newest candles that closed by then."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,6 +83,10 @@ def decide_close(
     if not pairs:
         return []
     instrument_ids = sorted({pair.instrument_id for pair in pairs})
+    # A worker that has just started has not seen the candles that its predecessor held.
+    windows.ensure(
+        timeframe=timeframe, instrument_ids=instrument_ids, close_time_ms=to_ms(close_time)
+    )
     markets = {
         instrument_id: _read_market(windows, timeframe, instrument_id, close_time)
         for instrument_id in instrument_ids
@@ -126,7 +136,12 @@ def _read_market(
     windows: Windows, timeframe: Timeframe, instrument_id: int, close_time: datetime
 ) -> tuple[Market, Decimal]:
     """Return what the candles say and the last close; a market without candles says nothing."""
-    window = windows.window(timeframe=timeframe, instrument_id=instrument_id, length=LOOKBACK)
+    window = windows.window(
+        timeframe=timeframe,
+        instrument_id=instrument_id,
+        length=LOOKBACK,
+        close_time_ms=to_ms(close_time),
+    )
     if not len(window):
         return Market(factors=(), bar_sigma=None, close_time=None), Decimal(0)
     closed_at = from_ms(int(window.open_time_ms[-1]) + timeframe.seconds * 1000)
@@ -145,31 +160,34 @@ def _list_positions(
     """Return what each strategy holds or awaits in each symbol: two queries."""
     accounts = {pair.strategy.account_id for pair in pairs}
     longest = max(pair.strategy.cooldown_bars for pair in pairs) * timeframe.delta
-    scope = {"account_id__in": accounts, "instrument_id__in": instrument_ids}
-    held: dict[tuple[int, int], Mapping[str, Any]] = {}
+    held: dict[tuple[int, int], tuple[int | None, datetime]] = {}
     closed: dict[tuple[int, int], datetime] = {}
     recent = Q(status=Position.Status.OPEN.value) | Q(closed_at__gt=now - longest)
-    for row in Position.objects.filter(recent, **scope).values(
-        "account_id", "instrument_id", "strategy_id", "status", "opened_at", "closed_at"
-    ):
-        key = (row["account_id"], row["instrument_id"])
-        if row["status"] == Position.Status.OPEN.value:
-            held[key] = row
+    rows = Position.objects.filter(
+        recent, account_id__in=accounts, instrument_id__in=instrument_ids
+    ).values_list("account_id", "instrument_id", "strategy_id", "opened_at", "closed_at")
+    for account_id, instrument_id, strategy_id, opened_at, closed_at in rows:
+        key = (account_id, instrument_id)
+        if closed_at is None:
+            held[key] = (strategy_id, opened_at)
         else:
-            closed[key] = max(row["closed_at"], closed.get(key, row["closed_at"]))
+            closed[key] = max(closed_at, closed.get(key, closed_at))
     pending = set(
         Order.objects.filter(
-            **scope, leg__in=_PENDING_LEGS, state__in=[state.value for state in LIVE_STATES]
+            account_id__in=accounts,
+            instrument_id__in=instrument_ids,
+            leg__in=_PENDING_LEGS,
+            state__in=[state.value for state in LIVE_STATES],
         ).values_list("account_id", "instrument_id")
     )
     views = {}
     for pair in pairs:
         key = (pair.strategy.account_id, pair.instrument_id)
-        row = held.get(key)
+        owner, entered_at = held.get(key, (None, None))
         views[pair.strategy.pk, pair.instrument_id] = PositionView(
-            is_open=row is not None,
-            is_ours=row is None or row["strategy_id"] == pair.strategy.pk,
-            opened_at=row["opened_at"] if row else None,
+            is_open=key in held,
+            is_ours=key not in held or owner == pair.strategy.pk,
+            opened_at=entered_at,
             last_closed_at=closed.get(key),
             has_pending_order=key in pending,
         )
@@ -244,7 +262,16 @@ def _announce(
             close_time=close_time,
         )
         .order_by("id")
-        .values(*_ANNOUNCED, "id", "instrument__symbol")
+        .values(
+            "id",
+            "instrument__symbol",
+            "action",
+            "reason",
+            "confidence",
+            "edge_bps",
+            "price",
+            "factors",
+        )
     )
     push.publish(
         *(
@@ -255,7 +282,12 @@ def _announce(
                 symbol=row["instrument__symbol"],
                 timeframe=timeframe.value,
                 close_time=close_time,
-                **{name: row[name] for name in _ANNOUNCED},
+                action=row["action"],
+                reason=row["reason"],
+                confidence=row["confidence"],
+                edge_bps=row["edge_bps"],
+                price=row["price"],
+                factors=row["factors"],
             )
             for row in stored
         )

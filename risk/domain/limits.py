@@ -130,7 +130,7 @@ def _check_field(name: str, value: Any) -> Problem | None:
     if isinstance(value, bool) or not isinstance(value, wanted):
         kind = "a whole number" if name in _WHOLE else "a decimal number"
         return Problem(name, repr(value), f"must be {kind}, in {bound.unit}")
-    number = Decimal(value)
+    number = Decimal(str(value))
     if not number.is_finite():
         return Problem(name, str(value), f"must be a finite number, in {bound.unit}")
     is_above_low = number >= bound.low if bound.is_low_allowed else number > bound.low

@@ -45,7 +45,8 @@ def assess(
         TransactionManagementError: Called outside a transaction.
         ValueError: `portfolio` or a proposal belongs to another account.
     """
-    if any(item.account_id != account_id for item in (portfolio, *proposals)):
+    owners = {portfolio.account_id, *(proposal.account_id for proposal in proposals)}
+    if owners != {account_id}:
         raise ValueError(f"everything must belong to account {account_id}")
     if not proposals:
         return []

@@ -64,7 +64,7 @@ def save_limits(
         setattr(row, name, number)
     row.version += 1
     row.updated_at = now
-    row._change_reason = reason[:100]  # simple-history reads it
+    row._change_reason = reason[:100]  # type: ignore[attr-defined] # simple-history reads it
     row.save()
     changed = [name for name in NAMES if before[name] != after[name]]
     record(
