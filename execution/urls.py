@@ -2,9 +2,16 @@
 
 from django.urls import path
 
-from execution.api import answers, lists
+from execution.api import actions, answers, lists
 
 urlpatterns = [
+    path("trading/order", actions.PlaceOrderView.as_view(), name="trading-order"),
+    path(
+        "trading/order/<int:order_id>",
+        actions.CancelOrderView.as_view(),
+        name="trading-order-cancel",
+    ),
+    path("positions/close", actions.ClosePositionsView.as_view(), name="positions-close"),
     path("orders", lists.OrdersView.as_view(), name="orders"),
     path("trades", lists.TradesView.as_view(), name="trades"),
     path("positions", lists.PositionsView.as_view(), name="positions"),

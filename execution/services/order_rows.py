@@ -66,7 +66,7 @@ def build_order(
         idempotency_key=wish.idempotency_key,
         side=wish.side.value,
         type=wish.type.value,
-        time_in_force=wish.time_in_force.value if wish.time_in_force else None,
+        time_in_force=wish.time_in_force.value if wish.time_in_force else "",
         quantity=wish.quantity,
         price=wish.price,
         stop_price=wish.stop_price,

@@ -176,7 +176,7 @@ def _is_same(order: Order, wanted: ManualOrder, instrument_id: int) -> bool:
         and order.type == wanted.type.value
         and order.quantity == wanted.quantity
         and order.price == wanted.price
-        and order.time_in_force == (wanted.time_in_force.value if wanted.time_in_force else None)
+        and order.time_in_force == (wanted.time_in_force.value if wanted.time_in_force else "")
     )
 
 

@@ -1,0 +1,130 @@
+"""One round of the guardian: everything that must be true at the exchange, made so."""
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from django.db import DatabaseError
+
+from core.clock import Clock
+from core.errors import TradingError
+from execution.domain.decision import Action
+from execution.domain.order import Leg, OrderState
+from execution.models import Decision, Order
+from execution.ports import Broker
+from execution.services.kill import cancel_resting
+from execution.services.orders import place_orders, send_orders
+from execution.services.protection import protect_positions
+from execution.services.reconciliation import reconcile_account, sync_orders
+from execution.services.resolution import resolve_unknown, resume_cancels
+
+logger = logging.getLogger(__name__)
+
+# The orders worker gets this long for what is its own.
+_GRACE = timedelta(seconds=1)
+# A decision that nobody placed within this time is old news.
+_FRESH = timedelta(seconds=60)
+SYNC_EVERY = timedelta(seconds=5)
+RECONCILE_EVERY = timedelta(seconds=60)
+_LEGS = (Leg.ENTRY.value, Leg.EXIT.value, Leg.MANUAL.value)
+
+
+@dataclass(slots=True, kw_only=True)
+class Guardian:
+    """The guardian's memory between rounds: only when it did what last. All else is rows."""
+
+    account_id: int
+    broker: Broker
+    clock: Clock
+    pause: Callable[[float], None]
+    synced_at: datetime | None = None
+    reconciled_at: datetime | None = None
+    failures: dict[str, str] = field(default_factory=dict)
+
+    def run_round(self) -> bool:
+        """Do every duty once; one that fails does not keep the others from theirs.
+
+        Returns:
+            Whether every duty was done.
+        """
+        self.failures = {}
+        duties: tuple[tuple[str, Callable[[], object]], ...] = (
+            ("kill", self._enforce_kill),
+            ("place", self._place_leftovers),
+            ("resolve", self._resolve),
+            ("protect", self._protect),
+            ("cancel", self._resume_cancels),
+            ("sync", self._sync),
+            ("reconcile", self._reconcile),
+        )
+        for name, duty in duties:
+            try:
+                duty()
+            except (TradingError, DatabaseError, OSError) as error:
+                self.failures[name] = f"{type(error).__name__}: {str(error)[:200]}"
+                logger.warning("guard.duty_failed duty=%s error=%s", name, self.failures[name])
+                if isinstance(error, DatabaseError):
+                    break  # without the database nothing can be known, and nothing is sent
+        return not self.failures
+
+    def _enforce_kill(self) -> object:
+        return cancel_resting(account_id=self.account_id, broker=self.broker, clock=self.clock)
+
+    def _place_leftovers(self) -> None:
+        """Send what was approved and not claimed, and place decisions that nobody placed."""
+        now = self.clock.now()
+        grace, fresh = self.clock.protocol(_GRACE), self.clock.protocol(_FRESH)
+        unsent = list(
+            Order.objects.filter(
+                account_id=self.account_id,
+                state=OrderState.APPROVED.value,
+                leg__in=_LEGS,
+                created_at__lt=now - grace,
+            )
+            .order_by("-is_reduce_only", "pk")
+            .values_list("pk", flat=True)
+        )
+        send_orders(order_ids=unsent, broker=self.broker, clock=self.clock)
+        unplaced = list(
+            Decision.objects.filter(
+                strategy__account_id=self.account_id,
+                created_at__gt=now - fresh,
+                created_at__lt=now - grace,
+                orders__isnull=True,
+            )
+            .exclude(action=Action.HOLD.value)
+            .order_by("pk")
+            .values_list("pk", flat=True)
+        )
+        if unplaced:
+            place_orders(decision_ids=unplaced, broker=self.broker, clock=self.clock)
+
+    def _resolve(self) -> object:
+        return resolve_unknown(account_id=self.account_id, broker=self.broker, clock=self.clock)
+
+    def _protect(self) -> object:
+        return protect_positions(account_id=self.account_id, broker=self.broker, clock=self.clock)
+
+    def _resume_cancels(self) -> object:
+        return resume_cancels(account_id=self.account_id, broker=self.broker, clock=self.clock)
+
+    def _sync(self) -> None:
+        now = self.clock.now()
+        if self._is_due(self.synced_at, SYNC_EVERY, now):
+            sync_orders(account_id=self.account_id, broker=self.broker, clock=self.clock)
+            self.synced_at = now
+
+    def _reconcile(self) -> None:
+        now = self.clock.now()
+        if self._is_due(self.reconciled_at, RECONCILE_EVERY, now):
+            reconcile_account(
+                account_id=self.account_id,
+                broker=self.broker,
+                clock=self.clock,
+                pause=self.pause,
+            )
+            self.reconciled_at = now
+
+    def _is_due(self, last: datetime | None, every: timedelta, now: datetime) -> bool:
+        return last is None or now - last >= self.clock.protocol(every)

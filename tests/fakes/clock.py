@@ -1,0 +1,28 @@
+"""A clock that moves when it is told to."""
+
+from datetime import UTC, datetime, timedelta
+
+from core.clock import to_ms
+
+START = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
+
+
+class HandClock:
+    """Implements ``core.clock.Clock``; each reading moves it on by a millisecond."""
+
+    def __init__(self, start: datetime = START, speed: float = 1.0) -> None:
+        self.speed = speed
+        self._now = start
+
+    def now(self) -> datetime:
+        self._now += timedelta(milliseconds=1)
+        return self._now
+
+    def now_ms(self) -> int:
+        return to_ms(self.now())
+
+    def protocol(self, duration: timedelta) -> timedelta:
+        return duration * self.speed
+
+    def advance(self, seconds: float) -> None:
+        self._now += timedelta(seconds=seconds)
