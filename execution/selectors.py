@@ -79,7 +79,8 @@ def build_portfolio(*, account_id: int, now: datetime) -> PortfolioSnapshot:
     balances = {row.asset: row.total for row in Balance.objects.filter(account_id=account_id)}
     positions = _held_positions(account_id)
     orders = list(Order.objects.filter(account_id=account_id, state__in=_LIVE).order_by("pk"))
-    touched = {row.instrument_id for row in (*positions, *orders)}
+    touched = {row.instrument_id for row in positions}
+    touched |= {row.instrument_id for row in orders}
     marks = list_marks(touched) if touched else {}
     metrics = latest_metrics(account_id=account_id)
     value = _value(account=account, balances=balances, positions=positions, marks=marks)

@@ -124,8 +124,9 @@ def _missing(kind: str, theirs: set[str], ours: set[str]) -> list[str]:
 def _differing_balances(account_id: int, balances: Any) -> list[str]:
     theirs = {item["asset"]: Decimal(item["free"]) + Decimal(item["locked"]) for item in balances}
     ours = dict(Balance.objects.filter(account_id=account_id).values_list("asset", "total"))
+    zero = Decimal(0)
     return [
-        f"balance {asset}: {ours.get(asset, Decimal(0))} here, {theirs.get(asset, Decimal(0))} there"
+        f"balance {asset}: {ours.get(asset, zero)} here, {theirs.get(asset, zero)} there"
         for asset in sorted({*ours, *theirs})
-        if ours.get(asset, Decimal(0)) != theirs.get(asset, Decimal(0))
+        if ours.get(asset, zero) != theirs.get(asset, zero)
     ]
