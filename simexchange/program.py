@@ -16,6 +16,7 @@ from typing import Any
 import orjson
 import uvicorn
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
+from websockets import http11
 from websockets.frames import Frame
 
 from simexchange.clock import SimClock
@@ -39,6 +40,8 @@ from simexchange.journal import Journal, read_journal
 from simexchange.market.live import SimMarket
 from simexchange.market.opening import MarketOptions, open_market
 
+LONGEST_ADDRESS = 65_536
+"""A stream address names up to 1024 streams; the library's own bound ends at about 450."""
 MARK_EVERY_S = 0.2
 MARKET_EVERY_MARKS = 25
 
@@ -225,6 +228,7 @@ class Program:
         Raises:
             Exception: what ended the market, the streams or the journal.
         """
+        http11.MAX_LINE_LENGTH = LONGEST_ADDRESS
         config = uvicorn.Config(
             self.app,
             http="httptools",

@@ -281,20 +281,30 @@ class CandleStore:
         return opens[starts], folded
 
     def candle_at(self, interval: str, open_ms: int, shift_ms: int = 0) -> Candle | None:
-        """Return the candle of `interval` that opens at `open_ms`, None when it has no rows."""
-        if interval == self.interval:
-            return self._base_candle(open_ms)
-        found = self.candles(interval, start_ms=open_ms, end_ms=open_ms, limit=1, shift_ms=shift_ms)
-        return found[0] if found else None
-
-    def _base_candle(self, open_ms: int) -> Candle | None:
-        close_ms = open_ms + self._length_ms - 1
-        if self._running is not None and self._times[self._size] == open_ms:
-            return Candle(open_ms, close_ms, *self._running)
-        place = int(np.searchsorted(self._times[: self._size], open_ms))
-        if place == self._size or self._times[place] != open_ms:
+        """Return the candle that opens at `open_ms`, a border of `interval`; None without rows."""
+        border_ms = next_open(open_ms, interval, shift_ms)
+        times, rows = self._filled()
+        low, high = np.searchsorted(times, (open_ms, border_ms)).tolist()
+        if low == high:
             return None
-        return Candle(open_ms, close_ms, *self._rows[place].tolist())
+        if high - low == 1:
+            return Candle(open_ms, border_ms - 1, *rows[low].tolist())
+        part = rows[low:high]
+        first, last, summed = part[0].tolist(), part[-1].tolist(), part.sum(axis=0).tolist()
+        return Candle(
+            open_ms=open_ms,
+            close_ms=border_ms - 1,
+            open=first[OPEN],
+            high=int(part[:, HIGH].max()),
+            low=int(part[:, LOW].min()),
+            close=last[CLOSE],
+            volume=summed[VOLUME],
+            quote=summed[QUOTE],
+            trades=summed[COUNT],
+            taker=summed[TAKER],
+            taker_quote=summed[TAKER_QUOTE],
+            first_id=first[FIRST_ID],
+        )
 
     def close_before(self, place: int) -> int | None:
         """Return the close of the candle before the one at `place`, None before the first."""

@@ -62,6 +62,7 @@ class SimMarket:
             for index in np.flatnonzero(bar.present).tolist():
                 state = self._by_index[index]
                 pass_over(state, traces[state.grid.symbol], bar, index)
+        self._next: tuple[Bar, list[Event]] | None = None
         self._playing_ms: int | None = None
         self._busy = False
         self._prefill(open_ms)
@@ -232,6 +233,8 @@ class SimMarket:
             done = False
         else:
             done = True
+            if now_ms > self._open_ms + self.length_ms // 2:
+                self._prepare_next(border)
         if played or not done:
             for listener in self._batch_listeners:
                 listener()
@@ -327,10 +330,17 @@ class SimMarket:
 
     # Candles
 
+    def _prepare_next(self, open_ms: int) -> tuple[Bar, list[Event]]:
+        """Draw a candle's prints ahead of time, so that its border is not held up by it."""
+        if self._next is None or self._next[0].open_ms != open_ms:
+            bar = self.source.bar_at(open_ms)
+            self._next = (bar, self._draw(bar))
+        return self._next
+
     def _open_bar(self, open_ms: int) -> None:
         self._open_ms = open_ms
-        bar = self._bar = self.source.bar_at(open_ms)
-        self._events, self._cursor = self._draw(bar), 0
+        bar, self._events = self._prepare_next(open_ms)
+        self._bar, self._cursor = bar, 0
         for index in np.flatnonzero(bar.present).tolist():
             state = self._by_index[index]
             leading = self._script.is_leading(index)

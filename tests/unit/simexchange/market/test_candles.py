@@ -76,6 +76,7 @@ def test_it_folds_like_brute_force(interval: str) -> None:
     folded = store.candles(interval, limit=10**6)
 
     assert [figures(c) for c in folded] == list(fold_by_hand(store, interval))
+    assert [store.candle_at(interval, c.open_ms) for c in folded] == folded
 
 
 @pytest.mark.parametrize("interval", ["1m", "5m", "1h", "1d", "1w", "1M"])
