@@ -14,6 +14,7 @@ import yaml
 from core.errors import InvalidInput
 
 MAX_BYTES = 65_536
+_MAX_DEPTH = 4
 
 _NUMBER = re.compile(r"(0|[1-9][0-9]{0,19})(\.[0-9]{1,18})?", re.ASCII)
 _WHOLE = re.compile(r"0|[1-9][0-9]{0,8}", re.ASCII)
@@ -166,24 +167,31 @@ def _compose(raw: bytes) -> yaml.Node | None:
         raise invalid([Problem("file", f"{len(raw)} bytes", f"at most {MAX_BYTES} bytes")])
     try:
         text = raw.decode("utf-8")
-        for event in yaml.parse(text, Loader=yaml.SafeLoader):
-            anchor = getattr(event, "anchor", None)
-            tag = getattr(event, "tag", None)
-            if anchor is not None or tag is not None:
-                value = f"&{anchor}" if anchor is not None else str(tag)
-                fix = "write the value itself: anchors, aliases and tags are refused"
-                where = f"line {event.start_mark.line + 1}" if event.start_mark else "file"
-                raise invalid([Problem(where, value, fix)])
+        _refuse_odd_events(text)
         return yaml.compose(text, Loader=yaml.SafeLoader)
     except UnicodeDecodeError as error:
         raise invalid([Problem("file", f"byte {error.start}", "save the file as UTF-8")]) from error
-    except RecursionError as error:
-        raise invalid([Problem("file", "nested too deeply", "two levels are enough")]) from error
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         where = f"line {mark.line + 1}" if mark else "file"
         said = str(getattr(error, "problem", error))[:120]
         raise invalid([Problem(where, "not YAML", f"correct it: {said}")]) from error
+
+
+def _refuse_odd_events(text: str) -> None:
+    """Refuse anchors, aliases, tags and depth while reading, before anything is built of them."""
+    depth = 0
+    for event in yaml.parse(text, Loader=yaml.SafeLoader):
+        where = f"line {event.start_mark.line + 1}" if event.start_mark else "file"
+        anchor, tag = getattr(event, "anchor", None), getattr(event, "tag", None)
+        if anchor is not None or tag is not None:
+            value = f"&{anchor}" if anchor is not None else str(tag)
+            fix = "write the value itself: anchors, aliases and tags are refused"
+            raise invalid([Problem(where, value, fix)])
+        depth += isinstance(event, yaml.CollectionStartEvent)
+        depth -= isinstance(event, yaml.CollectionEndEvent)
+        if depth > _MAX_DEPTH:
+            raise invalid([Problem(where, "nested too deeply", f"{_MAX_DEPTH} levels are enough")])
 
 
 def _read_mapping(

@@ -18,7 +18,7 @@ NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 D = Decimal
 FILE = """
 risk_management: {max_position_size: 5000, max_drawdown: 0.2}
-trading: {symbols: [ETHUSDT, BTCUSDT], base_position_size: 500, min_confidence: 0.55, allow_short: false}
+trading: {symbols: [ETHUSDT, BTCUSDT], base_position_size: 500, min_confidence: 0.55}
 ml: {retrain_interval_hours: 12}
 """
 
