@@ -1,0 +1,305 @@
+"""One contract, every broker: the one in memory, and Binance's on the local exchange."""
+
+import json
+import urllib.request
+from dataclasses import dataclass
+from datetime import timedelta
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from core.clock import AffineClock
+from execution.adapters.binance_broker import BinanceBroker
+from execution.domain.fill import VenueStatus
+from execution.domain.ids import client_order_id
+from execution.domain.order import Leg, OrderType, Side, TimeInForce
+from execution.domain.outcome import Outcome, Reaction
+from execution.domain.request import CancelRequest, OcoRequest, OrderRequest, digest
+from markets.adapters.binance_client import build_client
+from tests.fakes.broker import FakeBroker, Fault
+from tests.fakes.clock import HandClock
+
+pytestmark = pytest.mark.contract
+SIM_OPTIONS = ("--generate", "--symbols", "BTCUSDT,ETHUSDT", "--balance", "BTC=1,USDT=100000")
+D = Decimal
+SYMBOL = "BTCUSDT"
+
+
+@dataclass
+class Desk:
+    """A broker with what a test needs to know and to disturb."""
+
+    broker: Any
+    clock: Any
+    price: Decimal
+    sim_url: str | None = None
+
+    def lose_next_reply(self, path: str, call: str, *, accepted: bool) -> None:
+        """Let the next write be done (or not) and its reply be lost."""
+        if self.sim_url is None:
+            self.broker.faults.append(Fault(call, "lose_reply" if accepted else "drop"))
+            return
+        fault = "accept_then_drop_reply" if accepted else "drop_before_accept"
+        rule = {"match": {"method": "POST", "path": path}, "fault": fault, "times": 1}
+        _post(f"{self.sim_url}/_sim/faults", [rule])
+
+    def refuse_next(self, *, http_status: int, code: int) -> None:
+        """Answer the next order with an error before it is accepted."""
+        if self.sim_url is None:
+            fault = Fault("submit", "refuse", http_status=http_status, code=code, message="no")
+            self.broker.faults.append(fault)
+            return
+        rule = {
+            "match": {"method": "POST", "path": "/api/v3/order"},
+            "fault": "http",
+            "status": http_status,
+            "code": code,
+            "msg": "no",
+            "accepted": False,
+            "times": 1,
+        }
+        _post(f"{self.sim_url}/_sim/faults", [rule])
+
+
+def _post(url: str, body: Any) -> None:
+    request = urllib.request.Request(
+        url, json.dumps(body).encode(), {"Content-Type": "application/json"}
+    )
+    with urllib.request.urlopen(request, timeout=10) as reply:
+        assert reply.status == 200
+
+
+@pytest.fixture(params=["memory", "binance"])
+def desk(request):
+    if request.param == "memory":
+        clock = HandClock()
+        broker = FakeBroker(
+            clock=clock,
+            prices={SYMBOL: D("50000"), "ETHUSDT": D("2500")},
+            assets={SYMBOL: ("BTC", "USDT"), "ETHUSDT": ("ETH", "USDT")},
+        )
+        broker.held["USDT"], broker.held["BTC"] = D("100000"), D("1")
+        yield Desk(broker, clock, D("50000"))
+        return
+    sim = request.getfixturevalue("sim_exchange")
+    clock = _sim_clock(sim.url)
+    client = build_client(
+        mode="demo", sim_url=sim.url, clock=clock, api_key=sim.key, api_secret=sim.secret
+    )
+    price = D(client.get_symbol_ticker(symbol=SYMBOL)["price"])
+    desk = Desk(BinanceBroker(client, clock), clock, price, sim.url)
+    yield desk
+    desk.broker.cancel_all(SYMBOL)
+
+
+def _sim_clock(url: str) -> AffineClock:
+    import time
+
+    with urllib.request.urlopen(f"{url}/_sim/clock", timeout=10) as reply:
+        told = json.load(reply)
+    return AffineClock(
+        origin_wall_ms=int(time.time() * 1000), origin_market_ms=told["now_ms"], speed=told["speed"]
+    )
+
+
+def name(request, attempt=1, leg=Leg.ENTRY):
+    return client_order_id(account="t", key=request.node.name, leg=leg, attempt=attempt)
+
+
+def order(client_id, *, side=Side.BUY, quantity="0.01", price=None):
+    return OrderRequest(
+        symbol=SYMBOL,
+        side=side,
+        type=OrderType.MARKET if price is None else OrderType.LIMIT,
+        quantity=D(quantity),
+        client_order_id=client_id,
+        price=price,
+        time_in_force=None if price is None else TimeInForce.GTC,
+    )
+
+
+def submit(desk, wanted):
+    return desk.broker.submit(
+        wanted, request_sha256=digest(wanted.parameters()), signed_at=desk.clock.now()
+    )
+
+
+def rounded(price):
+    return price.quantize(D("1"))
+
+
+def test_it_fills_a_market_order_with_all_its_trades(desk, request):
+    before = {item.asset: item.total for item in desk.broker.balances()}
+
+    reply = submit(desk, order(name(request)))
+
+    assert reply.outcome is Outcome.ACCEPTED
+    (report,) = reply.reports
+    assert report.status is VenueStatus.FILLED
+    assert report.filled_quantity == D("0.01")
+    assert sum(item.quantity for item in report.executions) == D("0.01")
+    assert sum(item.quote_quantity for item in report.executions) == report.filled_quote
+    after = {item.asset: item.total for item in desk.broker.balances()}
+    fees = sum(item.fee for item in report.executions if item.fee_asset == "BTC")
+    assert after["BTC"] - before["BTC"] == D("0.01") - fees
+    assert before["USDT"] - after["USDT"] == report.filled_quote
+
+
+def test_it_tells_the_same_trades_by_every_way(desk, request):
+    (report,) = submit(desk, order(name(request))).reports
+
+    listed = desk.broker.trades(SYMBOL, venue_order_id=report.venue_order_id)
+
+    def figures(items):
+        return [
+            (i.trade_id, i.side, i.price, i.quantity, i.quote_quantity, i.fee, i.fee_asset)
+            for i in items
+        ]
+
+    assert figures(listed) == figures(report.executions)
+    by_id = desk.broker.trades(SYMBOL, from_id=listed[0].trade_id)
+    assert figures(by_id)[: len(listed)] == figures(listed)
+    since = desk.broker.trades(SYMBOL, since=desk.clock.now() - timedelta(minutes=1))
+    assert set(figures(listed)) <= set(figures(since))
+    queried = desk.broker.query(SYMBOL, name(request))
+    assert (queried.status, queried.filled_quantity) == (VenueStatus.FILLED, D("0.01"))
+
+
+def test_it_knows_nothing_of_an_order_that_was_never_placed(desk, request):
+    assert desk.broker.query(SYMBOL, name(request)) is None
+
+
+def test_it_rests_cancels_and_refuses_a_second_cancel(desk, request):
+    client_id = name(request)
+    wanted = order(client_id, price=rounded(desk.price * D("0.9")))
+
+    reply = submit(desk, wanted)
+
+    assert reply.outcome is Outcome.ACCEPTED
+    assert reply.reports[0].status is VenueStatus.NEW
+    assert client_id in {item.client_order_id for item in desk.broker.open_orders(SYMBOL)}
+    cancel = CancelRequest(symbol=SYMBOL, client_order_id=client_id)
+    sha = digest(cancel.parameters())
+    first = desk.broker.cancel(cancel, request_sha256=sha, signed_at=desk.clock.now())
+    assert first.outcome is Outcome.ACCEPTED
+    assert first.reports[0].client_order_id == client_id
+    assert first.reports[0].status is VenueStatus.CANCELED
+    second = desk.broker.cancel(cancel, request_sha256=sha, signed_at=desk.clock.now())
+    assert (second.outcome, second.code) == (Outcome.REJECTED, -2011)
+
+
+def test_it_calls_a_second_order_of_the_same_name_a_duplicate_while_the_first_is_open(
+    desk, request
+):
+    wanted = order(name(request), price=rounded(desk.price * D("0.9")))
+    submit(desk, wanted)
+
+    assert submit(desk, wanted).outcome is Outcome.DUPLICATE
+
+
+def test_it_places_and_cancels_a_protective_pair(desk, request):
+    pair = OcoRequest(
+        symbol=SYMBOL,
+        quantity=D("0.01"),
+        list_client_order_id=name(request, leg=Leg.PROTECT),
+        take_profit_client_order_id=name(request, leg=Leg.TAKE_PROFIT),
+        take_profit_price=rounded(desk.price * D("1.1")),
+        stop_client_order_id=name(request, leg=Leg.STOP_LOSS),
+        stop_price=rounded(desk.price * D("0.9")),
+    )
+
+    reply = desk.broker.submit_oco(
+        pair, request_sha256=digest(pair.parameters()), signed_at=desk.clock.now()
+    )
+
+    assert reply.outcome is Outcome.ACCEPTED
+    names = {pair.take_profit_client_order_id, pair.stop_client_order_id}
+    assert {report.client_order_id for report in reply.reports} == names
+    assert len({report.venue_list_id for report in reply.reports} - {None}) == 1
+    stop = desk.broker.query(SYMBOL, pair.stop_client_order_id)
+    assert (stop.status, stop.stop_price) == (VenueStatus.NEW, pair.stop_price)
+    locked = {item.asset: item.locked for item in desk.broker.balances()}
+    assert locked["BTC"] == D("0.01")
+    cancel = CancelRequest(symbol=SYMBOL, client_order_id=pair.list_client_order_id, is_list=True)
+    ended = desk.broker.cancel(
+        cancel, request_sha256=digest(cancel.parameters()), signed_at=desk.clock.now()
+    )
+    assert ended.outcome is Outcome.ACCEPTED
+    assert {report.status for report in ended.reports} == {VenueStatus.CANCELED}
+    assert {report.client_order_id for report in ended.reports} == names
+
+
+def test_it_refuses_more_than_there_is(desk, request):
+    reply = submit(desk, order(name(request), quantity="50"))
+
+    assert (reply.outcome, reply.code) == (Outcome.REJECTED, -2010)
+    assert desk.broker.query(SYMBOL, name(request)) is None
+
+
+@pytest.mark.parametrize("accepted", [True, False])
+def test_it_does_not_know_the_outcome_of_a_lost_reply(desk, request, accepted):
+    desk.lose_next_reply("/api/v3/order", "submit", accepted=accepted)
+
+    reply = submit(desk, order(name(request)))
+
+    assert reply.outcome is Outcome.UNKNOWN
+    assert reply.reports == ()
+    found = desk.broker.query(SYMBOL, name(request))
+    assert (found is not None) is accepted
+
+
+@pytest.mark.parametrize(
+    ("http_status", "code", "outcome", "reaction"),
+    [
+        (503, 0, Outcome.UNKNOWN, None),
+        (504, -1007, Outcome.UNKNOWN, None),
+        (429, -1015, Outcome.REJECTED, Reaction.BACK_OFF),
+        (401, -2015, Outcome.REJECTED, Reaction.HALT),
+        (400, -1013, Outcome.REJECTED, Reaction.REFRESH_RULES),
+    ],
+)
+def test_it_classes_refusals(desk, request, http_status, code, outcome, reaction):
+    desk.refuse_next(http_status=http_status, code=code)
+
+    reply = submit(desk, order(name(request)))
+
+    assert (reply.outcome, reply.reaction) == (outcome, reaction)
+
+
+def test_it_cannot_place_an_order_long_after_it_was_written_ahead(desk, request):
+    wanted = order(name(request))
+    long_ago = desk.clock.now() - desk.clock.protocol(timedelta(seconds=30))
+
+    reply = desk.broker.submit(
+        wanted, request_sha256=digest(wanted.parameters()), signed_at=long_ago
+    )
+
+    assert (reply.outcome, reply.code) == (Outcome.REJECTED, -1021)
+    assert desk.broker.query(SYMBOL, name(request)) is None
+
+
+def test_it_never_lets_another_request_leave_than_was_written_ahead(request, sim_exchange):
+    clock = _sim_clock(sim_exchange.url)
+    broker = BinanceBroker(
+        build_client(
+            mode="demo",
+            sim_url=sim_exchange.url,
+            clock=clock,
+            api_key=sim_exchange.key,
+            api_secret=sim_exchange.secret,
+        ),
+        clock,
+    )
+    approved, altered = order(name(request)), order(name(request), quantity="0.1")
+
+    reply = broker.submit(
+        altered, request_sha256=digest(approved.parameters()), signed_at=clock.now()
+    )
+
+    assert reply.outcome is Outcome.NOT_SENT
+    assert broker.query(SYMBOL, name(request)) is None
+
+
+def test_it_tells_the_exchange_s_time(desk):
+    assert abs(desk.broker.server_time() - desk.clock.now()) < timedelta(seconds=2)
