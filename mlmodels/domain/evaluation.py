@@ -121,7 +121,9 @@ def evaluate(
     """
     lags = hac_lags(horizon_bars)
     is_up = rows.forward_return > 0
-    ic = information_coefficient(rows, rows.p_up, lags=lags)
+    # What the model adds to the base rate: the base rate itself wanders after the market, and
+    # would count as a forecast that is always late.
+    ic = information_coefficient(rows, rows.p_up - rows.base_rate, lags=lags)
     gain = (rows.base_rate - is_up) ** 2 - (rows.p_up - is_up) ** 2
     brier = newey_west(mean_per_moment(gain, rows.time_ms), lags=lags)
     reference = float(np.mean((rows.base_rate - is_up) ** 2))
