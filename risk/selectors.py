@@ -8,7 +8,7 @@ from django.db.models import QuerySet
 
 from risk import models
 from risk.domain.limits import RiskLimits
-from risk.domain.metrics import EquityPoint
+from risk.domain.metrics import EquityPoint, day_of
 
 LIMITS_ID = 1
 
@@ -59,6 +59,10 @@ class MetricsView:
             day_start_equity=self.day_start_equity,
             high_water_mark=self.high_water_mark,
         )
+
+    def day_start_on(self, now: datetime) -> Decimal:
+        """Return the equity that the UTC day of `now` began with, even before its first record."""
+        return self.day_start_equity if day_of(self.timestamp) == day_of(now) else self.equity
 
 
 def latest_metrics(*, account_id: int | None = None) -> MetricsView | None:

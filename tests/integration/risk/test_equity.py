@@ -120,3 +120,13 @@ def test_accounts_have_marks_of_their_own() -> None:
 
     assert read_state().level is Level.ACTIVE
     assert latest_metrics(account_id=7).equity == D(5000)
+
+
+def test_a_new_day_starts_with_the_last_equity_before_its_first_record() -> None:
+    keep("5000")
+    keep("4900", minutes=5)
+
+    metrics = latest_metrics(account_id=7)
+
+    assert metrics.day_start_on(NOON + timedelta(hours=11)) == D(5000)
+    assert metrics.day_start_on(NOON + timedelta(hours=12)) == D(4900)

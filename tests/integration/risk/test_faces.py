@@ -8,7 +8,6 @@ import pytest
 from django.contrib.auth.models import Permission, User
 from django.core.management import CommandError, call_command
 from django.test import Client, override_settings
-from django.urls import include, path
 from django.utils import timezone
 
 from core.tokens import issue_token
@@ -16,13 +15,11 @@ from risk.domain.trading_state import Level
 from risk.models import RiskLimits, RiskMetrics, RiskVerdict, TradingStateChange
 from risk.services.limits import save_limits
 from risk.services.trading_state import raise_level, read_state
-from tradingsite import urls as site_urls
 
 D = Decimal
 PAGE = "/admin/risk/tradingstate/"
-urlpatterns = [path("", include("risk.urls")), *site_urls.urlpatterns]
 
-pytestmark = [pytest.mark.django_db, pytest.mark.urls(__name__)]
+pytestmark = pytest.mark.django_db
 
 
 @pytest.fixture
