@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
 
+from core.clock import to_ms
 from execution.domain.ids import client_order_id
 from execution.domain.order import Leg, OrderState, OrderType, Side, TimeInForce
 from execution.domain.request import CancelRequest, OcoRequest, OrderRequest
@@ -61,7 +62,7 @@ def build_order(
         leg=wish.leg.value,
         attempt=wish.attempt,
         client_order_id=client_order_id(
-            account=wish.account.name, key=wish.key, leg=wish.leg, attempt=wish.attempt
+            account=_identity(wish.account), key=wish.key, leg=wish.leg, attempt=wish.attempt
         ),
         idempotency_key=wish.idempotency_key,
         side=wish.side.value,
@@ -77,6 +78,15 @@ def build_order(
         created_at=now,
         updated_at=now,
     )
+
+
+def _identity(account: Account) -> str:
+    """Return what tells this account's ids from those of every other database.
+
+    Keys such as ``decision:7`` start again in a new database, while the exchange remembers; an
+    order in doubt must never be taken for an old one of the same number.
+    """
+    return f"{account.name}@{to_ms(account.created_at)}"
 
 
 def purpose_of(order: Order) -> Purpose:
