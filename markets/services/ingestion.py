@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from django.db import connection, transaction
+from django.db import IntegrityError, connection, transaction
 
 from core.clock import to_ms
 from markets.domain.candle import Row, check_row, refuse, trim
@@ -116,9 +116,7 @@ def _store_batch(rows: Sequence[Row], *, timeframe: Timeframe) -> Stored:
     with transaction.atomic(), connection.cursor() as cursor:
         if len(rows) <= SMALL_BATCH:
             return _store_small(cursor, rows, timeframe=timeframe)
-        if connection.vendor == "postgresql":
-            return _store_by_copy(cursor, rows, timeframe=timeframe)
-        return _store_by_inbox(cursor, rows, timeframe=timeframe)
+        return _store_large(cursor, rows, timeframe=timeframe)
 
 
 def _store_small(cursor: Any, rows: Sequence[Row], *, timeframe: Timeframe) -> Stored:
@@ -145,7 +143,60 @@ def _store_small(cursor: Any, rows: Sequence[Row], *, timeframe: Timeframe) -> S
     )
 
 
-def _store_by_copy(cursor: Any, rows: Sequence[Row], *, timeframe: Timeframe) -> Stored:
+def _store_large(cursor: Any, rows: Sequence[Row], *, timeframe: Timeframe) -> Stored:
+    is_postgresql = connection.vendor == "postgresql"
+    if _is_fresh(cursor, rows, timeframe=timeframe):
+        insert = _copy if is_postgresql else _insert
+        try:
+            with transaction.atomic():
+                insert(cursor, rows, timeframe=timeframe)
+        except IntegrityError:
+            # Somebody stored one of them meanwhile, or a row is out of range: the merge decides.
+            logger.info("candles.insert_refused count=%s", len(rows))
+        else:
+            return Stored(new=len(rows))
+    merge = _merge if is_postgresql else _merge_on_sqlite
+    return merge(cursor, rows, timeframe=timeframe)
+
+
+def _is_fresh(cursor: Any, rows: Sequence[Row], *, timeframe: Timeframe) -> bool:
+    """Whether no candle of these series is stored in the range of `rows`."""
+    ids = sorted({row[0] for row in rows})
+    times = [row[1] for row in rows]
+    places = ", ".join(["%s"] * len(ids))
+    cursor.execute(
+        f"SELECT 1 FROM candles WHERE instrument_id IN ({places}) AND timeframe = %s"  # noqa: S608
+        " AND open_time >= %s AND open_time <= %s LIMIT 1",
+        [*ids, timeframe.value, _time_text(min(times)), _time_text(max(times))],
+    )
+    return cursor.fetchone() is None
+
+
+def _insert(cursor: Any, rows: Sequence[Row], *, timeframe: Timeframe) -> None:
+    name = timeframe.value
+    values = [
+        (
+            row[0],
+            name,
+            _time_text(row[1]),
+            *[trim(value) if isinstance(value, str) else value for value in row[2:]],
+        )
+        for row in rows
+    ]
+    cursor.executemany(f"INSERT INTO candles ({_COLUMNS}) VALUES {_SMALL_PLACES}", values)  # noqa: S608
+
+
+def _copy(cursor: Any, rows: Sequence[Row], *, timeframe: Timeframe) -> None:
+    name = timeframe.value
+    lines = "\n".join(
+        ["\t".join((str(row[0]), name, _time_text(row[1]), *map(str, row[2:]))) for row in rows]
+    )
+    cursor.copy_expert(
+        f"COPY candles ({_COLUMNS}) FROM STDIN WITH (NULL 'None')", io.StringIO(lines)
+    )
+
+
+def _merge(cursor: Any, rows: Sequence[Row], *, timeframe: Timeframe) -> Stored:
     cursor.execute(_INBOX.format(decimal="numeric(38, 18)"))
     cursor.execute("TRUNCATE candle_inbox")
     lines = "\n".join(["\t".join(map(str, row)) for row in rows])
@@ -162,7 +213,7 @@ def _store_by_copy(cursor: Any, rows: Sequence[Row], *, timeframe: Timeframe) ->
     return _counted(new=new, revised=revised, total=len(rows))
 
 
-def _store_by_inbox(cursor: Any, rows: Sequence[Row], *, timeframe: Timeframe) -> Stored:
+def _merge_on_sqlite(cursor: Any, rows: Sequence[Row], *, timeframe: Timeframe) -> Stored:
     cursor.execute(_INBOX.format(decimal="text"))
     cursor.execute("DELETE FROM candle_inbox")
     places = ", ".join(["%s"] * 11)
