@@ -107,6 +107,11 @@ def test_one_chain_carries_all_symbols_and_late_closes_are_only_stored(
     async def main() -> None:
         desk = Desk(monkeypatch)
 
+        def beats() -> bool:
+            views = health.list_components(now=desk.streamer._clock.now())
+            seen[:] = [view.name for view in views]
+            return bool(seen)
+
         async def scenario() -> None:
             await until(lambda: len(desk.stream.followed) == 2)
             desk.close(ids[0], bars_ago=1)
@@ -114,9 +119,7 @@ def test_one_chain_carries_all_symbols_and_late_closes_are_only_stored(
             desk.close(ids[1])
             desk.close(ids[0])
             await until(lambda: bool(desk.chains))
-            seen.extend(
-                view.name for view in health.list_components(now=desk.streamer._clock.now())
-            )
+            await until(beats)
 
         await desk.run(scenario)
         assert desk.chains == [(NOW_MS - 1000, sorted(ids))]
