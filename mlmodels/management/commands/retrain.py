@@ -88,7 +88,7 @@ Example: manage.py retrain --symbol BTCUSDT --symbol ETHUSDT --timeframe 1h --ho
 
     def _report(self, version_id: int) -> None:
         version = get_version(version_id)
-        rules = list_rules()
+        rules = list_rules(int(key) for key in version.symbol_metrics)
         self.stdout.write(
             f"Model {version.pk} ({version.name}), trained on {version.run.rows} rows up to "
             f"{version.trained_until:%Y-%m-%d %H:%M} UTC in {version.run.duration_s:.1f} s, is "
