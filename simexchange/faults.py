@@ -20,7 +20,9 @@ EVENT_FAULTS = frozenset({"dup_event", "reorder_events", "drop_event", "mute_str
 INSTANT_FAULTS = frozenset({"cut_streams", "ban", "clock_offset", "filters"})
 """What happens at once when the rule has no match, else when a matching request comes."""
 ALL_FAULTS = REQUEST_FAULTS | EVENT_FAULTS | INSTANT_FAULTS
-MATCH_KEYS = frozenset({"method", "path", "client_order_id_prefix", "symbol", "event"})
+MATCH_KEYS = frozenset(
+    {"method", "path", "client_order_id_prefix", "symbol", "event", "execution_type"}
+)
 REQUIRED = {
     "delay": ("ms",),
     "http": ("status",),

@@ -56,6 +56,7 @@ class UserStreams:
             return events
         seen = {
             "event": event["e"],
+            "execution_type": event.get("x", ""),
             "symbol": event.get("s", ""),
             "client_order_id": event.get("C") or event.get("c", ""),
         }

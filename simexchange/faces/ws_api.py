@@ -88,7 +88,11 @@ class SocketApi:
         """Take one connection until it ends."""
         await receive()
         query = parse_qs(scope["query_string"].decode("latin-1"))
-        self.gateway.limits.charge(CONNECT_WEIGHT)
+        try:
+            self.gateway.limits.charge(CONNECT_WEIGHT)
+        except ApiError:
+            await send({"type": "websocket.close"})
+            return
         await send({"type": "websocket.accept", "headers": []})
         shows_limits = query.get("returnRateLimits", ["true"])[0] != "false"
         connection = Connection(self, send, shows_limits=shows_limits)

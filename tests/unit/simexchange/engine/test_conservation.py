@@ -100,6 +100,10 @@ def test_it_conserves_money_and_locks_exactly_what_open_orders_need(steps: list[
         assert order.executed == sum((f.quantity for f in order.fills), Decimal(0))
         assert order.is_open or order.locked == 0
     for group in desk.ledger.lists.values():
+        members = desk.ledger.list_members(group)
+        assert sum(1 for one in members if one.executed) <= 1
+        assert sum(1 for one in members if one.is_open) == 2 or not group.is_open
+        assert group.is_open or sum(1 for one in members if one.is_open) <= 1
         side = desk.ledger.orders[group.order_ids[0]].side
         locked[group.account, "USDT" if side == "BUY" else "BTC"] += group.locked
         assert group.is_open or group.locked == 0
