@@ -13,7 +13,7 @@ from django.conf import settings
 
 from core.clock import from_ms, get_clock
 from execution.services.decisions import decide_close
-from execution.tasks import place_orders
+from execution.tasks import place_orders_task
 from markets.domain.timeframe import Timeframe
 from markets.services.ingestion import store_candles
 from markets.services.windows import get_window_store
@@ -89,7 +89,7 @@ def decide(*, batch: Batch, predictions: list[dict[str, Any]]) -> None:
         now=get_clock().now(),
     )
     if decision_ids:
-        place_orders.apply_async(kwargs={"decision_ids": decision_ids})
+        place_orders_task.apply_async(kwargs={"decision_ids": decision_ids})
 
 
 def _enqueue(task: Task, *, batch: Batch, **more: Any) -> None:
