@@ -14,9 +14,6 @@ from tests.integration.mlmodels.conftest import NOW, add_market, moment
 from tests.integration.mlmodels.test_inference import predict
 from tradingsite.celery import app as celery_app
 
-# Each task names its queue where it is defined; celery 6 will want routes.
-pytestmark = pytest.mark.filterwarnings(r"ignore:\s*The 'queue' task attribute")
-
 
 class StoppedClock(AffineClock):
     """Market time stands at NOW."""
