@@ -8,6 +8,8 @@ from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
 from tradingsite.api import metrics, system
 from tradingsite.dashboard.views import dashboard
 
+admin.autodiscover()
+
 urlpatterns = [
     path("", dashboard, name="dashboard"),
     # The kill switch and the limits are the first screen; the menu has everything else.

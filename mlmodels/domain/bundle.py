@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from mlmodels.domain.calibration import CalibrationSet
-from mlmodels.domain.evaluation import Evaluation, Verdict
+from mlmodels.domain.evaluation import Evaluation
 from mlmodels.domain.features import FeatureSpec
+from mlmodels.domain.lifecycle import Verdict
 
 CALIBRATION = "calibration.json"
 SPEC = "feature_spec.json"

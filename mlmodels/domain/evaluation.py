@@ -6,7 +6,6 @@ as independent either.
 """
 
 from dataclasses import asdict, dataclass
-from enum import StrEnum
 from statistics import NormalDist
 from typing import Any
 
@@ -14,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mlmodels.domain.calibration import WINSOR, logistic_line
+from mlmodels.domain.lifecycle import Verdict
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
@@ -21,13 +21,6 @@ BoolArray = NDArray[np.bool_]
 
 # One-sided 1 %: of a hundred models without skill, one passes.
 SKILL_T = 2.33
-
-
-class Verdict(StrEnum):
-    """What the evidence allows to say."""
-
-    SKILLED = "SKILLED"
-    NO_SKILL = "NO_SKILL"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

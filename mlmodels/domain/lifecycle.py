@@ -5,6 +5,13 @@ from enum import StrEnum
 from core.errors import Conflict
 
 
+class Verdict(StrEnum):
+    """What the evidence allows to say of a model."""
+
+    SKILLED = "SKILLED"
+    NO_SKILL = "NO_SKILL"
+
+
 class RunStatus(StrEnum):
     """How a training run stands."""
 

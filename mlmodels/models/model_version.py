@@ -2,8 +2,7 @@
 
 from django.db import models
 
-from mlmodels.domain.evaluation import Verdict
-from mlmodels.domain.lifecycle import ModelState
+from mlmodels.domain.lifecycle import ModelState, Verdict
 
 
 class ModelVersion(models.Model):

@@ -6,8 +6,7 @@ from datetime import datetime
 from alerts.push import PredictionMessage, publish
 from alerts.services.raising import raise_alert
 from markets.selectors import list_rules
-from mlmodels.domain.evaluation import Verdict
-from mlmodels.domain.lifecycle import ModelState
+from mlmodels.domain.lifecycle import ModelState, Verdict
 from mlmodels.domain.prediction import PredictionView
 from mlmodels.models import ModelVersion
 from mlmodels.ports import ArtifactError

@@ -47,7 +47,7 @@ NOISE_IN_SHARE = 0.10
 """Parts of the taker-buy share: latent state, this minute's return, plain noise."""
 NOTIONAL_PER_MINUTE = 1_200_000.0
 NOTIONAL_PER_TRADE = 2_000.0
-PLANTED_BY_DEFAULT = frozenset({"BTCUSDT", "ETHUSDT"})
+PLANTED_BY_DEFAULT = frozenset({"BTCUSDT", "ETHUSDT", "BNBUSDT", "XRPUSDT", "ADAUSDT", "DOGEUSDT"})
 
 _RETURN, _STATE, _SHARE, _VOLUME = range(4)
 

@@ -8,9 +8,12 @@ from core.errors import NeedsOperator
 from markets.domain.timeframe import Timeframe
 
 # One candle closes every so many seconds of the wall: fast enough to watch.
-BAR_WALL_S = 4.0
-# Two symbols with a declared planted signal, one of pure noise beside them.
-GENERATED_SYMBOLS = ("BTCUSDT", "ETHUSDT", "BNBUSDT", "SOLUSDT")
+BAR_WALL_S = 3.0
+# Six symbols with a declared planted signal, and SOLUSDT of pure noise beside them.
+GENERATED_SYMBOLS = (
+    *("BTCUSDT", "ETHUSDT", "BNBUSDT", "XRPUSDT", "ADAUSDT", "DOGEUSDT"),
+    "SOLUSDT",
+)
 _FILE_NAME = re.compile(r"^(?P<symbol>[A-Z0-9]{5,20})_(?P<interval>[0-9]+[mhd])(_.*)?\.csv(\.gz)?$")
 _MAX_REPLAYED = 2
 

@@ -62,7 +62,8 @@ class Command(BaseCommand):
         is_green = row.is_green
         if options["against_ledger"]:
             is_green = self._compare_ledger(account.pk, options["against_ledger"]) and is_green
-        sys.exit(0 if is_green else 1)
+        if not is_green:
+            sys.exit(1)
 
     def _show(self, row: Reconciliation) -> None:
         kinds = [str(item["kind"]) for item in row.differences]

@@ -9,8 +9,9 @@ from sklearn.neighbors import KNeighborsClassifier
 
 from mlmodels.adapters.factory import get_trainers
 from mlmodels.domain.dataset import build_dataset
-from mlmodels.domain.evaluation import Verdict, area_under_curve
+from mlmodels.domain.evaluation import area_under_curve
 from mlmodels.domain.features import NAMES, FeatureSpec
+from mlmodels.domain.lifecycle import Verdict
 from mlmodels.domain.splits import walk_forward
 from mlmodels.services.fitting import TooFewCandles, fit_ensemble
 from tests.unit.mlmodels.market import HOUR_MS, generate
