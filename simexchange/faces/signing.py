@@ -57,7 +57,8 @@ def rest_payload(query: bytes, body: bytes) -> bytes:
 def _without_signature(part: bytes) -> bytes:
     if b"signature=" not in part:
         return part
-    return _SIGNATURE.sub(b"", part).removeprefix(b"&")
+    rest = _SIGNATURE.sub(b"", part)
+    return rest.removeprefix(b"&") if part.startswith(b"signature=") else rest
 
 
 def socket_payload(params: Mapping[str, str]) -> bytes:
@@ -78,7 +79,7 @@ def check_signature(account: Account, payload: bytes, signature: str) -> None:
         fits = _fits_public_key(account.public_key, payload, signature)
     else:
         expected = hmac.new(account.secret.encode(), payload, hashlib.sha256).hexdigest()
-        fits = hmac.compare_digest(expected, signature.lower())
+        fits = hmac.compare_digest(expected.encode(), signature.lower().encode())
     if not fits:
         raise ApiError(-1022, "Signature for this request is not valid.")
 
