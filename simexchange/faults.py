@@ -19,6 +19,8 @@ EVENT_FAULTS = frozenset({"dup_event", "reorder_events", "drop_event", "mute_str
 """What happens to a user event on its way out."""
 INSTANT_FAULTS = frozenset({"cut_streams", "ban", "clock_offset", "filters"})
 """What happens at once when the rule has no match, else when a matching request comes."""
+AT_ONCE_WITHOUT_MATCH = INSTANT_FAULTS | {"mute_stream"}
+"""A silence without a match falls on all streams at once."""
 ALL_FAULTS = REQUEST_FAULTS | EVENT_FAULTS | INSTANT_FAULTS
 MATCH_KEYS = frozenset(
     {"method", "path", "client_order_id_prefix", "symbol", "event", "execution_type"}

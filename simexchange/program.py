@@ -187,8 +187,8 @@ class Program:
     def _compose(self) -> App:
         limits = Limits(self.clock, weight_limit=self.options.weight_limit)
         faults = Faults()
-        users = UserStreams(faults, self.clock)
-        self.exchange.publish = users.publish
+        self.users = UserStreams(faults, self.clock)
+        self.exchange.publish = self.users.publish
         gateway = Gateway(self.exchange, limits)
         routes = {
             **market_routes(self.market),
@@ -197,9 +197,9 @@ class Program:
             **TradeFace(self.exchange, limits).routes(),
         }
         self.streams = MarketStreams(self.market)
-        control = Control(gateway, faults, self._cut)
+        control = Control(gateway, faults, cut=self._cut, mute=self._mute)
         misbehaviour = Misbehaviour(faults, gateway, control.fire)
-        self.socket_api = SocketApi(gateway, routes, users, misbehaviour)
+        self.socket_api = SocketApi(gateway, routes, self.users, misbehaviour)
         return App(
             gateway=gateway,
             routes=routes,
@@ -211,6 +211,10 @@ class Program:
 
     def _cut(self) -> int:
         return self.streams.cut() + self.socket_api.cut()
+
+    def _mute(self, ms: float) -> None:
+        self.streams.mute(ms)
+        self.users.mute(ms)
 
     async def _keep_marks(self) -> None:
         """Journal the time often and the market now and then, so that a kill costs little."""

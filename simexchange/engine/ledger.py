@@ -31,6 +31,7 @@ class Ledger:
         self.by_key: dict[str, Account] = {}
         self.orders: dict[int, Order] = {}
         self.lists: dict[int, OrderList] = {}
+        self.lists_by_client: dict[tuple[str, str], OrderList] = {}
         self.open: dict[str, dict[int, Order]] = defaultdict(dict)
         self.by_symbol: dict[tuple[str, str], list[Order]] = defaultdict(list)
         self.by_client: dict[tuple[str, str, str], Order] = {}
@@ -68,6 +69,13 @@ class Ledger:
             self.open[order.account][order.order_id] = order
         else:
             self.open[order.account].pop(order.order_id, None)
+
+    def put_list(self, group: OrderList) -> None:
+        """Take a new list in, or one read back from the journal in its latest state."""
+        latest = self.lists_by_client.get((group.account, group.client_list_id))
+        if latest is None or latest.list_id <= group.list_id:
+            self.lists_by_client[group.account, group.client_list_id] = group
+        self.lists[group.list_id] = group
 
     def put_fill(self, fill: Fill) -> None:
         self.fills[fill.account, fill.symbol].append(fill)
@@ -145,8 +153,7 @@ class Ledger:
         for row in record.get("o", ()):
             self.put_order(from_record(Order, row))
         for row in record.get("l", ()):
-            group = from_record(OrderList, row)
-            self.lists[group.list_id] = group
+            self.put_list(from_record(OrderList, row))
         for row in record.get("f", ()):
             self.put_fill(from_record(Fill, row))
         for account_id, held in record.get("b", {}).items():

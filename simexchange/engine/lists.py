@@ -138,7 +138,7 @@ class Lists:
             locked=locked,
         )
         self.ledger.next_list_id += 1
-        self.ledger.lists[group.list_id] = group
+        self.ledger.put_list(group)
         tx.list_changed(group)
         return group
 
@@ -146,10 +146,8 @@ class Lists:
         self, account: Account, client_list_id: str, *, is_open: bool = False
     ) -> OrderList | None:
         """Return the account's latest list with this client id, if any."""
-        for group in reversed(self.ledger.lists.values()):
-            if group.account == account.account_id and group.client_list_id == client_list_id:
-                return group if group.is_open or not is_open else None
-        return None
+        group = self.ledger.lists_by_client.get((account.account_id, client_list_id))
+        return None if group is None or (is_open and not group.is_open) else group
 
     def cancel(self, tx: Transaction, group: OrderList, cancel_id: str) -> list[Order]:
         """Cancel both legs and release the lock; return the legs."""

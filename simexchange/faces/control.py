@@ -9,7 +9,7 @@ import orjson
 
 from simexchange.engine.accounts import Account
 from simexchange.faces.gateway import Gateway
-from simexchange.faults import INSTANT_FAULTS, Fault, Faults, read_fault
+from simexchange.faults import AT_ONCE_WITHOUT_MATCH, Fault, Faults, read_fault
 
 
 class Control:
@@ -19,13 +19,22 @@ class Control:
         gateway: with the engine and the limits behind it.
         faults: the rules in force.
         cut: breaks every stream and WebSocket API connection, returns how many.
+        mute: keeps every stream silent for so many wall milliseconds.
     """
 
-    def __init__(self, gateway: Gateway, faults: Faults, cut: Callable[[], int]) -> None:
+    def __init__(
+        self,
+        gateway: Gateway,
+        faults: Faults,
+        *,
+        cut: Callable[[], int],
+        mute: Callable[[float], None],
+    ) -> None:
         self.gateway = gateway
         self.exchange = gateway.exchange
         self.faults = faults
         self.cut = cut
+        self.mute = mute
         self._rows: dict[tuple[str, str], Callable[[Any], Any]] = {
             ("GET", "ledger"): self._ledger,
             ("GET", "faults"): lambda _data: self.faults.describe(),
@@ -43,6 +52,7 @@ class Control:
             "ban": lambda fault: gateway.limits.ban(float(fault.options["seconds"])),
             "clock_offset": self._offset,
             "filters": self._filters,
+            "mute_stream": lambda fault: self.mute(float(fault.options["ms"])),
         }
 
     async def handle(self, method: str, path: str, query: bytes, body: bytes) -> tuple[int, Any]:
@@ -75,7 +85,7 @@ class Control:
         rules = [read_fault(one) for one in (data if isinstance(data, list) else [data])]
         waiting = []
         for rule in rules:
-            if rule.name in INSTANT_FAULTS and not rule.match:
+            if rule.name in AT_ONCE_WITHOUT_MATCH and not rule.match:
                 self.fire(rule)
                 rule.fired += 1
                 rule.times = rule.times or 1
@@ -87,6 +97,7 @@ class Control:
         self.faults.clear()
         self.gateway.clock_offset_ms = 0.0
         self.gateway.limits.ban(0)
+        self.mute(0.0)
         return []
 
     def _cut(self) -> None:

@@ -37,6 +37,10 @@ class UserStreams:
     def remove(self, subscription: Subscription) -> None:
         self._listeners[subscription.account].remove(subscription)
 
+    def mute(self, ms: float) -> None:
+        """Lose every event for so many wall milliseconds; 0 ends a silence."""
+        self._mute_until_ms = self.clock.wall_ms() + ms
+
     def publish(self, account: str, event: dict[str, Any]) -> None:
         """Send an event to everyone who listens to the account."""
         listeners = self._listeners.get(account)
@@ -68,5 +72,5 @@ class UserStreams:
         if rule.name == "reorder_events":
             self._held[account] = event
         if rule.name == "mute_stream":
-            self._mute_until_ms = self.clock.wall_ms() + float(rule.options["ms"])
+            self.mute(float(rule.options["ms"]))
         return events[1:]

@@ -130,3 +130,16 @@ async def test_it_bends_events(
         events = [await asyncio.wait_for(socket.recv(), 5) for _ in expected]
 
     assert steps(events) == expected
+
+
+async def test_it_withholds_events_for_a_while(
+    client: AsyncClient, sim_exchange: SimExchange
+) -> None:
+    async with BinanceSocketManager(client).user_socket() as socket:
+        control(sim_exchange, "POST", "faults", [{"fault": "mute_stream", "ms": 60_000}])
+        await client.order_market_buy(symbol="BTCUSDT", quantity="0.001", newClientOrderId="m-1")
+        control(sim_exchange, "DELETE", "faults")
+        await client.order_market_buy(symbol="BTCUSDT", quantity="0.001", newClientOrderId="m-2")
+        first = await asyncio.wait_for(socket.recv(), 5)
+
+    assert first["c"] == "m-2"
