@@ -16,7 +16,9 @@ def measure_performance(*, account_name: str) -> dict[str, Any]:
     mean without a trade) is None.
     """
     account_id = find_account_id(account_name)
-    closed = Position.objects.filter(account_id=account_id, status=Position.Status.CLOSED.value)
+    closed = Position.objects.filter(
+        account__name=account_name, status=Position.Status.CLOSED.value
+    )
     results = list(closed.order_by("id").values_list("realized_pnl", "fees_quote"))
     gains = [pnl for pnl, _fees in results if pnl > _ZERO]
     losses = [pnl for pnl, _fees in results if pnl < _ZERO]

@@ -13,11 +13,11 @@ from mlmodels.domain.ensemble import average
 from mlmodels.domain.evaluation import (
     Evaluation,
     OutOfFold,
-    Verdict,
     evaluate,
     needed_t_for,
 )
 from mlmodels.domain.features import NAMES
+from mlmodels.domain.lifecycle import Verdict
 from mlmodels.domain.splits import Fold, walk_forward
 from mlmodels.ports import Features, FittedModel, Progress, Trainer
 

@@ -8,6 +8,9 @@ from django.conf import settings
 from tests.architecture.tree import APPS, ROOT, parse, python_files, short
 from tradingsite.celery import app as celery_app
 
+# A worker imports the modules with tasks when it starts.
+celery_app.loader.import_default_modules()
+
 QUEUES = ("orders", "train", "default", "pipeline.0")
 
 

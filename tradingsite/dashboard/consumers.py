@@ -1,6 +1,7 @@
 """The live connection at ``/ws``: a snapshot on connect, then numbered messages without a gap."""
 
 import time
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 import orjson
@@ -127,7 +128,7 @@ class LiveConsumer(AsyncWebsocketConsumer):
         return await is_still_active(self.scope["user"].pk)
 
 
-_ACTIONS = {
+_ACTIONS: dict[str, Callable[[LiveConsumer, dict[str, Any]], Awaitable[None]]] = {
     "subscribe": LiveConsumer._subscribe,
     "resume": LiveConsumer._resume,
     "snapshot": LiveConsumer._send_snapshot,

@@ -118,8 +118,8 @@ def _predictions() -> list[Row]:
 
 
 def _equity() -> list[Row]:
-    newest = list(list_metrics().values("timestamp", "equity")[:_EQUITY])
-    return newest[::-1]
+    newest = list_metrics().values("timestamp", "equity")[:_EQUITY]
+    return [dict(row) for row in newest][::-1]
 
 
 def _metrics() -> Row | None:
