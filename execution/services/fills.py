@@ -283,11 +283,15 @@ def _use_reservation(order: Order, quantity: Decimal) -> None:
 def _move_lists(books: Books, orders: Sequence[Order]) -> None:
     """Let the row of a list follow its legs: done when both are, filled when one is."""
     by_key = {order.pk: order for order in books.orders.values()}
-    for parent_id in {order.parent_id for order in orders if order.parent_id is not None}:
+    parent_ids = {order.parent_id for order in orders if order.parent_id is not None}
+    if not parent_ids:
+        return
+    families: dict[int, list[Order]] = {parent_id: [] for parent_id in parent_ids}
+    for leg in Order.objects.filter(parent_id__in=parent_ids):
+        if leg.parent_id is not None:
+            families[leg.parent_id].append(by_key.get(leg.pk, leg))
+    for parent_id, legs in families.items():
         parent = by_key[parent_id]
-        legs = list(Order.objects.filter(parent_id=parent_id).exclude(pk__in=by_key)) + [
-            order for order in by_key.values() if order.parent_id == parent_id
-        ]
         states = {OrderState(leg.state) for leg in legs}
         if all(state.is_final for state in states):
             event = OrderEvent.FILL if OrderState.FILLED in states else OrderEvent.CANCEL

@@ -30,7 +30,8 @@ def insert_protection(*, books: Books, orders: Sequence[Order]) -> list[int]:
     positions = {
         order.position.pk: order.position
         for order in orders
-        if order.position is not None and _is_entry_with_fills(order)
+        # The legs of pairs have positions too: do not read them from the database one by one.
+        if _is_entry_with_fills(order) and order.position is not None
     }
     bare = {key: row for key, row in positions.items() if row.status == Position.Status.OPEN.value}
     if not bare:

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-_BATCH = 25
+_BATCH = 64
 _LONGEST_WAIT = timedelta(milliseconds=500)
 _STORM_WINDOW = timedelta(seconds=60)
 _STORM_REJECTS = 5

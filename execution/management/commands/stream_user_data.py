@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import logging
 import signal
+from collections.abc import Callable
 from typing import Any
 
 from django.conf import settings
@@ -54,7 +55,10 @@ class Command(BaseCommand):
             now=clock.now(),
         )
         follower = Follower(
-            account_id=account.pk, broker=get_broker(), silence_s=options["silence"]
+            account_id=account.pk,
+            broker=get_broker(),
+            silence_s=options["silence"],
+            say=self.stdout.write,
         )
         asyncio.run(_run_until_stopped(follower))
         self.stdout.write("stream_user_data: stopped")
@@ -63,7 +67,10 @@ class Command(BaseCommand):
 class Follower:
     """Keeps a stream and books what it brings, in batches and in order, on one thread."""
 
-    def __init__(self, *, account_id: int, broker: Broker, silence_s: float) -> None:
+    def __init__(
+        self, *, account_id: int, broker: Broker, silence_s: float, say: Callable[[str], object]
+    ) -> None:
+        self._say = say
         self._account_id = account_id
         self._broker = broker
         self._silence_s = silence_s
@@ -105,6 +112,7 @@ class Follower:
     def _take(self, event: dict[str, Any]) -> None:
         if event.get("e") == "connected":
             self._is_connected = True
+            self._say("stream_user_data: connected")
             self._reports.put_nowait(None)  # compare by REST, in turn with the events
         elif event.get("e") == "executionReport":
             self._reports.put_nowait(execution_report(event))

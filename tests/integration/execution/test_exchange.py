@@ -80,8 +80,8 @@ class Floor:
         )
 
 
-@pytest.fixture
-def floor(db, sim_exchange):
+def build_floor(sim_exchange):
+    """Return an account on the local exchange, reconciled and allowed to trade."""
     with urllib.request.urlopen(f"{sim_exchange.url}/_sim/clock", timeout=10) as reply:
         told = json.load(reply)
     clock = AffineClock(
@@ -104,6 +104,12 @@ def floor(db, sim_exchange):
     start_trading(reason="test", actor="tester", now=clock.now())
     floor = Floor(account, strategy, BinanceBroker(client, clock), clock, sim_exchange.url)
     assert floor.reconcile().is_green
+    return floor
+
+
+@pytest.fixture
+def floor(db, sim_exchange):
+    floor = build_floor(sim_exchange)
     yield floor
     floor.call("DELETE", "/_sim/faults")
     for symbol in ("BTCUSDT", "ETHUSDT"):
