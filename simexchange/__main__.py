@@ -8,7 +8,7 @@ import sys
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
 
-from simexchange.faces.limits import WEIGHT_LIMIT
+from simexchange.faces.limits import ORDERS_10S_LIMIT, WEIGHT_LIMIT
 from simexchange.market.opening import MarketOptions
 from simexchange.program import ClockOrigin, Options, Program
 
@@ -103,6 +103,7 @@ def build_parser() -> argparse.ArgumentParser:
     add("--secret", default="", help="its secret")
     add("--clock", type=read_clock, default=None, help="ORIGIN_WALL_MS:ORIGIN_SIM_MS:SPEED")
     add("--weight-limit", type=int, default=WEIGHT_LIMIT, help="request weight per minute")
+    add("--orders-limit", type=int, default=ORDERS_10S_LIMIT, help="unfilled orders per 10 s")
     return parser
 
 
@@ -137,6 +138,7 @@ def read_options(arguments: list[str]) -> Options:
         secret=given.secret,
         clock=given.clock,
         weight_limit=given.weight_limit,
+        orders_limit=given.orders_limit,
     )
 
 

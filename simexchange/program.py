@@ -26,7 +26,7 @@ from simexchange.engine.ledger import Ledger
 from simexchange.faces.app import App
 from simexchange.faces.control import Control
 from simexchange.faces.gateway import Gateway
-from simexchange.faces.limits import WEIGHT_LIMIT, Limits
+from simexchange.faces.limits import ORDERS_10S_LIMIT, WEIGHT_LIMIT, Limits
 from simexchange.faces.misbehave import Misbehaviour
 from simexchange.faces.rest_account import AccountFace
 from simexchange.faces.rest_general import routes as general_routes
@@ -73,6 +73,7 @@ class Options:
     secret: str = ""
     clock: ClockOrigin | None = None
     weight_limit: int = WEIGHT_LIMIT
+    orders_limit: int = ORDERS_10S_LIMIT
 
 
 class AnyPong(WebSocketsSansIOProtocol):
@@ -185,7 +186,11 @@ class Program:
         ]
 
     def _compose(self) -> App:
-        limits = Limits(self.clock, weight_limit=self.options.weight_limit)
+        limits = Limits(
+            self.clock,
+            weight_limit=self.options.weight_limit,
+            orders_10s=self.options.orders_limit,
+        )
         faults = Faults()
         self.users = UserStreams(faults, self.clock)
         self.exchange.publish = self.users.publish
