@@ -14,6 +14,7 @@ from rest_framework.views import APIView
 from core.clock import get_clock
 from core.drf import ExactDecimal, StrictSerializer
 from core.errors import InvalidInput
+from core.rest.fields import plain
 from execution.adapters.factory import get_broker
 from execution.domain.order import OrderType, Side, TimeInForce
 from execution.models import Order
@@ -118,12 +119,12 @@ def order_body(order: Order) -> dict[str, Any]:
         "leg": order.leg,
         "side": order.side,
         "type": order.type,
-        "quantity": order.quantity,
-        "price": order.price,
+        "quantity": plain(order.quantity),
+        "price": None if order.price is None else plain(order.price),
         "state": order.state,
         "reason": order.reason,
-        "filled_quantity": order.filled_quantity,
-        "filled_quote": order.filled_quote,
+        "filled_quantity": plain(order.filled_quantity),
+        "filled_quote": plain(order.filled_quote),
         "created_at": order.created_at,
         "updated_at": order.updated_at,
     }

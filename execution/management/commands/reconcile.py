@@ -10,10 +10,11 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandParser
 
-from core.clock import get_clock
+from core.clock import get_clock, to_ms
 from core.errors import TradingError
+from core.keys.manager import get_credentials
 from execution.adapters.factory import get_broker
-from execution.models import Balance, Fill, Order, Reconciliation
+from execution.models import Account, Balance, Fill, Order, Reconciliation
 from execution.services.accounts import open_account
 from execution.services.reconciliation import reconcile_account
 
@@ -61,7 +62,12 @@ class Command(BaseCommand):
         self._show(row)
         is_green = row.is_green
         if options["against_ledger"]:
-            is_green = self._compare_ledger(account.pk, options["against_ledger"]) and is_green
+            is_green = (
+                self._compare_ledger(
+                    account.pk, options["against_ledger"], opened_ms=_opened_ms(account.pk)
+                )
+                and is_green
+            )
         if not is_green:
             sys.exit(1)
 
@@ -81,26 +87,34 @@ class Command(BaseCommand):
             self.stdout.write(f"  {item}")
         self.stdout.write("GREEN" if row.is_green else "RED")
 
-    def _compare_ledger(self, account_id: int, url: str) -> bool:
+    def _compare_ledger(self, account_id: int, url: str, *, opened_ms: int) -> bool:
         """Compare with what the local exchange itself holds for true."""
         if not url.startswith(_LOOPBACK):
             self.stderr.write("--against-ledger takes an address of this machine")
             return False
         with urllib.request.urlopen(f"{url.rstrip('/')}/_sim/ledger", timeout=30) as reply:  # noqa: S310 - loopback, checked
             ledger = json.load(reply)
+        key = get_credentials().api_key
+        own = next((item for item in ledger["accounts"] if item["key"] == key), None)
+        if own is None:
+            self.stdout.write("  ledger: the exchange has no account with our key")
+            return False
+        orders = _since_opening(ledger["orders"], own["account"], opened_ms)
+        trades = _since_opening(ledger["trades"], own["account"], opened_ms)
         wrong = [
             *_missing(
                 "order",
-                {str(item["clientOrderId"]) for item in ledger["orders"]},
-                set(
-                    Order.objects.filter(
+                {f"{item['symbol']}:{item['orderId']}" for item in orders},
+                {
+                    f"{symbol}:{number}"
+                    for symbol, number in Order.objects.filter(
                         account_id=account_id, venue_order_id__isnull=False
-                    ).values_list("client_order_id", flat=True)
-                ),
+                    ).values_list("instrument__symbol", "venue_order_id")
+                },
             ),
             *_missing(
                 "trade",
-                {f"{item['symbol']}:{item['id']}" for item in ledger["trades"]},
+                {f"{item['symbol']}:{item['id']}" for item in trades},
                 {
                     f"{symbol}:{number}"
                     for symbol, number in Fill.objects.filter(account_id=account_id).values_list(
@@ -108,12 +122,22 @@ class Command(BaseCommand):
                     )
                 },
             ),
-            *_differing_balances(account_id, ledger["balances"]),
+            *_differing_balances(account_id, own["balances"]),
         ]
         for line in wrong:
             self.stdout.write(f"  ledger: {line}")
         self.stdout.write(f"ledger     {'equal to the last digit' if not wrong else 'DIFFERS'}")
         return not wrong
+
+
+def _opened_ms(account_id: int) -> int:
+    opened_at = Account.objects.get(pk=account_id).opened_at
+    return to_ms(opened_at) if opened_at is not None else 0
+
+
+def _since_opening(rows: Any, account: str, opened_ms: int) -> list[Any]:
+    """Leave out what was done with the same key before these books were opened."""
+    return [row for row in rows if row["account"] == account and row["time"] >= opened_ms]
 
 
 def _missing(kind: str, theirs: set[str], ours: set[str]) -> list[str]:
