@@ -37,11 +37,11 @@ VOLATILITY_1M = 0.0013
 COMMON_SHARE = 0.6
 """Share of the return variance that all symbols have in common."""
 HALF_LIFE_MINUTES = 75.0
-PLANTED_DRIFT = 0.070
+PLANTED_DRIFT = 0.110
 """Deviation of the latent drift per minute, relative to the minute's volatility."""
-PLANTED_IC = 0.30
+PLANTED_IC = 0.45
 """What the best linear predictor reaches over the next hour; measured out of sample by a test."""
-SIGNAL_IN_SHARE = 0.05
+SIGNAL_IN_SHARE = 0.07
 RETURN_IN_SHARE = 0.03
 NOISE_IN_SHARE = 0.10
 """Parts of the taker-buy share: latent state, this minute's return, plain noise."""

@@ -40,9 +40,9 @@ def test_its_planted_signal_is_as_strong_as_declared_and_noise_is_noise() -> Non
 
     planted, noise = ics[:, :2], ics[:, 2]
 
-    assert 0.25 <= planted.mean() <= 0.35
+    assert 0.40 <= planted.mean() <= 0.50
     assert abs(planted.mean() - PLANTED_IC) < 0.04
-    assert planted.min() > 0.15
+    assert planted.min() > 0.25
     assert abs(noise.mean()) < 0.03
     assert np.abs(noise).max() < 0.09
 
