@@ -2,11 +2,16 @@
 
 from typing import Any
 
-from django.contrib import admin
+from django.contrib import admin, messages
+from django.db.models import QuerySet
+from django.http import HttpRequest
 from simple_history.admin import SimpleHistoryAdmin
 from unfold.admin import ModelAdmin, TabularInline
 
 from core.admin import ReadOnlyAdmin
+from core.clock import get_clock
+from core.errors import TradingError
+from execution.adapters.factory import get_broker
 from execution.models import (
     Account,
     Balance,
@@ -19,6 +24,7 @@ from execution.models import (
     Strategy,
     SubmitAttempt,
 )
+from execution.services.cancels import request_cancel
 
 
 @admin.register(Strategy)
@@ -92,6 +98,27 @@ class OrderAdmin(ReadOnlyAdmin):
     list_select_related = ["instrument"]
     ordering = ["-created_at", "-id"]
     inlines = [_AttemptInline]
+    actions = ["cancel_orders"]  # type: ignore[assignment]
+
+    def has_cancel_permission(self, request: HttpRequest) -> bool:
+        """Cancelling is for those who may change orders; changing rows is for nobody."""
+        return request.user.has_perm("execution.change_order")
+
+    @admin.action(description="Cancel at the exchange", permissions=["cancel"])
+    def cancel_orders(self, request: HttpRequest, queryset: QuerySet[Order]) -> None:
+        """Cancel the chosen orders one by one and say what became of each."""
+        for order_id in list(queryset.order_by("pk").values_list("pk", flat=True)):
+            try:
+                order = request_cancel(
+                    order_id=order_id,
+                    actor=str(request.user),
+                    broker=get_broker(),
+                    clock=get_clock(),
+                )
+            except TradingError as error:
+                messages.error(request, error.message)
+            else:
+                messages.success(request, f"Order {order_id} is {order.state}")
 
 
 @admin.register(Fill)

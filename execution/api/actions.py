@@ -85,7 +85,9 @@ class CancelOrderView(APIView):
 
     @extend_schema(responses=OpenApiTypes.OBJECT)
     def delete(self, request: Request, order_id: int) -> Response:
-        order = request_cancel(order_id=order_id, broker=get_broker(), clock=get_clock())
+        order = request_cancel(
+            order_id=order_id, actor=str(request.user), broker=get_broker(), clock=get_clock()
+        )
         return Response(order_body(order))
 
 

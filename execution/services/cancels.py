@@ -8,6 +8,7 @@ from collections.abc import Sequence
 
 from django.db import IntegrityError
 
+from core.audit import record
 from core.clock import Clock
 from core.errors import Conflict, ExchangeError, NotFound
 from execution.domain.fill import OrderReport
@@ -23,7 +24,7 @@ from markets.selectors import list_rules
 logger = logging.getLogger(__name__)
 
 
-def request_cancel(*, order_id: int, broker: Broker, clock: Clock) -> Order:
+def request_cancel(*, order_id: int, actor: str, broker: Broker, clock: Clock) -> Order:
     """Cancel one order by hand; of a protective pair both legs go.
 
     Raises:
@@ -36,8 +37,17 @@ def request_cancel(*, order_id: int, broker: Broker, clock: Clock) -> Order:
     order = order.parent or order
     if OrderState(order.state).is_final:
         raise Conflict(f"Order {order_id} is {order.state} already", state=order.state)
+    before = order.state
     cancel_orders(orders=[order], broker=broker, clock=clock)
     order.refresh_from_db()
+    record(
+        actor=actor,
+        action="order.cancel",
+        subject=f"order:{order.pk}",
+        before={"state": before},
+        after={"state": order.state},
+        now=clock.now(),
+    )
     return order
 
 

@@ -97,6 +97,7 @@ def test_it_cancels_a_resting_order_and_says_when_it_is_too_late(client):
     assert (canceled.status_code, canceled.json()["state"]) == (200, "CANCELED")
     assert client.delete(f"/trading/order/{placed['id']}").status_code == 409
     assert client.delete("/trading/order/999999").status_code == 404
+    assert AuditRecord.objects.get(action="order.cancel").after == {"state": "CANCELED"}
 
 
 def test_it_closes_one_position_or_all(client, world):
@@ -119,3 +120,24 @@ def test_it_needs_a_token(client):
     client.force_authenticate(None)
 
     assert buy(client).status_code == 401
+
+
+def test_it_cancels_in_the_admin_for_those_who_may(client, world, monkeypatch):
+    from django.test import Client
+
+    from execution import admin
+
+    monkeypatch.setattr(admin, "get_broker", lambda: world.broker)
+    monkeypatch.setattr(admin, "get_clock", lambda: world.clock)
+    order_id = buy(client, type="LIMIT", price="49500").json()["id"]
+    users = get_user_model().objects
+    body = {"action": "cancel_orders", "_selected_action": [str(order_id)]}
+    viewer, owner = Client(), Client()
+    viewer.force_login(users.create_user("viewer", is_staff=True))
+    owner.force_login(users.create_superuser("owner"))
+
+    viewer.post("/admin/execution/order/", body)
+    assert Order.objects.get(pk=order_id).state == "NEW"
+
+    owner.post("/admin/execution/order/", body)
+    assert Order.objects.get(pk=order_id).state == "CANCELED"
