@@ -38,7 +38,7 @@ class DemoMarket:
 def generated_market(*, speed: float | None) -> DemoMarket:
     """The seeded market: planted signals on some symbols, noise on another, declared as such."""
     timeframe = Timeframe("5m")
-    return _market(GENERATED_SYMBOLS, timeframe, speed, ("--generate", "--seed", "7"))
+    return _market(GENERATED_SYMBOLS, timeframe, speed, ("--generate", "--seed", "31"))
 
 
 def replayed_market(data: Path, *, speed: float | None) -> DemoMarket:

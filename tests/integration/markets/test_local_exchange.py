@@ -97,7 +97,7 @@ def test_its_time_is_the_shared_clock(market_data: BinanceMarketData, clock: Aff
     told = to_ms(market_data.server_time())
 
     assert before - 100 * clock.speed <= told <= clock.now_ms() + 100 * clock.speed
-    assert market_data.provenance()["BTCUSDT"].startswith("generated: planted signal, IC 0.30")
+    assert market_data.provenance()["BTCUSDT"].startswith("generated: planted signal, IC 0.45")
     assert abs(to_ms(market_data.ticker("ETHUSDT").at) - clock.now_ms()) < 60_000
 
 
