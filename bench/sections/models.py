@@ -32,8 +32,8 @@ def _measure() -> dict[str, float]:
     from markets.services.windows import WindowStore
     from mlmodels.adapters.factory import get_all_trainers, get_artifact_store
     from mlmodels.domain.features import compute_last
-    from mlmodels.services.serving import ModelCache, load_model
     from mlmodels.selectors import get_champion
+    from mlmodels.services.serving import ModelCache, load_model
 
     frame = Timeframe("1h")
     ids = market.make_instruments(_SYMBOLS)

@@ -48,8 +48,9 @@ async def read_user_events(
     """Yield ``{"e": "connected"}`` once subscribed, then the events of one connection.
 
     Raises:
-        StreamLost: The connection ended, said that it will, or was silent for `silence_s` wall
-            seconds. Nothing is known of what happened since the last event.
+        StreamLost: The connection ended, said that it will, or after `silence_s` wall seconds
+            without an event the exchange does not confirm the subscription within as long. Nothing
+            is known of what happened since the last event.
     """
     client = _StreamClient(addresses=addresses, clock=clock, credentials=credentials)
     manager = BinanceSocketManager(client, max_queue_size=QUEUE_SIZE)
@@ -61,7 +62,8 @@ async def read_user_events(
             try:
                 event = await asyncio.wait_for(socket.recv(), timeout=silence_s)
             except TimeoutError:
-                raise StreamLost("WebSocket disconnected: the user stream is silent") from None
+                await _require_subscription(client, limit_s=silence_s)
+                continue
             if event.get("e") in _ENDINGS:
                 raise StreamLost(
                     f"WebSocket disconnected: {event.get('e')} {event.get('type', '')}"
@@ -75,6 +77,23 @@ async def read_user_events(
         # Politely closing takes python-binance up to ten seconds; the exchange does not mind.
         with contextlib.suppress(Exception):
             await asyncio.wait_for(client.close_connection(), timeout=_CLOSE_S)
+
+
+async def _require_subscription(client: AsyncClient, *, limit_s: float) -> None:
+    """Ask on the same connection whether it still carries our events: silence alone is normal.
+
+    Raises:
+        StreamLost: It does not, or nobody answers.
+    """
+    try:
+        subscriptions = await asyncio.wait_for(
+            client._ws_api_request("session.subscriptions", False, {}),  # noqa: FBT003 - it has no public name for it
+            timeout=limit_s,
+        )
+    except TimeoutError:
+        subscriptions = None
+    if not subscriptions:
+        raise StreamLost("WebSocket disconnected: the user stream is silent")
 
 
 async def _connect(socket: Any) -> None:
