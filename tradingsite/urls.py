@@ -18,6 +18,7 @@ urlpatterns = [
     path("system/status", system.SystemStatusView.as_view()),
     path("system/start", system.SystemStartView.as_view()),
     path("system/stop", system.SystemStopView.as_view()),
+    path("", include("alerts.urls")),
     path("", include("execution.urls")),
     path("", include("markets.urls")),
     path("", include("mlmodels.urls")),

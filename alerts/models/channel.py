@@ -35,6 +35,8 @@ class Channel(models.Model):
         default=30, help_text="More are suppressed; CRITICAL always goes through"
     )
     is_enabled = models.BooleanField(default=True)
+    # Alerts up to this one were raised before the channel was there (or on).
+    after_alert_id = models.BigIntegerField(default=0, editable=False)
 
     class Meta:
         db_table = "alert_channels"

@@ -36,6 +36,8 @@ KEY_STORE = env.choice("KEY_STORE", "env", ("env", "file"))
 KEY_FILE = DATA_DIR / "keys.json"
 MASTER_PASSWORD = env.text("MASTER_PASSWORD", "")
 API_TOKEN = env.text("API_TOKEN", "")
+# Alerts leave this machine by https only; tests deliver to servers of their own.
+ALERTS_ALLOW_LOOPBACK = False
 # Password of the first log-in; the supervisor of a demo generates it.
 DESK_ADMIN_PASSWORD = env.text("DESK_ADMIN_PASSWORD", "")
 ACCOUNT_NAME = env.text("ACCOUNT_NAME", TRADING_MODE.value)

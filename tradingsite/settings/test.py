@@ -21,6 +21,7 @@ from tradingsite.settings.base import DATABASES  # noqa: E402
 SECRET_KEY = "only-for-tests-" + "t" * 40
 # Static files are found as they are asked for: nothing is collected for a test.
 WHITENOISE_AUTOREFRESH = True
+ALERTS_ALLOW_LOOPBACK = True
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 DATABASES["default"].setdefault("TEST", {})
 if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
