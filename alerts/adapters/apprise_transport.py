@@ -25,8 +25,9 @@ _SCHEMES = {
 _TIMEOUTS = "cto=4&rto=6"
 _WEBHOOK_TIMEOUT_S = (4.0, 6.0)
 
-# apprise writes addresses with their tokens at DEBUG.
+# Both write addresses with their tokens at DEBUG.
 logging.getLogger("apprise").setLevel(logging.CRITICAL)
+logging.getLogger("urllib3").setLevel(logging.INFO)
 
 
 class AppriseTransport:

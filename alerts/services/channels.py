@@ -1,5 +1,6 @@
 """Keep channels' addresses sealed, and try a channel out."""
 
+import re
 from datetime import datetime
 
 from alerts.models import Channel
@@ -9,6 +10,8 @@ from core.keys.sealing import seal, unseal
 from core.masking import register_secret
 
 _PURPOSE = "alerts.channel"
+# Shorter parts of an address are words, not tokens.
+_TOKEN_LENGTH = 16
 
 
 def sealed(target: str) -> str:
@@ -19,7 +22,9 @@ def sealed(target: str) -> str:
 def target_of(channel: Channel) -> str:
     """Return the channel's address, to be used at once; it is masked in logs from here on."""
     target = unseal(channel.sealed_target, purpose=_PURPOSE)
-    register_secret(target)
+    for part in (target, *re.split(r"[/:@?&=]+", target)):
+        if len(part) >= _TOKEN_LENGTH:
+            register_secret(part)
     return target
 
 

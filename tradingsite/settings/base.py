@@ -5,6 +5,7 @@ from datetime import timedelta
 import environ
 from django.core.exceptions import ImproperlyConfigured
 
+from core.logging import build_logging
 from tradingsite.settings import env
 from tradingsite.settings.admin import admin_look
 from tradingsite.settings.schedule import beat_schedule
@@ -16,6 +17,7 @@ DATA_DIR = env.folder("DATA_DIR", "var")
 PORT = env.integer("PORT", 8000, minimum=1, maximum=65535)
 LOG_LEVEL = env.choice("LOG_LEVEL", "INFO", ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"))
 LOG_FILE = DATA_DIR / "trading_system.log"
+LOGGING = build_logging(level=LOG_LEVEL, file=LOG_FILE)
 SENTRY_DSN = env.text("SENTRY_DSN", "")
 
 # --- what is traded, and where -------------------------------------------------------------
