@@ -35,7 +35,7 @@ class AlertAdmin(ReadOnlyAdmin):
     def acknowledge(self, request: HttpRequest, queryset: Any) -> None:
         now = get_clock().now()
         for alert_id in queryset.values_list("id", flat=True):
-            acknowledge(alert_id=alert_id, user_id=request.user.pk, now=now)
+            acknowledge(alert_id=alert_id, user_id=int(request.user.pk or 0), now=now)
 
 
 class ChannelForm(forms.ModelForm):

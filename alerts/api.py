@@ -57,5 +57,7 @@ class AlertAckView(APIView):
     """Note that the caller has seen an alert; again changes nothing."""
 
     def post(self, request: Request, alert_id: int, **_: Any) -> Response:
-        alert = acknowledge(alert_id=alert_id, user_id=request.user.pk, now=get_clock().now())
+        alert = acknowledge(
+            alert_id=alert_id, user_id=int(request.user.pk or 0), now=get_clock().now()
+        )
         return Response({"id": alert.pk, "acknowledged_at": alert.acknowledged_at})

@@ -72,7 +72,7 @@ class _MaskedFormatter(structlog.stdlib.ProcessorFormatter):
 
 def build_logging(*, level: str, file: Path) -> dict[str, Any]:
     """Return Django's ``LOGGING`` for this system."""
-    shared = [
+    shared: list[Any] = [
         structlog.contextvars.merge_contextvars,
         structlog.stdlib.add_log_level,
         structlog.stdlib.add_logger_name,

@@ -155,7 +155,7 @@ class EncryptedFileKeyStore:
             raise self._corrupt("it is not a key file") from None
         if not (is_known and is_strong and is_sane and is_whole):
             raise self._corrupt("its head asks for parameters that are not accepted")
-        return content  # type: ignore[no-any-return]
+        return content
 
     def _check_file(self, info: os.stat_result) -> None:
         if not stat.S_ISREG(info.st_mode):

@@ -48,6 +48,6 @@ def unseal(sealed: str, *, purpose: str) -> str:
     )
 
 
-def _key(secret_key: str) -> bytes:
+def _key(secret_key: str | bytes) -> bytes:
     kdf = HKDF(algorithm=hashes.SHA256(), length=32, salt=None, info=b"trading.sealing.v1")
-    return kdf.derive(secret_key.encode())
+    return kdf.derive(secret_key.encode() if isinstance(secret_key, str) else secret_key)
