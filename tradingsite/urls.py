@@ -23,6 +23,7 @@ urlpatterns = [
     path("", include("markets.urls")),
     path("", include("mlmodels.urls")),
     path("", include("risk.urls")),
+    path("", include("sentiment.urls")),
     path("metrics", metrics.metrics),
     path("healthz", system.healthz),
     path("readyz", system.readyz),
