@@ -12,6 +12,7 @@ from datetime import datetime, timedelta
 
 SHRINKAGE = 20.0
 AUTHOR_SHARE = 0.05
+_NEGLIGIBLE = 1e-9
 _HALF_LIVES = {
     "RSS": timedelta(hours=12),
     "GDELT": timedelta(hours=12),
@@ -68,7 +69,7 @@ def aggregate(voices: Iterable[Voice], *, now: datetime) -> Mood | None:
     known = [v for v in voices if v.available_at <= now and now - v.published_at <= HORIZON]
     copies = Counter(voice.cluster for voice in known)
     weighted = [(_weight(v, now=now, copies=copies[v.cluster]), v) for v in known]
-    weighted = [(weight, voice) for weight, voice in weighted if weight > 0]
+    weighted = [(weight, voice) for weight, voice in weighted if weight > _NEGLIGIBLE]
     if not weighted:
         return None
     capped = _cap_authors(weighted)

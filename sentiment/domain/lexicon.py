@@ -79,6 +79,7 @@ _PHRASES = (
     (re.compile(r"\bfear (and|&) greed\b", re.IGNORECASE), " "),
 )
 MAX_LENGTH = 1000
+_UNMOVED = 0.1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,7 +88,8 @@ class Tone:
 
     Attributes:
         score: -1 (bad for the price) to 1.
-        confidence: 0 to 1: 0 for a text without a single word that says anything.
+        confidence: 0.1 to 1; the least for a text without a single word that moves: it is a weak
+            sign of calm.
     """
 
     score: float
@@ -103,7 +105,8 @@ def score_text(text: str) -> Tone:
         text = pattern.sub(words, text)
     found = _analyzer().polarity_scores(text)
     score = float(found["compound"])
-    return Tone(score=score, confidence=min(1.0, 1.5 * (1.0 - float(found["neu"]))))
+    spoken = float(found["pos"]) + float(found["neg"])
+    return Tone(score=score, confidence=min(1.0, max(_UNMOVED, 1.5 * spoken)))
 
 
 @functools.cache

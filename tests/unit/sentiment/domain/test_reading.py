@@ -54,7 +54,7 @@ def test_it_hears_nothing_where_nothing_is_said(text):
     tone = score_text(text)
 
     assert abs(tone.score) < 0.05
-    assert tone.confidence == 0
+    assert tone.confidence == 0.1
 
 
 @pytest.mark.parametrize(
@@ -110,7 +110,6 @@ def test_it_beats_plain_vader_on_labelled_crypto_headlines(shared_data):
     ours = _accuracy([score_text(text).score for text in texts], labels)
     vader = _accuracy([plain.polarity_scores(text)["compound"] for text in texts], labels)
 
-    print(f"{len(texts)} texts: ours {ours:.3f}, VADER {vader:.3f}")
     assert ours > vader
 
 
