@@ -105,7 +105,7 @@ class Exchange:
 
     def check(self, account: Account, request: OrderRequest) -> None:
         """Do what order/test does: parameters and filters, not the engine."""
-        self.placing.check(account, request)
+        self.placing.check(account, request, self.clock.now_ms())
 
     def place_oco(self, account: Account, request: OcoRequest) -> OrderList:
         """Place an OCO list.

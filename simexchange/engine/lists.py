@@ -85,7 +85,7 @@ class Lists:
             ApiError: nothing has changed then.
         """
         stop, limit = check_composition(request)
-        self._check(account, request, stop, limit)
+        self._check(account, request, stop, limit, tx.now_ms)
         legs = [self.placing.build(account, one, tx.now_ms) for one in (stop, limit)]
         locked = max(self.matching.lock_needed(one) for one in legs)
         asset = self.matching.pay_asset(legs[0], request.side)
@@ -104,10 +104,15 @@ class Lists:
         return group
 
     def _check(
-        self, account: Account, request: OcoRequest, stop: OrderRequest, limit: OrderRequest
+        self,
+        account: Account,
+        request: OcoRequest,
+        stop: OrderRequest,
+        limit: OrderRequest,
+        now_ms: int,
     ) -> None:
-        rules = self.placing.check_alone(stop)
-        self.placing.check_alone(limit)
+        rules = self.placing.check_alone(stop, now_ms)
+        self.placing.check_alone(limit, now_ms)
         counts = self.ledger.open_counts(account.account_id, request.symbol)
         algos = sum(1 for one in (stop, limit) if one.type in STOP_TYPES)
         check_counts(rules, counts, orders=2, algos=algos)

@@ -11,6 +11,9 @@ from simexchange.engine.taker import Plan
 from simexchange.engine.transaction import Transaction
 from simexchange.errors import ApiError
 
+AVERAGE_KEPT_MS = 1_000
+"""The five-minute average moves slowly; it is worked out once in so much exchange time."""
+
 
 class Placing:
     """Places single orders; refuses before it changes anything."""
@@ -19,27 +22,36 @@ class Placing:
         self.matching = matching
         self.ledger = matching.ledger
         self.market = matching.market
+        self._averages: dict[str, tuple[int, Decimal]] = {}
 
-    def check(self, account: Account, request: OrderRequest) -> SymbolRules:
+    def average_price(self, symbol: str, now_ms: int) -> Decimal:
+        """Return the filters' reference price, at most a second of exchange time old."""
+        turn = now_ms // AVERAGE_KEPT_MS
+        kept = self._averages.get(symbol)
+        if kept is None or kept[0] != turn:
+            kept = self._averages[symbol] = (turn, self.market.average_price(symbol))
+        return kept[1]
+
+    def check(self, account: Account, request: OrderRequest, now_ms: int) -> SymbolRules:
         """Pass the request through status, filters and counts.
 
         Raises:
             ApiError: with the first rule that fails.
         """
-        rules = self.check_alone(request)
+        rules = self.check_alone(request, now_ms)
         counts = self.ledger.open_counts(account.account_id, request.symbol)
         if request.type != "MARKET":
             check_counts(rules, counts, orders=1, algos=int(request.type in STOP_TYPES))
         return rules
 
-    def check_alone(self, request: OrderRequest) -> SymbolRules:
+    def check_alone(self, request: OrderRequest, now_ms: int) -> SymbolRules:
         """Pass the request through what does not depend on other orders."""
         rules = self.matching.rules.get(request.symbol)
         if rules is None:
             raise ApiError(-1121, "Invalid symbol.")
         if rules.status != "TRADING":
             raise ApiError(-1013, "Market is closed.")
-        check_request(rules, request, self.market.average_price(request.symbol))
+        check_request(rules, request, self.average_price(request.symbol, now_ms))
         return rules
 
     def check_client_id(self, account: Account, symbol: str, client_order_id: str) -> None:
@@ -93,7 +105,7 @@ class Placing:
         Raises:
             ApiError: nothing has changed then.
         """
-        rules = self.check(account, request)
+        rules = self.check(account, request, tx.now_ms)
         self.check_client_id(account, request.symbol, request.client_order_id)
         self.check_stop(request)
         order = self.build(account, request, tx.now_ms)

@@ -5,7 +5,7 @@ from typing import Any
 from simexchange.engine import views
 from simexchange.engine.accounts import Account
 from simexchange.engine.exchange import Canceled, Exchange
-from simexchange.engine.orders import Order
+from simexchange.engine.orders import Order, OrderRequest
 from simexchange.errors import ApiError
 from simexchange.faces.limits import Limits
 from simexchange.faces.order_params import (
@@ -165,12 +165,11 @@ class TradeFace:
     def cancel_replace(self, call: Call) -> dict[str, Any]:
         """Cancel one order and place another; the outcome tells of both halves."""
         request = read_order(call.params, self.exchange.rules)
-        symbol, account = request.symbol, self.account_of(call)
         mode = choice(call.params, "cancelReplaceMode", ("STOP_ON_FAILURE", "ALLOW_FAILURE"))
         if not mode:
             raise missing("cancelReplaceMode")
         order_id, held = self._which(call, "cancelOrderId", "cancelOrigClientOrderId")
-        self.exchange.placing.check_alone(request)
+        self.exchange.placing.check_alone(request, call.now_ms)
         self.limits.check_orders(call.account, 1)
         outcome: dict[str, Any] = {
             "cancelResult": "SUCCESS",
@@ -180,8 +179,8 @@ class TradeFace:
         }
         try:
             done = self.exchange.cancel(
-                account,
-                symbol,
+                self.account_of(call),
+                request.symbol,
                 order_id=order_id,
                 client_id=held,
                 cancel_id=client_id(call.params, "cancelNewClientOrderId"),
@@ -196,15 +195,19 @@ class TradeFace:
                 raise RefusedWithData(
                     -2022, "Order cancel-replace failed.", 400, outcome
                 ) from error
+        self._replace(call, request, outcome)
+        return self._replaced(outcome)
+
+    def _replace(self, call: Call, request: OrderRequest, outcome: dict[str, Any]) -> None:
+        """Do the placing half; its failure is part of the outcome."""
         try:
-            order = self.exchange.place(account, request)
+            order = self.exchange.place(self.account_of(call), request)
         except ApiError as error:
             outcome["newOrderResult"] = "FAILURE"
             outcome["newOrderResponse"] = {"code": error.code, "msg": error.msg}
         else:
             outcome["newOrderResponse"] = views.PLACED[request.response](order)
             self._count(call, [order], 1)
-        return self._replaced(outcome)
 
     @staticmethod
     def _replaced(outcome: dict[str, Any]) -> dict[str, Any]:

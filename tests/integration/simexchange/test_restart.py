@@ -4,7 +4,9 @@ import itertools
 import os
 import signal
 import sys
+import threading
 from collections.abc import Callable
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
@@ -95,6 +97,37 @@ def test_it_loses_nothing_when_killed(run: Callable[..., object], tmp_path: Path
     assert placed["orderId"] > max(order["orderId"] for order in before["orders"])
     used = {trade["id"] for trade in before["trades"]}
     assert used.isdisjoint(fill["tradeId"] for fill in placed["fills"])
+
+
+def buy_for_ever(client: object, sim: processes.SimExchange, acknowledged: list[str]) -> None:
+    for turn in itertools.count():
+        follow(client, sim)
+        client.order_market_buy(symbol="BTCUSDT", quantity="0.001", newClientOrderId=f"turn-{turn}")
+        acknowledged.append(f"turn-{turn}")
+
+
+def test_it_knows_every_order_it_acknowledged_before_the_kill(run: Callable[..., object]) -> None:
+    acknowledged = []
+    with run() as sim:
+        client = open_client(sim)
+        killer = threading.Timer(0.5, sim.child.process.send_signal, (signal.SIGKILL,))
+        killer.start()
+        with pytest.raises(requests.ConnectionError):
+            buy_for_ever(client, sim, acknowledged)
+        killer.join()
+        sim.child.process.wait()
+        client.close_connection()
+    with run() as sim:
+        after = control(sim, "GET", "ledger")
+
+    known = [order["clientOrderId"] for order in after["orders"]]
+    assert acknowledged
+    assert known[: len(acknowledged)] == acknowledged
+    assert len(known) - len(acknowledged) <= 1
+    held = {row["asset"]: Decimal(row["free"]) for row in after["accounts"][0]["balances"]}
+    paid = sum(Decimal(trade["quoteQty"]) for trade in after["trades"])
+    got = sum(Decimal(trade["qty"]) - Decimal(trade["commission"]) for trade in after["trades"])
+    assert held == {"BTC": 10 + got, "USDT": 1_000_000 - paid}
 
 
 def test_it_goes_on_with_a_shared_clock(run: Callable[..., object]) -> None:
