@@ -28,6 +28,9 @@ export class CandleChart {
       time: seconds(candle.open_time),
       open: Number(candle.open), high: Number(candle.high), low: Number(candle.low), close: Number(candle.close),
     }));
+    const last = bars.length ? bars[bars.length - 1].close : 1;
+    const precision = Math.max(2, 4 - Math.floor(Math.log10(last)));
+    this.series.applyOptions({ priceFormat: { type: 'price', precision, minMove: 10 ** -precision } });
     this.series.setData(bars);
     this.mark(bars, decisions, fills);
   }
@@ -62,6 +65,12 @@ export class CandleChart {
   }
 }
 
+// Hours of the day in UTC, the date where it changes.
+const times = (_plot, ticks) => ticks.map((tick, index) => {
+  const text = new Date(tick * 1000).toISOString();
+  return index && text.slice(11, 16) !== '00:00' ? text.slice(11, 16) : `${text.slice(11, 16)}\n${text.slice(5, 10)}`;
+});
+
 const axis = (extra = {}) => ({ stroke: MUTED, grid: { stroke: LINE, width: 1 }, ticks: { stroke: LINE }, ...extra });
 
 const fit = (plot, element) => {
@@ -74,7 +83,7 @@ export class EquityChart {
       width: element.clientWidth || 400, height: element.clientHeight || 300, legend: { show: false },
       cursor: { y: false },
       series: [{}, { stroke: ACCENT, width: 1.6, fill: 'rgba(90,162,255,.12)', points: { show: false } }],
-      axes: [axis(), axis({ size: 70 })],
+      axes: [axis({ values: times }), axis({ size: 70 })],
       tzDate: (stamp) => uPlot.tzDate(new Date(stamp * 1000), 'UTC'),
     }, [[], []], element);
     fit(this.plot, element);
@@ -97,7 +106,7 @@ export class OutcomeChart {
         { label: 'realized', stroke: '#e9b44c', width: 0, points: { show: true, size: 5, fill: '#e9b44c' } },
       ],
       bands: [{ series: [3, 2], fill: 'rgba(90,162,255,.10)' }],
-      axes: [axis(), axis({ size: 60, values: (_plot, ticks) => ticks.map((tick) => percent(tick, 1)) })],
+      axes: [axis({ values: times }), axis({ size: 60, values: (_plot, ticks) => ticks.map((tick) => percent(tick, 1)) })],
       tzDate: (stamp) => uPlot.tzDate(new Date(stamp * 1000), 'UTC'),
     }, [[], [], [], [], []], element);
     fit(this.plot, element);

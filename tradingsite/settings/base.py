@@ -18,6 +18,8 @@ PORT = env.integer("PORT", 8000, minimum=1, maximum=65535)
 LOG_LEVEL = env.choice("LOG_LEVEL", "INFO", ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"))
 LOG_FILE = DATA_DIR / "trading_system.log"
 LOGGING = build_logging(level=LOG_LEVEL, file=LOG_FILE)
+# What this process is called in logs and among the components' health.
+COMPONENT = env.text("COMPONENT", "")
 SENTRY_DSN = env.text("SENTRY_DSN", "")
 
 # --- what is traded, and where -------------------------------------------------------------
@@ -121,7 +123,7 @@ SESSION_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SAMESITE = "Lax"
 LOGIN_URL = "/admin/login/"
 STATIC_URL = "static/"
-STATIC_ROOT = BASE_DIR / "staticfiles"
+STATIC_ROOT = DATA_DIR / "static"
 STATICFILES_DIRS = [BASE_DIR / "static"]
 # The server finds every app's files by itself; nothing has to be collected first.
 WHITENOISE_USE_FINDERS = True

@@ -1,7 +1,7 @@
 """Settings for a desk and for the demo: pages over plain HTTP on this machine."""
 
 from tradingsite.settings.base import *  # noqa: F403
-from tradingsite.settings.base import DATA_DIR, env
+from tradingsite.settings.base import STATIC_ROOT, env
 
-DATA_DIR.mkdir(parents=True, exist_ok=True)
+STATIC_ROOT.mkdir(parents=True, exist_ok=True)
 SECRET_KEY = env.text("SECRET_KEY", "development-only-" + "x" * 40)

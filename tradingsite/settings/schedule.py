@@ -13,6 +13,7 @@ _HOUR = 3600.0
 
 # task, seconds between runs, whether the interval is market time (else wall time)
 _ENTRIES: tuple[tuple[str, float, bool], ...] = (
+    ("core.tick", 10.0, False),
     ("markets.fill_gaps", 5 * _MINUTE, True),
     ("markets.sync_instruments", 6 * _HOUR, True),
     ("mlmodels.score_outcomes", 5 * _MINUTE, True),

@@ -79,7 +79,7 @@ def system(*, port: int, with_web: bool) -> tuple[ProcessSpec, ...]:
                 *("worker", "-Q", queues, "-n", f"{name}@%h", "--pool", "solo"),
                 *("--without-gossip", "--without-mingle", "--loglevel", "WARNING"),
             ),
-            env={"COMPONENT": name},
+            env={"COMPONENT": name.replace("-", ".")},
         )
         for name, queues in _WORKERS
     )
