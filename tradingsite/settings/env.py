@@ -4,6 +4,7 @@ A value that cannot be understood stops the program with the variable's name, wh
 what to write instead. Nothing ever falls back to live trading.
 """
 
+import fcntl
 import os
 from enum import StrEnum
 from pathlib import Path
@@ -12,6 +13,10 @@ import environ
 from django.core.exceptions import ImproperlyConfigured
 
 ROOT = Path(__file__).resolve().parents[2]
+
+# In DATA_DIR: the lock of a running desk, and the variables that its processes share.
+DESK_LOCK = "desk.lock"
+DESK_FILE = "desk.env"
 
 _env = environ.Env()
 _env.smart_cast = False
@@ -33,9 +38,28 @@ def load_dotenv() -> None:
 
     ``ENV_FILE`` names another file; empty reads none.
     """
-    path = ROOT / os.environ.get("ENV_FILE", ".env")
-    if path.is_file():
-        environ.Env.read_env(path, overwrite=False)
+    name = os.environ.get("ENV_FILE", ".env")
+    if not name:
+        return
+    if (ROOT / name).is_file():
+        environ.Env.read_env(ROOT / name, overwrite=False)
+    _load_running_desk(folder("DATA_DIR", "var"))
+
+
+def _load_running_desk(data_dir: Path) -> None:
+    """Read what a desk that runs in `data_dir` has handed to its processes.
+
+    So `manage.py reconcile` in another terminal finds the demo's exchange, clock and keys. The
+    desk holds a lock as long as it lives; what a dead one left behind is not read.
+    """
+    path = data_dir / DESK_FILE
+    if not path.is_file():
+        return
+    with (data_dir / DESK_LOCK).open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            environ.Env.read_env(path, overwrite=False)
 
 
 def text(name: str, default: str | None = None) -> str:

@@ -13,11 +13,12 @@ import redis
 import requests
 
 from core.errors import NeedsOperator
+from tradingsite.settings.env import DESK_FILE, DESK_LOCK
 from tradingsite.supervisor import plan
 from tradingsite.supervisor.child import Child
 from tradingsite.supervisor.market import DemoMarket
 from tradingsite.supervisor.runner import Say, Supervisor
-from tradingsite.supervisor.state import DeskState, require_free
+from tradingsite.supervisor.state import DeskState, require_free, write_private
 
 _MIN_FREE_BYTES = 300 * 1024 * 1024
 _PROBE_TIMEOUT_S = 2.0
@@ -45,8 +46,13 @@ class Desk:
         self._supervisor.handle_signals()
 
     def share(self, **variables: str) -> None:
-        """Put variables into the environment of every process started from now on."""
+        """Put variables into the environment of every process started from now on.
+
+        Commands in other terminals find them in a file that only the owner can read.
+        """
         self._supervisor.environment.update(variables)
+        lines = [f"{name}='{value}'" for name, value in self._supervisor.environment.items()]
+        write_private(self._data_dir / DESK_FILE, "\n".join(lines) + "\n")
 
     def use_broker(self, url: str) -> None:
         """Use the broker at `url`, or start the bundled one when `url` is empty."""
@@ -76,6 +82,7 @@ class Desk:
             lambda: _is_up(f"{url}/_sim/clock"), what="The local exchange", child=child, limit_s=60
         )
         clock = _read_clock(url)
+        # Started again within this run, the exchange goes on by the same clock.
         again = plan.exchange(
             state, port=port, data_dir=self._data_dir, market=market.arguments, clock=clock
         )
@@ -119,6 +126,7 @@ class Desk:
     def stop(self) -> None:
         """End every process and give the folder free."""
         self._supervisor.stop()
+        (self._data_dir / DESK_FILE).unlink(missing_ok=True)
         if self._lock:
             self._lock.close()
 
@@ -131,7 +139,7 @@ class Desk:
         )
 
     def _claim_folder(self) -> None:
-        self._lock = (self._data_dir / "desk.lock").open("w")
+        self._lock = (self._data_dir / DESK_LOCK).open("w")
         try:
             fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
@@ -166,6 +174,5 @@ def _is_up(url: str) -> bool:
 
 def _read_clock(url: str) -> str:
     """Return the exchange's clock in the form of the ``CLOCK`` setting."""
-    answer = requests.get(f"{url}/_sim/clock", timeout=_PROBE_TIMEOUT_S).json()
-    wall_ms = time.time_ns() // 1_000_000
-    return f"{wall_ms}:{answer['now_ms']}:{answer['speed']}"
+    told = requests.get(f"{url}/_sim/clock", timeout=_PROBE_TIMEOUT_S).json()
+    return f"{told['origin_wall_ms']}:{told['origin_sim_ms']}:{told['speed']}"

@@ -29,12 +29,17 @@ class DeskState:
         if path.exists():
             return cls(**json.loads(path.read_text()))
         state = cls(broker_port=free_port())
-        temporary = path.with_suffix(".new")
-        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-        with os.fdopen(descriptor, "w") as file:
-            json.dump(asdict(state), file, indent=1)
-        temporary.replace(path)
+        write_private(path, json.dumps(asdict(state), indent=1))
         return state
+
+
+def write_private(path: Path, text: str) -> None:
+    """Write a file that only its owner can read; a reader sees the old or the new one, whole."""
+    temporary = path.with_name(f"{path.name}.new")
+    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(descriptor, "w") as file:
+        file.write(text)
+    temporary.replace(path)
 
 
 def free_port() -> int:
