@@ -15,6 +15,15 @@ from core.masking import mask, mask_text
 
 MAX_BYTES = 20_000_000
 BACKUPS = 5
+# These write whole addresses, with signatures and tokens, at DEBUG.
+_TALKATIVE = ("urllib3", "requests", "websockets", "asyncio", "botocore", "binance")
+_FIELDS: list[Any] = [
+    structlog.contextvars.merge_contextvars,
+    structlog.stdlib.add_log_level,
+    structlog.stdlib.add_logger_name,
+    structlog.processors.TimeStamper(fmt="iso", utc=True),
+    structlog.processors.CallsiteParameterAdder({structlog.processors.CallsiteParameter.PROCESS}),
+]
 
 
 class SharedRotatingFileHandler(logging.handlers.RotatingFileHandler):
@@ -72,44 +81,25 @@ class _MaskedFormatter(structlog.stdlib.ProcessorFormatter):
 
 def build_logging(*, level: str, file: Path) -> dict[str, Any]:
     """Return Django's ``LOGGING`` for this system."""
-    shared: list[Any] = [
-        structlog.contextvars.merge_contextvars,
-        structlog.stdlib.add_log_level,
-        structlog.stdlib.add_logger_name,
-        structlog.processors.TimeStamper(fmt="iso", utc=True),
-        structlog.processors.CallsiteParameterAdder(
-            {structlog.processors.CallsiteParameter.PROCESS}
-        ),
-    ]
     structlog.configure(
         processors=[
             structlog.stdlib.filter_by_level,
-            *shared,
+            *_FIELDS,
             structlog.stdlib.PositionalArgumentsFormatter(),
             structlog.stdlib.ProcessorFormatter.wrap_for_formatter,
         ],
         logger_factory=structlog.stdlib.LoggerFactory(),
         cache_logger_on_first_use=True,
     )
-
-    def formatter(renderer: Any) -> dict[str, Any]:
-        return {
-            "()": _MaskedFormatter,
-            "foreign_pre_chain": shared,
-            "processors": [
-                structlog.stdlib.ProcessorFormatter.remove_processors_meta,
-                structlog.processors.format_exc_info,
-                mask_event,
-                renderer,
-            ],
-        }
-
+    loggers: dict[str, Any] = {name: {"level": "INFO"} for name in _TALKATIVE}
+    loggers["apprise"] = {"level": "CRITICAL"}
+    loggers["django.server"] = {"handlers": [], "propagate": True}
     return {
         "version": 1,
         "disable_existing_loggers": False,
         "formatters": {
-            "console": formatter(structlog.dev.ConsoleRenderer(colors=False)),
-            "json": formatter(structlog.processors.JSONRenderer(default=str)),
+            "console": _formatter(structlog.dev.ConsoleRenderer(colors=False)),
+            "json": _formatter(structlog.processors.JSONRenderer(default=str)),
         },
         "handlers": {
             "console": {"class": "logging.StreamHandler", "formatter": "console"},
@@ -120,12 +110,20 @@ def build_logging(*, level: str, file: Path) -> dict[str, Any]:
             },
         },
         "root": {"handlers": ["console", "file"], "level": level},
-        "loggers": {
-            # These write whole addresses, with signatures and tokens, at DEBUG.
-            name: {"level": "INFO"}
-            for name in ("urllib3", "requests", "websockets", "asyncio", "botocore", "binance")
-        }
-        | {"django.server": {"handlers": [], "propagate": True}, "apprise": {"level": "CRITICAL"}},
+        "loggers": loggers,
+    }
+
+
+def _formatter(renderer: Any) -> dict[str, Any]:
+    return {
+        "()": _MaskedFormatter,
+        "foreign_pre_chain": _FIELDS,
+        "processors": [
+            structlog.stdlib.ProcessorFormatter.remove_processors_meta,
+            structlog.processors.format_exc_info,
+            mask_event,
+            renderer,
+        ],
     }
 
 
