@@ -98,7 +98,7 @@ class OrderAdmin(ReadOnlyAdmin):
     list_select_related = ["instrument"]
     ordering = ["-created_at", "-id"]
     inlines = [_AttemptInline]
-    actions = ["cancel_orders"]  # type: ignore[assignment]
+    actions = ["cancel_orders"]
 
     def has_cancel_permission(self, request: HttpRequest) -> bool:
         """Cancelling is for those who may change orders; changing rows is for nobody."""

@@ -37,7 +37,7 @@ class ModelVersionAdmin(ReadOnlyAdmin):
     list_select_related = ["run"]
     ordering = ["-created_at", "-id"]
     action_form = ReasonForm
-    actions = ["promote_version", "roll_back_version"]  # type: ignore[assignment]
+    actions = ["promote_version", "roll_back_version"]
 
     def has_decide_permission(self, request: HttpRequest) -> bool:
         """Who may change settings of trading may choose what predicts."""
