@@ -20,7 +20,8 @@ WINDOW = 500
 FEATURES = 60
 _PERIODS = (7, 14, 21, 50)
 
-app = Celery("floor", broker=os.environ.get("FLOOR_REDIS", ""))
+# In the measuring process our own application stays the current one.
+app = Celery("floor", broker=os.environ.get("FLOOR_REDIS", ""), set_as_current=False)
 app.conf.update(
     task_ignore_result=True,
     task_acks_late=True,

@@ -9,7 +9,7 @@ import numpy as np
 _SIGMA = 0.001
 _KEEP = 0.7
 # So strong that the model is believed on every symbol after a few hundred candles.
-_DRIFT = 0.8
+_DRIFT = 1.5
 
 
 def planted_rows(

@@ -126,8 +126,12 @@ GOALS = (
 
 def machine_facts() -> dict[str, str]:
     """Return where and of what the figures are."""
-    commit = subprocess.run(
-        ["git", "rev-parse", "--short", "HEAD"], cwd=ROOT, capture_output=True, text=True
+    commit = subprocess.run(  # outside of a checkout there is no commit to name
+        ["git", "rev-parse", "--short", "HEAD"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
     ).stdout.strip()
     processor = platform.processor() or platform.machine()
     info = Path("/proc/cpuinfo")

@@ -84,12 +84,12 @@ def broker(folder: Path) -> Iterator[str]:
 
 @contextlib.contextmanager
 def exchange(folder: Path, *options: str) -> Iterator[dict[str, Any]]:
-    """Run the local exchange and yield its listening line: port, key, secret."""
+    """Run the local exchange and yield its listening line: port, key, secret; and its pid."""
     command = [sys.executable, "-m", "simexchange", "--port", "0", *options]
     with program("exchange", command, folder=folder) as running:
         told = running.wait(lambda: _listening_line(running.log))
         running.wait(lambda: answers(f"http://127.0.0.1:{told['port']}/_sim/clock"))
-        yield told
+        yield {**told, "pid": running.process.pid}
 
 
 @contextlib.contextmanager

@@ -27,6 +27,10 @@ def set_up(folder: Path, **variables: str) -> dict[str, str]:
     import django
 
     django.setup()
+    # The application that tasks of ours are sent by.
+    from tradingsite.celery import app
+
+    app.set_current()
     from django.core.management import call_command
 
     call_command("migrate", verbosity=0, interactive=False)

@@ -47,7 +47,8 @@ def _measure() -> dict[str, float]:
     cache = ModelCache(store=get_artifact_store(), trainers=get_all_trainers())
     model = cache.champion(frame.value)
     champion = get_champion(frame.value)
-    assert model is not None and champion is not None  # noqa: S101 - narrows for mypy
+    if model is None or champion is None:
+        raise RuntimeError("the first model of a timeframe was not promoted")
     spec = model.bundle.spec
     held = [windows.window(timeframe=frame, instrument_id=key, length=spec.warmup) for key in ids]
     matrix = compute_last(held, spec).values

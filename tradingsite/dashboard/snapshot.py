@@ -95,7 +95,12 @@ def _candles(subscription: Any) -> Iterable[Row]:
 def _decisions() -> list[Row]:
     columns = ("id", "timeframe", "close_time", "action", "reason", "confidence", "edge_bps")
     rows = list_decisions().values(*columns, "price", "factors", "vetoes", "instrument__symbol")
-    return [_with_symbol(row) for row in rows[:_DECISIONS]]
+    # The newest of all for the table, and older entries and exits for the chart.
+    newest = list(rows[:_DECISIONS])
+    older = rows.exclude(action="HOLD")
+    if newest:
+        older = older.filter(close_time__lt=newest[-1]["close_time"])
+    return [_with_symbol(row) for row in (*newest, *older[:_DECISIONS])]
 
 
 def _fills(fills: Any) -> list[Row]:

@@ -175,4 +175,4 @@ def _is_up(url: str) -> bool:
 def _read_clock(url: str) -> str:
     """Return the exchange's clock in the form of the ``CLOCK`` setting."""
     told = requests.get(f"{url}/_sim/clock", timeout=_PROBE_TIMEOUT_S).json()
-    return f"{told['origin_wall_ms']}:{told['origin_sim_ms']}:{told['speed']}"
+    return f"{round(told['origin_wall_ms'])}:{round(told['origin_sim_ms'])}:{told['speed']}"
