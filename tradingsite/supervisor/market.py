@@ -16,6 +16,8 @@ GENERATED_SYMBOLS = (
 )
 _FILE_NAME = re.compile(r"^(?P<symbol>[A-Z0-9]{5,20})_(?P<interval>[0-9]+[mhd])(_.*)?\.csv(\.gz)?$")
 _MAX_REPLAYED = 2
+# Candles before the replay starts: what the first model learns from.
+REPLAYED_HISTORY_BARS = 9_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,7 +64,8 @@ def replayed_market(data: Path, *, speed: float | None) -> DemoMarket:
     symbols = tuple(wanted or sorted(found)[:_MAX_REPLAYED])
     paths = [str(found[symbol][0]) for symbol in symbols]
     timeframe = Timeframe(found[symbols[0]][1])
-    return _market(symbols, timeframe, speed, ("--data", *paths))
+    history = ("--history-bars", str(REPLAYED_HISTORY_BARS))
+    return _market(symbols, timeframe, speed, ("--data", *paths, *history))
 
 
 def _market(
