@@ -17,7 +17,7 @@ from typing import Any
 from bench.results import machine_facts, save, table
 from bench.servers import ROOT
 
-SECTIONS = ("models", "backfill", "backfill_sqlite", "tick", "live", "rest", "simulator", "demo")
+SECTIONS = ("models", "backfill", "backfill_sqlite", "tick")
 _LIMIT_S = 240.0
 
 
@@ -26,18 +26,16 @@ def main(arguments: list[str]) -> int:
     parser = argparse.ArgumentParser(
         prog="python -m bench",
         description="Measures the system; ratios count, absolute figures only orient.",
-        epilog="example: python -m bench --only tick live",
+        epilog="example: python -m bench --only tick models",
     )
     parser.add_argument("--only", nargs="+", choices=SECTIONS, metavar="NAME", default=SECTIONS)
-    parser.add_argument("--cold", action="store_true", help="also the demo in a new environment")
     parser.add_argument("--peers", action="store_true", help="beside other systems")
     given = parser.parse_args(arguments)
     if given.peers:
         print(
-            "The floor, empty chains, Django's upsert, group_send and DRF's default view are "
-            "measured in every run.\nBacktest peers (freqtrade, nautilus, backtesting.py, FreqAI) "
-            "are not compared yet: this version has no backtest figures,\nso their names are "
-            "absent from bench.json."
+            "The floor, empty chains and Django's upsert are measured in every run.\n"
+            "Backtest peers (freqtrade, nautilus, backtesting.py, FreqAI) are not compared yet:\n"
+            "this version has no backtest, so their names are absent from bench.json."
         )
     target = (ROOT / os.environ.get("DATA_DIR", "var")) / "bench.json"
     figures: dict[str, Any] = {}
@@ -46,7 +44,7 @@ def main(arguments: list[str]) -> int:
     for name in given.only:
         print(f"{name} …", flush=True)
         begun = time.monotonic()
-        found = _run(name, cold=given.cold)
+        found = _run(name)
         print(f"{name}: {time.monotonic() - begun:.0f} s", flush=True)
         if found is None:
             failed.append(name)
@@ -59,15 +57,15 @@ def main(arguments: list[str]) -> int:
     return 1 if failed else 0
 
 
-def _run(name: str, *, cold: bool) -> dict[str, Any] | None:
+def _run(name: str) -> dict[str, Any] | None:
     """Run one section in a scratch folder; its own lines go to the terminal."""
     # A short path: sockets of PostgreSQL may have at most 107 characters.
     with tempfile.TemporaryDirectory(prefix="bench-") as folder:
         command = [sys.executable, "-m", "bench.section", name, folder]
-        environment = {**os.environ, "ENV_FILE": "", "BENCH_COLD": "1" if cold else ""}
+        environment = {**os.environ, "ENV_FILE": ""}
         process = subprocess.Popen(command, cwd=ROOT, env=environment)
         try:
-            status = process.wait(_LIMIT_S * (3 if cold else 1))
+            status = process.wait(_LIMIT_S)
         except subprocess.TimeoutExpired:
             print(f"  {name} took longer than {_LIMIT_S:.0f} s and is ended")
             process.terminate()

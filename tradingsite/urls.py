@@ -15,6 +15,7 @@ urlpatterns = [
     # The kill switch and the limits are the first screen; the menu has everything else.
     path("admin/", RedirectView.as_view(pattern_name="admin:risk_tradingstate_changelist")),
     path("admin/", admin.site.urls),
+    path("favicon.ico", RedirectView.as_view(url="/static/dashboard/icon.svg")),
     path("system/status", system.SystemStatusView.as_view()),
     path("system/start", system.SystemStartView.as_view()),
     path("system/stop", system.SystemStopView.as_view()),
