@@ -10,6 +10,8 @@ import requests
 
 from tests.functional.desk import Desk, errors_in_logs, running_desk
 
+# A test may start a whole desk and wait for its market.
+pytestmark = pytest.mark.timeout(420)
 SOME_FILLS = 3
 # Everything that may be killed while it trades; the exchange is not ours to kill.
 COMPONENTS = (
@@ -32,7 +34,7 @@ def desk(folder: Path) -> Iterator[Desk]:
 def test_it_trades_by_itself(desk: Desk) -> None:
     desk.wait(
         lambda: len(desk.get("/trades?limit=50")["results"]) >= SOME_FILLS,
-        limit_s=180,
+        limit_s=240,
         what="the first fills",
     )
 
