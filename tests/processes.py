@@ -1,7 +1,9 @@
 """Programs that tests start: each is ended by its own pid, and its output is kept."""
 
 import contextlib
+import ctypes
 import json
+import signal
 import socket
 import subprocess
 import sys
@@ -14,6 +16,7 @@ from typing import Any
 
 ROOT = Path(__file__).resolve().parent.parent
 STOP_TIMEOUT_S = 10.0
+_PR_SET_PDEATHSIG = 1
 
 
 class StartFailed(Exception):
@@ -84,8 +87,14 @@ def start(
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=subprocess.STDOUT,
+            preexec_fn=_die_with_parent if sys.platform == "linux" else None,  # noqa: PLW1509
         )
     return Child(name=name, process=process, log=log)
+
+
+def _die_with_parent() -> None:
+    """Have the kernel end the program when the test process is killed without a word."""
+    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
 
 
 def free_port() -> int:

@@ -11,7 +11,7 @@ import requests
 from tests.functional.desk import Desk, errors_in_logs, running_desk
 
 # A test may start a whole desk and wait for its market.
-pytestmark = pytest.mark.timeout(420)
+pytestmark = pytest.mark.timeout(600)
 SOME_FILLS = 3
 # Everything that may be killed while it trades; the exchange is not ours to kill.
 COMPONENTS = (
