@@ -20,6 +20,7 @@ urlpatterns = [
     path("system/start", system.SystemStartView.as_view()),
     path("system/stop", system.SystemStopView.as_view()),
     path("", include("alerts.urls")),
+    path("", include("core.urls")),
     path("", include("execution.urls")),
     path("", include("markets.urls")),
     path("", include("mlmodels.urls")),
