@@ -2,6 +2,7 @@
 
 import argparse
 import sys
+import time
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,8 @@ from markets.selectors import get_rules_by_symbol
 from markets.services.backfill import BackfillResult, backfill
 from markets.services.instruments import sync_instruments
 
+# Between two lines of progress in a log.
+_LINE_EVERY_S = 2.0
 _EXAMPLES = """
 examples:
   manage.py backfill --symbol BTCUSDT --interval 1h --start 2024-01-01
@@ -133,13 +136,13 @@ def _moment(text: str | None, option: str) -> datetime | None:
 
 
 class _Progress:
-    """A bar on a terminal, a plain line every tenth of the way elsewhere."""
+    """A bar on a terminal; elsewhere a plain line at the end and every few seconds before it."""
 
     def __init__(self, stream: Any, label: str) -> None:
         self._stream = stream
         self._label = label
         self._bar: Any = None
-        self._next_tenth = 1
+        self._told_at = time.monotonic()
 
     def __enter__(self) -> "_Progress":
         if sys.stderr.isatty():
@@ -154,7 +157,6 @@ class _Progress:
         if self._bar is not None:
             self._bar.total = total
             self._bar.update(done - self._bar.n)
-            return
-        while total and self._next_tenth <= 10 and done * 10 >= self._next_tenth * total:
-            self._stream.write(f"{self._label}: {self._next_tenth * 10} % of {total} candles")
-            self._next_tenth += 1
+        elif total and (done >= total or time.monotonic() - self._told_at >= _LINE_EVERY_S):
+            self._told_at = time.monotonic()
+            self._stream.write(f"{self._label}: {100 * done // total} % of {total} candles")
