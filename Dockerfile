@@ -1,5 +1,5 @@
 # One image for every process; docker-compose.yml says which one a container runs.
-FROM python:3.12-slim-bookworm AS build
+FROM python:3.12-slim-trixie AS build
 WORKDIR /app
 COPY requirements/installer.txt requirements/installer.txt
 COPY requirements.txt .
@@ -7,10 +7,11 @@ RUN python -m venv /opt/venv \
     && pip install --no-cache-dir --require-hashes -r requirements/installer.txt \
     && VIRTUAL_ENV=/opt/venv uv pip install --no-cache --compile-bytecode --require-hashes -r requirements.txt
 
-FROM python:3.12-slim-bookworm
-# libgomp: xgboost and scikit-learn compute with it.
+FROM python:3.12-slim-trixie
+# libgomp: xgboost and scikit-learn compute with it. The client programs make backups; they must be
+# of PostgreSQL 17 like the server in docker-compose.yml, as Debian 13 has them.
 RUN apt-get update \
-    && apt-get install --yes --no-install-recommends libgomp1 \
+    && apt-get install --yes --no-install-recommends libgomp1 postgresql-client \
     && rm -rf /var/lib/apt/lists/* \
     && useradd --system --uid 10001 --home-dir /data trader \
     && install --directory --owner trader --mode 0700 /data

@@ -91,6 +91,13 @@ def head() -> tuple[int, str]:
     return last or (0, GENESIS)
 
 
+def contains(sequence: int, row_hash: str) -> bool:
+    """Tell whether the row of an earlier ``head()`` is there, as it was."""
+    if (sequence, row_hash) == (0, GENESIS):
+        return True
+    return AuditRecord.objects.filter(sequence=sequence, hash=row_hash).exists()
+
+
 def _take_turn() -> None:
     if connection.vendor == "postgresql":
         with connection.cursor() as cursor:
