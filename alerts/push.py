@@ -25,7 +25,7 @@ from alerts.domain.live import (
 from core import broadcast
 from core.after_commit import run_after_commit
 from core.broadcast import LIVE_GROUP, latest_seq, read_since
-from core.rest.rendering import dumps
+from core.rest.encoding import dumps
 
 logger = logging.getLogger(__name__)
 

@@ -5,15 +5,19 @@ from pathlib import Path
 from typing import Any
 
 from django.conf import settings
-from django.core.checks import CheckMessage, Error, Tags, register
+from django.core.checks import CheckMessage, Error, Tags, register, run_checks
 from django.core.checks import Warning as CheckWarning
 
 _IN_MEMORY = "channels.layers.InMemoryChannelLayer"
 _DEFAULT_SECRETS = ("development-only-", "django-insecure", "only-for-tests-", "changeme")
 _DEFAULT_TOKENS = ("your-token", "changeme", "token", "secret")
 
+# Tag of the checks that every process must pass. Django's own read every address, form and page
+# of the site: half a second and 25 MB in a process that serves none.
+SETTINGS = "settings"
 
-@register
+
+@register(SETTINGS)
 def check_time_zone(**_: Any) -> list[CheckMessage]:
     """Every time in here is UTC."""
     if settings.TIME_ZONE == "UTC" and settings.USE_TZ:
@@ -21,7 +25,7 @@ def check_time_zone(**_: Any) -> list[CheckMessage]:
     return [Error("TIME_ZONE must be UTC.", hint="Remove it from the settings.", id="core.E001")]
 
 
-@register
+@register(SETTINGS)
 def check_channel_layer(**_: Any) -> list[CheckMessage]:
     """Pages and workers are different processes."""
     if settings.CHANNEL_LAYERS["default"]["BACKEND"] != _IN_MEMORY:
@@ -35,7 +39,7 @@ def check_channel_layer(**_: Any) -> list[CheckMessage]:
     ]
 
 
-@register
+@register(SETTINGS)
 def check_live(**_: Any) -> list[CheckMessage]:
     """Real money needs everything that play money can do without."""
     if settings.TRADING_MODE != "live":
@@ -70,7 +74,7 @@ def check_live(**_: Any) -> list[CheckMessage]:
     return found
 
 
-@register
+@register(SETTINGS)
 def check_api_token(**_: Any) -> list[CheckMessage]:
     """The token of the documentation is known to everybody."""
     token = settings.API_TOKEN
@@ -80,7 +84,7 @@ def check_api_token(**_: Any) -> list[CheckMessage]:
     return [Error("API_TOKEN is a default or too short.", hint=hint, id="core.E014")]
 
 
-@register
+@register(SETTINGS)
 def check_key_file(**_: Any) -> list[CheckMessage]:
     """Nobody else reads the keys."""
     path = Path(settings.KEY_FILE)
@@ -117,3 +121,9 @@ def check_limits_row(databases: Any = None, **_: Any) -> list[CheckMessage]:
             id="core.W017",
         )
     ]
+
+
+def list_faults() -> list[str]:
+    """Return what in the settings forbids a process to start, one line each."""
+    found = run_checks(tags=[SETTINGS])
+    return [f"{message.msg} {message.hint or ''}" for message in found if message.is_serious()]

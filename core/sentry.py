@@ -2,10 +2,6 @@
 
 from typing import Any
 
-import sentry_sdk
-from sentry_sdk.integrations.logging import ignore_logger
-from sentry_sdk.scrubber import DEFAULT_DENYLIST, EventScrubber
-
 from core.masking import SECRET_NAMES, mask
 
 
@@ -16,6 +12,11 @@ def init_sentry(*, dsn: str, environment: str, **options: Any) -> bool:
     """
     if not dsn:
         return False
+    # 4 MB in every process: only for those who have somewhere to report to.
+    import sentry_sdk
+    from sentry_sdk.integrations.logging import ignore_logger
+    from sentry_sdk.scrubber import DEFAULT_DENYLIST, EventScrubber
+
     scrubber = EventScrubber(denylist=[*DEFAULT_DENYLIST, *SECRET_NAMES], recursive=True)
     sentry_sdk.init(
         dsn=dsn,

@@ -15,6 +15,11 @@ from execution.services.orders import place_orders
 from execution.services.reconciliation import reconcile_account
 
 
+def load_ahead() -> None:
+    """Import what placing needs, so that the first order does not wait for it."""
+    from execution.adapters import binance_broker  # noqa: F401 - only to have it imported
+
+
 @shared_task(bind=True, name="execution.place_orders", queue="orders", acks_late=True)
 def place_orders_task(self: Any, *, decision_ids: list[int], **_: Any) -> list[int]:
     """Place the orders of these decisions."""

@@ -4,9 +4,8 @@ import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import numpy as np
 from django.db import connection
 from django.db.models import OuterRef, Subquery
 
@@ -18,9 +17,12 @@ from markets.domain.gaps import Gap
 from markets.domain.instrument import InstrumentRules
 from markets.domain.ticker import Mark, Ticker
 from markets.domain.timeframe import Timeframe
-from markets.domain.windows import FLOAT_FIELDS, Floats, Times, Window, window_of
 from markets.models import Candle, CandleGap, Instrument, Subscription
 from markets.models.tickers import read_tickers
+
+# numpy costs a process 16 MB and most read no windows: the functions that make arrays import it.
+if TYPE_CHECKING:
+    from markets.domain.windows import Floats, Times, Window
 
 _RULES_LIFETIME_S = 60.0
 _RULE_FIELDS = tuple(
@@ -128,7 +130,7 @@ def load_window(
     start: datetime | None = None,
     end: datetime | None = None,
     limit: int | None = None,
-) -> Window:
+) -> "Window":
     """Return stored candles as arrays.
 
     Args:
@@ -138,6 +140,8 @@ def load_window(
         end: Leave out candles that close after.
         limit: Return only the newest so many.
     """
+    from markets.domain.windows import window_of
+
     length = Timeframe(timeframe)
     last_open = None if end is None else end - length.delta
     sql = (
@@ -157,7 +161,7 @@ def load_window(
 
 def load_series(
     *, instrument_ids: Sequence[int], timeframe: Timeframe, close_time_ms: int, length: int
-) -> dict[int, tuple[Times, Floats]]:
+) -> dict[int, tuple["Times", "Floats"]]:
     """Return the newest candles of many instruments with one query.
 
     Args:
@@ -298,6 +302,8 @@ def _float_columns() -> str:
     SQLite's own conversion of text is not always the nearest, so there the text is read and
     Python converts it.
     """
+    from markets.domain.windows import FLOAT_FIELDS
+
     if connection.vendor == "postgresql":
         floats = ", ".join(f"{name}::float8" for name in FLOAT_FIELDS)
         return f"{_time_column()}, {floats}"
@@ -311,7 +317,11 @@ def _time_column() -> str:
     return "CAST(strftime('%%s', open_time) AS INTEGER) * 1000"
 
 
-def _arrays(rows: Sequence[tuple[Any, ...]]) -> tuple[Times, Floats]:
+def _arrays(rows: Sequence[tuple[Any, ...]]) -> tuple["Times", "Floats"]:
+    import numpy as np
+
+    from markets.domain.windows import FLOAT_FIELDS
+
     if not rows:
         return np.zeros(0, dtype=np.int64), np.zeros((len(FLOAT_FIELDS), 0))
     columns = list(zip(*rows, strict=True))

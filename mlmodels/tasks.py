@@ -1,26 +1,22 @@
-"""Trainings, their timing, and the outcomes of predictions."""
+"""Trainings, their timing, and the outcomes of predictions.
+
+Every worker knows these tasks, few run them: numpy and what stands on it are imported there.
+"""
 
 import logging
 from datetime import timedelta
 from functools import lru_cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from celery import Task, shared_task
 
 from core.clock import get_clock
 from core.errors import Conflict
 from markets.domain.timeframe import Timeframe
-from mlmodels.adapters.factory import (
-    DEFAULT_RECIPE,
-    get_all_trainers,
-    get_artifact_store,
-    get_trainers,
-)
-from mlmodels.services import outcomes
-from mlmodels.services.announcements import announce_training
 from mlmodels.services.retraining import list_due
-from mlmodels.services.serving import ModelCache
-from mlmodels.services.training import train_model
+
+if TYPE_CHECKING:
+    from mlmodels.services.serving import ModelCache
 
 logger = logging.getLogger(__name__)
 
@@ -30,9 +26,19 @@ SEED = 1
 
 
 @lru_cache(maxsize=1)
-def get_model_cache() -> ModelCache:
+def get_model_cache() -> "ModelCache":
     """Return the process's champions, for ``predict_close``."""
+    from mlmodels.adapters.factory import get_all_trainers, get_artifact_store
+    from mlmodels.services.serving import ModelCache
+
     return ModelCache(store=get_artifact_store(), trainers=get_all_trainers())
+
+
+def load_ahead() -> None:
+    """Import what predicting needs: a second that the first close must not wait."""
+    from mlmodels.adapters.lean_xgboost import load_xgboost
+
+    load_xgboost()
 
 
 @shared_task(bind=True, name="mlmodels.train", queue="train", ignore_result=True)
@@ -43,10 +49,15 @@ def train(
     instrument_ids: list[int],
     horizon_bars: int,
     trigger: str,
-    recipe: str = DEFAULT_RECIPE,
+    recipe: str | None = None,
     **_: Any,
 ) -> None:
     """Train one timeframe; somebody else doing so already is no error."""
+    from mlmodels.adapters.factory import DEFAULT_RECIPE, get_artifact_store, get_trainers
+    from mlmodels.services.announcements import announce_training
+    from mlmodels.services.training import train_model
+
+    recipe = recipe or DEFAULT_RECIPE
     clock = get_clock()
     now = clock.now()
 
@@ -87,4 +98,6 @@ def retrain_due(self: Task, **_: Any) -> None:
 @shared_task(bind=True, name="mlmodels.score_outcomes", queue="default", ignore_result=True)
 def score_outcomes(self: Task, **_: Any) -> None:
     """Join predictions with what happened."""
+    from mlmodels.services import outcomes
+
     outcomes.score_outcomes(now=get_clock().now())

@@ -14,7 +14,7 @@ from rest_framework.views import APIView
 from core.clock import get_clock
 from core.drf import ExactDecimal, StrictSerializer
 from core.errors import NotFound
-from core.rest.fields import plain
+from core.rest.encoding import plain
 from core.rest.views import ReadListView
 from risk.domain.trading_state import Level
 from risk.models import RiskMetrics, RiskVerdict

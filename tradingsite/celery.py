@@ -1,13 +1,17 @@
 """The Celery application; its configuration is ``celeryconfig.py`` at the top level."""
 
 import os
+import sys
 import time
+from collections.abc import Set
 from typing import Any
 
 from celery import Celery
-from celery.signals import heartbeat_sent, worker_ready
+from celery.signals import celeryd_after_setup, heartbeat_sent, worker_ready
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "tradingsite.settings.dev")
+# Django's checks read the whole site, which no worker serves, and Celery ignores what they find.
+os.environ.setdefault("CELERY_SKIP_CHECKS", "1")
 
 app = Celery("tradingsite")
 app.config_from_object("celeryconfig")
@@ -15,6 +19,27 @@ app.autodiscover_tasks()
 
 _BEAT_EVERY_S = 5.0
 _last_beat = [0.0]
+
+
+def load_ahead(queues: Set[str]) -> None:
+    """Import what the tasks of these queues need, so that the first message does not wait."""
+    from execution.tasks import load_ahead as load_orders
+    from tradingsite.pipeline import load_ahead as load_pipeline
+
+    if "orders" in queues:
+        load_orders()
+    if any(name.startswith("pipeline.") for name in queues):
+        load_pipeline()
+
+
+@celeryd_after_setup.connect
+def _prepare(instance: Any, **_: Any) -> None:
+    """Refuse to start on faulty settings; then import ahead."""
+    from core.checks import list_faults
+
+    if faults := list_faults():
+        sys.exit("\n".join(faults))
+    load_ahead(set(instance.app.amqp.queues.consume_from))
 
 
 @worker_ready.connect

@@ -4,6 +4,8 @@ One chain per chunk of symbols and candle close, never one per symbol: a hundred
 when empty, two chunks 22 ms. Each stage stores its result under a unique constraint before it
 enqueues the next, so a message delivered twice, or lost, changes nothing that matters: the
 guardian places what was decided and not placed, the gap filler brings what was not ingested.
+
+Every worker knows these tasks, one runs them: what only the stages need is imported there.
 """
 
 from typing import Any
@@ -12,14 +14,10 @@ from celery import Task, shared_task
 from django.conf import settings
 
 from core.clock import from_ms, get_clock
-from execution.services.decisions import decide_close
 from execution.tasks import place_orders_task
 from markets.domain.timeframe import Timeframe
 from markets.services.ingestion import store_candles
-from markets.services.windows import get_window_store
 from mlmodels.domain.prediction import PredictionView
-from mlmodels.services.inference import predict_close
-from mlmodels.tasks import get_model_cache
 
 # Below this many symbols a second chunk costs more than it saves.
 _CHUNK_FROM_SYMBOLS = 10
@@ -50,6 +48,15 @@ def start_chain(*, timeframe: str, close_time_ms: int, rows: list[list[Any]]) ->
     return chunks
 
 
+def load_ahead() -> None:
+    """Import what the stages need, so that the first close does not wait for it."""
+    from execution.services import decisions  # noqa: F401 - only to have it imported
+    from mlmodels.services import inference  # noqa: F401 - the same
+    from mlmodels.tasks import load_ahead as load_models
+
+    load_models()
+
+
 @shared_task(name="pipeline.ingest", queue="pipeline.0")
 def ingest(*, batch: Batch) -> None:
     """Store the closed candles."""
@@ -62,6 +69,10 @@ def ingest(*, batch: Batch) -> None:
 @shared_task(name="pipeline.predict", queue="pipeline.0")
 def predict(*, batch: Batch) -> None:
     """Predict every symbol of the chunk from the windows in this process's memory."""
+    from markets.services.windows import get_window_store
+    from mlmodels.services.inference import predict_close
+    from mlmodels.tasks import get_model_cache
+
     windows = get_window_store()
     windows.extend(timeframe=Timeframe(batch["timeframe"]), rows=batch["rows"])
     views = predict_close(
@@ -79,6 +90,9 @@ def predict(*, batch: Batch) -> None:
 @shared_task(name="pipeline.decide", queue="pipeline.0")
 def decide(*, batch: Batch, predictions: list[dict[str, Any]]) -> None:
     """Decide for every symbol; only entries and exits go on to the exchange."""
+    from execution.services.decisions import decide_close
+    from markets.services.windows import get_window_store
+
     windows = get_window_store()
     windows.extend(timeframe=Timeframe(batch["timeframe"]), rows=batch["rows"])
     decision_ids = decide_close(

@@ -5,17 +5,12 @@ import logging
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
-import apprise
 import requests
 
 from alerts.adapters.addresses import check_host, check_url
 from alerts.ports import Outgoing, SendFailed
 
-_TYPES = {
-    "CRITICAL": apprise.NotifyType.FAILURE,
-    "ERROR": apprise.NotifyType.FAILURE,
-    "WARNING": apprise.NotifyType.WARNING,
-}
+_TYPES = {"CRITICAL": "FAILURE", "ERROR": "FAILURE", "WARNING": "WARNING"}
 _SCHEMES = {
     "SLACK": ("slack",),
     "TELEGRAM": ("tgram",),
@@ -41,12 +36,15 @@ class AppriseTransport:
         if message.kind == "WEBHOOK":
             _post(message)
             return
+        # 18 MB, for those who have such a channel.
+        import apprise
+
         service = _service(message)
         try:
             sent = service.notify(
                 title=message.title,
                 body=message.body,
-                notify_type=_TYPES.get(message.severity, apprise.NotifyType.INFO),
+                notify_type=apprise.NotifyType[_TYPES.get(message.severity, "INFO")],
                 body_format=apprise.NotifyFormat.TEXT,
             )
         except (OSError, ValueError, TypeError, RuntimeError) as error:
@@ -61,6 +59,8 @@ def _service(message: Outgoing) -> Any:
     is_native = scheme == "https" and message.kind in ("SLACK", "DISCORD")
     if scheme not in _SCHEMES.get(message.kind, ()) and not is_native:
         raise SendFailed(f"the address is not one of {message.kind}", is_final=True)
+    import apprise
+
     joint = "&" if "?" in message.target else "?"
     service = apprise.Apprise.instantiate(f"{message.target}{joint}{_TIMEOUTS}")
     if service is None:

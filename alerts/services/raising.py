@@ -16,7 +16,7 @@ from alerts.models import Alert
 from core.celery_outbox import enqueue_on_commit
 from core.errors import NotFound
 from core.masking import mask, mask_text
-from core.rest.rendering import dumps
+from core.rest.encoding import dumps
 
 logger = logging.getLogger(__name__)
 

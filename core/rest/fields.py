@@ -6,6 +6,8 @@ from typing import Any
 
 from rest_framework import serializers
 
+from core.rest.encoding import plain
+
 _PLAIN = re.compile(r"[0-9]{1,40}(\.[0-9]{1,40})?", re.ASCII)
 
 
@@ -78,11 +80,3 @@ class StrictSerializer(serializers.Serializer):
                     {name: [message] for name in unknown}, code="unknown"
                 )
         return super().to_internal_value(data)
-
-
-def plain(value: Decimal) -> str:
-    """Return the digits of `value` without exponent and without trailing zeros."""
-    text = format(value, "f")
-    if "." in text:
-        text = text.rstrip("0").rstrip(".")
-    return "0" if text == "-0" else text

@@ -14,7 +14,7 @@ from rest_framework.views import APIView
 from core.clock import get_clock
 from core.drf import ExactDecimal, StrictSerializer
 from core.errors import InvalidInput
-from core.rest.fields import plain
+from core.rest.encoding import plain
 from execution.adapters.factory import get_broker
 from execution.domain.order import OrderType, Side, TimeInForce
 from execution.models import Order

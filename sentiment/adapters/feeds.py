@@ -5,8 +5,6 @@ import json
 from datetime import UTC, datetime
 from typing import Any
 
-import feedparser
-
 from sentiment.adapters.http import fetch
 from sentiment.domain.item import RawItem
 from sentiment.ports import Fetched, SourceUnavailable
@@ -26,6 +24,9 @@ class RssSource:
         body, etag, last_modified = fetch(self._address, etag=etag, last_modified=last_modified)
         if body is None:
             return Fetched(items=(), etag=etag, last_modified=last_modified)
+        # 11 MB, for those who subscribe to feeds.
+        import feedparser
+
         feed = feedparser.parse(body)
         if not feed.entries and feed.bozo:
             raise SourceUnavailable("is not a feed")

@@ -10,7 +10,7 @@ from channels.generic.websocket import AsyncWebsocketConsumer
 
 from alerts.push import LIVE_GROUP, VERSION, latest_seq, read_since
 from core.clock import get_clock
-from core.rest.rendering import dumps
+from core.rest.encoding import dumps
 from tradingsite.dashboard.authentication import is_still_active
 from tradingsite.dashboard.snapshot import build_snapshot
 

@@ -10,6 +10,7 @@ from django.core.management.base import BaseCommand, CommandParser
 from django.db import DatabaseError, close_old_connections
 
 from core import health
+from core.checks import SETTINGS
 from core.clock import get_clock
 from core.errors import TradingError
 from execution.adapters.factory import get_broker
@@ -26,6 +27,7 @@ class Command(BaseCommand):
         "Send what was left unsent, resolve unknown orders, protect positions, enforce the kill "
         "switch and reconcile, until stopped. Example: manage.py guard --interval 0.5"
     )
+    requires_system_checks = [SETTINGS]
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--interval", type=float, default=0.5, help="wall seconds per round")

@@ -12,6 +12,7 @@ from django.core.management.base import BaseCommand, CommandParser
 from django.db import DatabaseError, close_old_connections
 
 from core import health
+from core.checks import SETTINGS
 from core.clock import get_clock
 from core.errors import TradingError
 from core.keys.manager import get_credentials
@@ -40,6 +41,7 @@ class Command(BaseCommand):
         "Follow the account's order reports until stopped; after every (re)connect the open "
         "orders are compared by REST. Example: manage.py stream_user_data --silence 30"
     )
+    requires_system_checks = [SETTINGS]
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument(

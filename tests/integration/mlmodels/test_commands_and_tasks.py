@@ -6,6 +6,7 @@ from django.core.management import CommandError, call_command
 from core.clock import AffineClock
 from markets.models import Subscription
 from mlmodels import tasks
+from mlmodels.adapters import factory
 from mlmodels.management.commands import retrain
 from mlmodels.models import MLSettings, ModelVersion, Prediction, TrainingRun
 from mlmodels.selectors import mean_absolute_error
@@ -28,7 +29,7 @@ def _our_world(monkeypatch, store):
     clock = StoppedClock()
     monkeypatch.setattr(tasks, "get_clock", lambda: clock)
     monkeypatch.setattr(retrain, "get_clock", lambda: clock)
-    monkeypatch.setattr(tasks, "get_artifact_store", lambda: store)
+    monkeypatch.setattr(factory, "get_artifact_store", lambda: store)
     monkeypatch.setattr(retrain, "get_artifact_store", lambda: store)
 
 

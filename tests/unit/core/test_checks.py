@@ -85,3 +85,13 @@ def test_it_finds_a_key_file_open_to_others(settings, tmp_path):
 
     settings.KEY_FILE.chmod(0o600)
     assert checks.check_key_file() == []
+
+
+def test_a_process_is_told_what_forbids_it_to_start(settings):
+    assert checks.list_faults() == []
+
+    settings.API_TOKEN = "changeme"
+
+    assert checks.list_faults() == [
+        "API_TOKEN is a default or too short. `manage.py create_env` writes a random one."
+    ]

@@ -5,7 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rest_framework.exceptions import ValidationError
 
-from core.rest.fields import ExactDecimal, StrictSerializer, plain
+from core.rest.encoding import plain
+from core.rest.fields import ExactDecimal, StrictSerializer
 
 
 class OrderInput(StrictSerializer):

@@ -18,6 +18,7 @@ from kombu.exceptions import OperationalError
 from redis import RedisError
 
 from core import health
+from core.checks import SETTINGS
 from core.clock import Clock, get_clock
 from core.errors import TradingError
 from markets.domain.candle import Row
@@ -52,6 +53,7 @@ class Command(BaseCommand):
         "Stream candles of all active subscriptions and start the chain at each close. "
         "Survives silence, cuts, overflow, the daily disconnect and a broker that is down."
     )
+    requires_system_checks = [SETTINGS]
 
     def create_parser(self, prog_name: str, subcommand: str, **kwargs: Any) -> CommandParser:
         return super().create_parser(
