@@ -4,10 +4,16 @@ import os
 import sys
 import time
 from collections.abc import Set
+from pathlib import Path
 from typing import Any
 
 from celery import Celery
-from celery.signals import celeryd_after_setup, heartbeat_sent, worker_ready
+from celery.signals import (
+    celeryd_after_setup,
+    heartbeat_sent,
+    worker_process_init,
+    worker_ready,
+)
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "tradingsite.settings.dev")
 # Django's checks read the whole site, which no worker serves, and Celery ignores what they find.
@@ -40,6 +46,14 @@ def _prepare(instance: Any, **_: Any) -> None:
     if faults := list_faults():
         sys.exit("\n".join(faults))
     load_ahead(set(instance.app.amqp.queues.consume_from))
+
+
+@worker_process_init.connect
+def _stand_back(**_: Any) -> None:
+    """Let the kernel end a training first when memory runs out; only trainings have a pool."""
+    score = Path("/proc/self/oom_score_adj")
+    if score.exists():
+        score.write_text("800")
 
 
 @worker_ready.connect

@@ -14,6 +14,7 @@ import pytest
 from tests.architecture.tree import ROOT
 from tradingsite.supervisor import plan
 
+_TEMPLATE = "from tradingsite.supervisor import template\n"
 _DJANGO = "import django\ndjango.setup()\n"
 _CELERY = """
 from tradingsite.celery import app, load_ahead
@@ -34,6 +35,11 @@ RARE = frozenset(("pandas", "apprise", "feedparser", "sentry_sdk", "boto3", "pyt
 
 # Per process: what brings it to where it is ready, and what it must not have imported by then.
 PROCESSES = {
+    # What every fork begins with.
+    "template": (
+        f"{_TEMPLATE}template.import_libraries()\ntemplate.import_ours()\n",
+        LEARNING | PAGES,
+    ),
     "guard": (
         f"{_DJANGO}import execution.management.commands.guard, execution.adapters.binance_broker\n",
         LEARNING | PAGES | {"celery.apps.worker"},
@@ -85,4 +91,4 @@ def test_it_imports_only_what_it_works_with(name: str, tmp_path: Path) -> None:
 def test_it_looks_at_every_process_of_the_system() -> None:
     running = {spec.name for spec in plan.system(port=8000, with_web=True)}
 
-    assert running == PROCESSES.keys()
+    assert running | {"template"} == PROCESSES.keys()

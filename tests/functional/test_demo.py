@@ -15,8 +15,8 @@ pytestmark = pytest.mark.timeout(600)
 SOME_FILLS = 3
 # Everything that may be killed while it trades; the exchange is not ours to kill.
 COMPONENTS = (
-    *("worker.orders", "worker.pipeline", "worker.default", "beat", "guard"),
-    *("stream-market", "stream-user", "web", "broker"),
+    *("worker.orders", "worker.pipeline", "worker.train", "worker.default", "beat", "guard"),
+    *("stream-market", "stream-user", "web", "broker", "template"),
 )
 
 

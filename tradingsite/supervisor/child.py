@@ -1,50 +1,37 @@
 """One supervised process: started, watched, started again, ended."""
 
-import ctypes
 import os
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
 
-_PR_SET_PDEATHSIG = 1
+from tradingsite.supervisor.launching import Launch, Process, ProcessSpec
+
 _FIRST_BACKOFF_S = 0.5
 _LAST_BACKOFF_S = 30.0
 # A process that lived this long has recovered: its next fall starts with a short wait again.
 _STABLE_AFTER_S = 60.0
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ProcessSpec:
-    """What to run.
-
-    Attributes:
-        name: Short name, also of its log file.
-        argv: The program and its arguments.
-        env: Variables on top of those that all processes share.
-        stop_signal: Asks the program to end.
-        stop_timeout_s: After this long it is killed.
-    """
-
-    name: str
-    argv: tuple[str, ...]
-    env: Mapping[str, str] = field(default_factory=dict)
-    stop_signal: signal.Signals = signal.SIGTERM
-    stop_timeout_s: float = 10.0
-
-
 class Child:
     """The running (or fallen) process of a spec. Not thread-safe: one loop owns it."""
 
-    def __init__(self, spec: ProcessSpec, *, log_dir: Path, environment: Mapping[str, str]) -> None:
+    def __init__(
+        self,
+        spec: ProcessSpec,
+        *,
+        log_dir: Path,
+        environment: Mapping[str, str],
+        launch: Launch,
+    ) -> None:
         self.spec = spec
         self._environment = environment
+        self._launch = launch
         self.log_path = log_dir / f"{spec.name}.log"
         self.restarts = 0
-        self._process: subprocess.Popen[bytes] | None = None
+        self._process: Process | None = None
         self._started_at = 0.0
         self._backoff_s = _FIRST_BACKOFF_S
         self._retry_at = 0.0
@@ -56,17 +43,8 @@ class Child:
 
     def start(self) -> None:
         """Start the program; its output is appended to its log file."""
-        with self.log_path.open("ab") as log:
-            self._process = subprocess.Popen(  # noqa: S603 - our own commands, no shell
-                self.spec.argv,
-                env={**os.environ, **self._environment, **self.spec.env},
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=subprocess.STDOUT,
-                # A Ctrl-C in the terminal reaches the supervisor alone, which ends the others.
-                start_new_session=True,
-                preexec_fn=_die_with_parent if sys.platform == "linux" else None,  # noqa: PLW1509
-            )
+        environment = {**os.environ, **self._environment}
+        self._process = self._launch(self.spec, environment, self.log_path)
         self._started_at = time.monotonic()
 
     def revive(self) -> int | None:
@@ -79,6 +57,8 @@ class Child:
             return None
         now = time.monotonic()
         if self._retry_at == 0.0:
+            # What it had started, a training for one, must not go on beside its successor.
+            _signal_group(self._process.pid, signal.SIGKILL)
             if now - self._started_at > _STABLE_AFTER_S:
                 self._backoff_s = _FIRST_BACKOFF_S
             self._retry_at = now + self._backoff_s
@@ -92,8 +72,8 @@ class Child:
 
     def ask_to_stop(self) -> None:
         """Send the stop signal, if the program still runs."""
-        if self.pid is not None:
-            _signal_group(self.pid, self.spec.stop_signal)
+        if self.pid is not None and not _signal_group(self.pid, self.spec.stop_signal):
+            os.kill(self.pid, self.spec.stop_signal)  # so young that it has no group yet
 
     def wait_stopped(self) -> bool:
         """Wait for the end and kill what does not end in time; tell whether it went by itself."""
@@ -114,13 +94,10 @@ class Child:
         return "\n".join(self.log_path.read_text(errors="replace").splitlines()[-count:])
 
 
-def _signal_group(pid: int, number: signal.Signals) -> None:
+def _signal_group(pid: int, number: signal.Signals) -> bool:
+    """Signal a process and all it has started; tell whether there was any."""
     try:
         os.killpg(pid, number)
     except ProcessLookupError:
-        return
-
-
-def _die_with_parent() -> None:
-    """Have the kernel end this process when the supervisor is killed without a word."""
-    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
+        return False
+    return True

@@ -1,11 +1,7 @@
 """A whole trading desk on this machine: what `manage.py trade` runs."""
 
 import fcntl
-import os
 import shutil
-import subprocess
-import sys
-import time
 from pathlib import Path
 from typing import IO
 
@@ -54,6 +50,10 @@ class Desk:
         lines = [f"{name}='{value}'" for name, value in self._supervisor.environment.items()]
         write_private(self._data_dir / DESK_FILE, "\n".join(lines) + "\n")
 
+    def prepare_forks(self) -> None:
+        """Start importing what our processes share, beside broker and exchange."""
+        self._supervisor.prepare_forks()
+
     def use_broker(self, url: str) -> None:
         """Use the broker at `url`, or start the bundled one when `url` is empty."""
         if url:
@@ -96,16 +96,7 @@ class Desk:
 
     def prepare(self, *arguments: str) -> None:
         """Run ``manage.py prepare_desk``: schema, accounts, candles, the first model."""
-        command = [sys.executable, "manage.py", "prepare_desk", *arguments]
-        environment = {**os.environ, **self._supervisor.environment}
-        process = subprocess.Popen(command, env=environment)  # noqa: S603 - our own, no shell
-        while process.poll() is None:
-            if self._supervisor.is_stopping:
-                process.terminate()
-            time.sleep(0.1)
-        if self._supervisor.is_stopping:
-            raise KeyboardInterrupt
-        if process.returncode:
+        if self._supervisor.run_to_end(plan.preparation(*arguments)):
             raise NeedsOperator("The preparation failed; the lines above say why.")
 
     def start_system(self, *, with_web: bool) -> None:

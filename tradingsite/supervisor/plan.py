@@ -6,17 +6,20 @@ import sys
 from pathlib import Path
 
 from core.errors import NeedsOperator
-from tradingsite.supervisor.child import ProcessSpec
+from tradingsite.supervisor.launching import ProcessSpec
 from tradingsite.supervisor.state import DeskState
 
 _MANAGE = (sys.executable, "manage.py")
 _CELERY = (sys.executable, "-m", "celery", "-A", "tradingsite")
-# Worker name, queues. A process each: training can never delay an order.
+_SOLO = ("--pool", "solo")
+# A process per training: its memory goes back, and the worker goes on telling that it lives.
+_FRESH = ("--pool", "prefork", "-c", "1", "--max-tasks-per-child", "1")
+# Worker name, queues, pool, niceness. A process each: training can never delay an order.
 _WORKERS = (
-    ("worker-orders", "orders"),
-    ("worker-pipeline", "pipeline.0"),
-    ("worker-train", "train"),
-    ("worker-default", "default"),
+    ("worker-orders", "orders", _SOLO, 0),
+    ("worker-pipeline", "pipeline.0", _SOLO, 0),
+    ("worker-train", "train", _FRESH, 10),
+    ("worker-default", "default", _SOLO, 0),
 )
 
 
@@ -69,46 +72,45 @@ def exchange(
     )
 
 
+def preparation(*arguments: str) -> ProcessSpec:
+    """What must have run before our processes start."""
+    return _ours("prepare", *_MANAGE, "prepare_desk", *arguments)
+
+
 def system(*, port: int, with_web: bool) -> tuple[ProcessSpec, ...]:
     """Everything of ours, in the order in which it is started."""
     workers = tuple(
-        ProcessSpec(
-            name=name,
-            argv=(
-                *_CELERY,
-                *("worker", "-Q", queues, "-n", f"{name}@%h", "--pool", "solo"),
-                *("--without-gossip", "--without-mingle", "--loglevel", "WARNING"),
-            ),
-            env={"COMPONENT": name.replace("-", ".")},
+        _ours(
+            name,
+            *_CELERY,
+            *("worker", "-Q", queues, "-n", f"{name}@%h", *pool),
+            *("--without-gossip", "--without-mingle", "--loglevel", "WARNING"),
+            component=name.replace("-", "."),
+            niceness=niceness,
         )
-        for name, queues in _WORKERS
+        for name, queues, pool, niceness in _WORKERS
     )
     scheduler = "django_celery_beat.schedulers:DatabaseScheduler"
-    web = ProcessSpec(
-        name="web",
-        argv=(
-            *(sys.executable, "-m", "daphne", "-b", "127.0.0.1", "-p", str(port)),
-            *("--access-log", os.devnull, "tradingsite.asgi:application"),
-        ),
-        env={"COMPONENT": "web"},
+    web = _ours(
+        "web",
+        *(sys.executable, "-m", "daphne", "-b", "127.0.0.1", "-p", str(port)),
+        *("--access-log", os.devnull, "tradingsite.asgi:application"),
     )
     return (
-        ProcessSpec(name="guard", argv=(*_MANAGE, "guard"), env={"COMPONENT": "guard"}),
+        _ours("guard", *_MANAGE, "guard"),
         *workers,
-        ProcessSpec(
-            name="stream-user",
-            argv=(*_MANAGE, "stream_user_data"),
-            env={"COMPONENT": "stream-user"},
-        ),
+        _ours("stream-user", *_MANAGE, "stream_user_data"),
         *((web,) if with_web else ()),
-        ProcessSpec(
-            name="stream-market",
-            argv=(*_MANAGE, "stream_market_data"),
-            env={"COMPONENT": "stream-market"},
-        ),
-        ProcessSpec(
-            name="beat",
-            argv=(*_CELERY, "beat", "--scheduler", scheduler, "--pidfile=", "-l", "WARNING"),
-            env={"COMPONENT": "beat"},
-        ),
+        _ours("stream-market", *_MANAGE, "stream_market_data"),
+        _ours("beat", *_CELERY, "beat", "--scheduler", scheduler, "--pidfile=", "-l", "WARNING"),
+    )
+
+
+def _ours(name: str, *argv: str, component: str = "", niceness: int = 0) -> ProcessSpec:
+    return ProcessSpec(
+        name=name,
+        argv=argv,
+        env={"COMPONENT": component or name},
+        is_ours=True,
+        niceness=niceness,
     )

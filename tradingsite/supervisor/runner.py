@@ -1,13 +1,16 @@
 """The loop that keeps the processes alive until it is told to end."""
 
+import os
 import signal
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import FrameType
 
 from core.errors import NeedsOperator
-from tradingsite.supervisor.child import Child, ProcessSpec
+from tradingsite.supervisor.child import Child
+from tradingsite.supervisor.forking import Template, can_fork
+from tradingsite.supervisor.launching import Launch, Process, ProcessSpec, execute
 
 Say = Callable[[str], None]
 _LOOK_EVERY_S = 0.2
@@ -23,6 +26,7 @@ class Supervisor:
         self._stopping = False
         # What every process started from now on finds in its environment.
         self.environment: dict[str, str] = {}
+        self._template: Template | None = None
         log_dir.mkdir(parents=True, exist_ok=True)
 
     def handle_signals(self) -> None:
@@ -35,12 +39,35 @@ class Supervisor:
         """Whether the end was asked for."""
         return self._stopping
 
+    def prepare_forks(self) -> None:
+        """Have the template import what ours share, beside whatever is started next."""
+        if can_fork():
+            self._template = Template()
+
     def start(self, spec: ProcessSpec) -> Child:
         """Start one process and keep it from now on."""
-        child = Child(spec, log_dir=self._log_dir, environment=self.environment)
+        child = Child(
+            spec, log_dir=self._log_dir, environment=self.environment, launch=self._launch
+        )
         child.start()
         self._children.append(child)
         return child
+
+    def run_to_end(self, spec: ProcessSpec) -> int:
+        """Run a program that ends by itself, in this terminal; return its exit status.
+
+        Raises:
+            KeyboardInterrupt: The end was asked for meanwhile.
+        """
+        process = self._launch(spec, {**os.environ, **self.environment}, None)
+        while (status := process.poll()) is None:
+            if self._stopping:
+                os.kill(process.pid, spec.stop_signal)
+                process.wait()
+            time.sleep(0.05)
+        if self._stopping:
+            raise KeyboardInterrupt
+        return status
 
     def replace(self, child: Child, spec: ProcessSpec) -> None:
         """From its next start on, run `child` by another spec."""
@@ -67,6 +94,7 @@ class Supervisor:
     def run(self) -> None:
         """Watch the processes until the end is asked for."""
         while not self._stopping:
+            self._keep_template()
             for child in self._children:
                 status = child.revive()
                 if status is not None:
@@ -80,6 +108,20 @@ class Supervisor:
             if not child.wait_stopped():
                 self._say(f"{child.spec.name} did not end in time and was killed")
         self._children.clear()
+        if self._template:
+            self._template.close()
+
+    def _launch(
+        self, spec: ProcessSpec, environment: Mapping[str, str], log: Path | None
+    ) -> Process:
+        launch: Launch = self._template.fork if self._template else execute
+        return launch(spec, environment, log)
+
+    def _keep_template(self) -> None:
+        if self._template and not self._template.is_alive and not self._template.has_failed:
+            self._say("template ended, starting it again")
+            self._template.close()
+            self._template = Template()
 
     def _on_signal(self, _number: int, _frame: FrameType | None) -> None:
         self._stopping = True

@@ -57,6 +57,7 @@ class Command(BaseCommand):
         self._say("Stopped. Everything is kept; the same command goes on from here.")
 
     def _bring_up(self, desk: Desk, mode: TradingMode, *, with_web: bool) -> None:
+        desk.prepare_forks()
         desk.share(TRADING_MODE=mode)
         self._say("broker …")
         desk.use_broker(settings.CHOSEN_REDIS_URL)
