@@ -35,6 +35,10 @@ RARE = frozenset(("pandas", "apprise", "feedparser", "sentry_sdk", "boto3", "pyt
 
 # Per process: what brings it to where it is ready, and what it must not have imported by then.
 PROCESSES = {
+    "supervisor": (
+        "import tradingsite.supervisor.__main__\n",
+        LEARNING | EXCHANGE | PAGES | {"django.db", "celery", "redis", "requests", "asyncio"},
+    ),
     # What every fork begins with.
     "template": (
         f"{_TEMPLATE}template.import_libraries()\ntemplate.import_ours()\n",
@@ -91,4 +95,4 @@ def test_it_imports_only_what_it_works_with(name: str, tmp_path: Path) -> None:
 def test_it_looks_at_every_process_of_the_system() -> None:
     running = {spec.name for spec in plan.system(port=8000, with_web=True)}
 
-    assert running | {"template"} == PROCESSES.keys()
+    assert running | {"supervisor", "template"} == PROCESSES.keys()

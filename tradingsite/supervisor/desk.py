@@ -1,23 +1,21 @@
 """A whole trading desk on this machine: what `manage.py trade` runs."""
 
 import fcntl
+import json
 import shutil
 from pathlib import Path
 from typing import IO
-
-import redis
-import requests
 
 from core.errors import NeedsOperator
 from tradingsite.settings.env import DESK_FILE, DESK_LOCK
 from tradingsite.supervisor import plan
 from tradingsite.supervisor.child import Child
 from tradingsite.supervisor.market import DemoMarket
+from tradingsite.supervisor.probes import answers_ping, get
 from tradingsite.supervisor.runner import Say, Supervisor
 from tradingsite.supervisor.state import DeskState, require_free, write_private
 
 _MIN_FREE_BYTES = 300 * 1024 * 1024
-_PROBE_TIMEOUT_S = 2.0
 
 
 class Desk:
@@ -54,22 +52,18 @@ class Desk:
         """Start importing what our processes share, beside broker and exchange."""
         self._supervisor.prepare_forks()
 
-    def use_broker(self, url: str) -> None:
-        """Use the broker at `url`, or start the bundled one when `url` is empty."""
-        if url:
-            if not _answers_ping(url):
-                raise NeedsOperator(
-                    "No Redis answers at REDIS_URL. Start it, or unset REDIS_URL to use the "
-                    "bundled one."
-                )
-            return
+    def start_broker(self) -> None:
+        """Start the bundled broker."""
         state = self.state
         url = f"redis://:{state.broker_password}@127.0.0.1:{state.broker_port}/0"
         require_free(state.broker_port, variable="REDIS_URL")
         child = self._supervisor.start(plan.broker(state, data_dir=self._data_dir))
         self.share(REDIS_URL=url)
         self._supervisor.wait_until(
-            lambda: _answers_ping(url), what="The broker", child=child, limit_s=15
+            lambda: answers_ping(state.broker_port, password=state.broker_password),
+            what="The broker",
+            child=child,
+            limit_s=15,
         )
 
     def start_exchange(self, market: DemoMarket, *, port: int) -> None:
@@ -79,9 +73,12 @@ class Desk:
         spec = plan.exchange(state, port=port, data_dir=self._data_dir, market=market.arguments)
         child = self._supervisor.start(spec)
         self._supervisor.wait_until(
-            lambda: _is_up(f"{url}/_sim/clock"), what="The local exchange", child=child, limit_s=60
+            lambda: get(port, "/_sim/clock") is not None,
+            what="The local exchange",
+            child=child,
+            limit_s=60,
         )
-        clock = _read_clock(url)
+        clock = _read_clock(port)
         # Started again within this run, the exchange goes on by the same clock.
         again = plan.exchange(
             state, port=port, data_dir=self._data_dir, market=market.arguments, clock=clock
@@ -123,7 +120,7 @@ class Desk:
 
     def _wait_web(self, web: Child) -> None:
         self._supervisor.wait_until(
-            lambda: _is_up(f"http://127.0.0.1:{self._port}/readyz"),
+            lambda: get(self._port, "/readyz") is not None,
             what="The web server",
             child=web,
             limit_s=60,
@@ -148,22 +145,7 @@ class Desk:
             )
 
 
-def _answers_ping(url: str) -> bool:
-    try:
-        with redis.Redis.from_url(url, socket_timeout=_PROBE_TIMEOUT_S) as client:
-            return bool(client.ping())
-    except redis.RedisError:
-        return False
-
-
-def _is_up(url: str) -> bool:
-    try:
-        return requests.get(url, timeout=_PROBE_TIMEOUT_S).ok
-    except requests.RequestException:
-        return False
-
-
-def _read_clock(url: str) -> str:
+def _read_clock(port: int) -> str:
     """Return the exchange's clock in the form of the ``CLOCK`` setting."""
-    told = requests.get(f"{url}/_sim/clock", timeout=_PROBE_TIMEOUT_S).json()
+    told = json.loads(get(port, "/_sim/clock") or b"{}")
     return f"{round(told['origin_wall_ms'])}:{round(told['origin_sim_ms'])}:{told['speed']}"

@@ -26,6 +26,7 @@ class ProcessSpec:
         stop_signal: Asks the program to end.
         stop_timeout_s: After this long it is killed.
         is_ours: It runs our Django settings, so it may be forked from the template.
+        stops_alone: It is asked to stop when all that were started after it have stopped.
         niceness: How far it stands back behind the others for the processor, 0 to 19.
     """
 
@@ -35,6 +36,7 @@ class ProcessSpec:
     stop_signal: signal.Signals = signal.SIGTERM
     stop_timeout_s: float = 10.0
     is_ours: bool = False
+    stops_alone: bool = True
     niceness: int = 0
 
 

@@ -1,5 +1,6 @@
 """Which market the local exchange plays in the demo, and how fast."""
 
+import math
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,8 +17,10 @@ GENERATED_SYMBOLS = (
 )
 _FILE_NAME = re.compile(r"^(?P<symbol>[A-Z0-9]{5,20})_(?P<interval>[0-9]+[mhd])(_.*)?\.csv(\.gz)?$")
 _MAX_REPLAYED = 2
-# Candles before the replay starts: what the first model learns from.
-REPLAYED_HISTORY_BARS = 9_000
+# Candles before the market's start: what the first model learns from (`prepare_desk`). More would
+# only lie in the exchange's memory: 2 MB per day with seven generated symbols.
+HISTORY_BARS = 9_000
+_DAY_S = 86_400
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,7 +43,9 @@ class DemoMarket:
 def generated_market(*, speed: float | None) -> DemoMarket:
     """The seeded market: planted signals on some symbols, noise on another, declared as such."""
     timeframe = Timeframe("5m")
-    return _market(GENERATED_SYMBOLS, timeframe, speed, ("--generate", "--seed", "31"))
+    days = math.ceil(HISTORY_BARS * timeframe.seconds / _DAY_S)
+    source = ("--generate", "--seed", "31", "--history-days", str(days))
+    return _market(GENERATED_SYMBOLS, timeframe, speed, source)
 
 
 def replayed_market(data: Path, *, speed: float | None) -> DemoMarket:
@@ -64,7 +69,7 @@ def replayed_market(data: Path, *, speed: float | None) -> DemoMarket:
     symbols = tuple(wanted or sorted(found)[:_MAX_REPLAYED])
     paths = [str(found[symbol][0]) for symbol in symbols]
     timeframe = Timeframe(found[symbols[0]][1])
-    history = ("--history-bars", str(REPLAYED_HISTORY_BARS))
+    history = ("--history-bars", str(HISTORY_BARS))
     return _market(symbols, timeframe, speed, ("--data", *paths, *history))
 
 

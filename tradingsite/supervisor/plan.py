@@ -112,5 +112,7 @@ def _ours(name: str, *argv: str, component: str = "", niceness: int = 0) -> Proc
         argv=argv,
         env={"COMPONENT": component or name},
         is_ours=True,
+        # What is decided is still placed, and the guardian is the last to go.
+        stops_alone=name in ("guard", "worker-orders"),
         niceness=niceness,
     )
