@@ -10,7 +10,8 @@ from typing import Any
 import orjson
 from django.utils.functional import Promise
 
-_OPTIONS = orjson.OPT_UTC_Z | orjson.OPT_NON_STR_KEYS | orjson.OPT_SERIALIZE_NUMPY
+# Without OPT_SERIALIZE_NUMPY: with it the first message imports numpy, 14 MB, in every process.
+_OPTIONS = orjson.OPT_UTC_Z | orjson.OPT_NON_STR_KEYS
 
 
 def dumps(value: Any) -> bytes:
@@ -29,6 +30,8 @@ def plain(value: Decimal) -> str:
 def _default(value: Any) -> Any:
     if isinstance(value, Decimal):
         return plain(value)
+    if hasattr(value, "tolist"):
+        return value.tolist()  # numpy's scalars and arrays
     if isinstance(value, Promise):
         return str(value)
     if isinstance(value, Mapping):
