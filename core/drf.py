@@ -2,7 +2,7 @@
 
 from core.rest.authentication import BearerTokenAuthentication
 from core.rest.errors import exception_handler
-from core.rest.fields import ExactDecimal, StrictSerializer
+from core.rest.fields import ExactDecimal, StrictSerializer, Symbol, Whole
 from core.rest.pagination import TimeCursorPagination
 from core.rest.parsing import StrictJSONParser
 from core.rest.rendering import OrjsonRenderer
@@ -15,6 +15,8 @@ __all__ = [
     "OrjsonRenderer",
     "StrictJSONParser",
     "StrictSerializer",
+    "Symbol",
     "TimeCursorPagination",
+    "Whole",
     "exception_handler",
 ]

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from django.conf import settings
 from django.contrib import admin, messages
 from django.db.models import QuerySet
 from django.http import HttpRequest
@@ -24,6 +25,7 @@ from execution.models import (
     Strategy,
     SubmitAttempt,
 )
+from execution.selectors import get_account
 from execution.services.cancels import request_cancel
 
 
@@ -110,6 +112,7 @@ class OrderAdmin(ReadOnlyAdmin):
         for order_id in list(queryset.order_by("pk").values_list("pk", flat=True)):
             try:
                 order = request_cancel(
+                    account_id=get_account(settings.ACCOUNT_NAME).pk,
                     order_id=order_id,
                     actor=str(request.user),
                     broker=get_broker(),

@@ -10,15 +10,15 @@ from rest_framework.views import APIView
 
 from core import audit
 from core.clock import from_ms, get_clock
-from core.drf import StrictSerializer
+from core.drf import StrictSerializer, Symbol
 from core.errors import InvalidInput, NotFound
+from core.rest.views import check_parameters
 from markets.adapters.factory import get_market_data
 from markets.domain.timeframe import Timeframe
 from markets.selectors import get_rules_by_symbol, list_candles, list_tickers
 from markets.services.instruments import subscribe, sync_instruments
 
 TIMEFRAMES = [timeframe.value for timeframe in Timeframe]
-_SYMBOL = r"^[A-Za-z0-9]{2,32}$"
 _MOST_CANDLES = 1000
 _PRICES = ("open", "high", "low", "close", "volume", "quote_volume")
 
@@ -26,7 +26,7 @@ _PRICES = ("open", "high", "low", "close", "volume", "quote_volume")
 class SubscribeInput(StrictSerializer):
     """Which series to follow."""
 
-    symbol = serializers.RegexField(_SYMBOL)
+    symbol = Symbol()
     timeframe = serializers.ChoiceField(choices=TIMEFRAMES, default=Timeframe.M1.value)
 
 
@@ -68,7 +68,7 @@ class SubscribeView(APIView):
         """Have the market stream follow a symbol; takes effect within seconds."""
         data = SubscribeInput(data=request.data)
         data.is_valid(raise_exception=True)
-        symbol = data.validated_data["symbol"].upper()
+        symbol = data.validated_data["symbol"]
         timeframe = Timeframe(data.validated_data["timeframe"])
         now = get_clock().now()
         is_new = subscribe(instrument_id=_instrument_id(symbol, now), timeframe=timeframe)
@@ -107,6 +107,7 @@ class KlinesView(APIView):
     )
     def get(self, request: Request, symbol: str) -> Response:
         """Return the newest stored candles, ascending."""
+        check_parameters(request, known=("interval", "limit", "end"))
         rules = get_rules_by_symbol(symbol)
         interval = request.query_params.get("interval", Timeframe.M1.value)
         if interval not in TIMEFRAMES:

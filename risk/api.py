@@ -12,7 +12,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from core.clock import get_clock
-from core.drf import ExactDecimal, StrictSerializer
+from core.drf import ExactDecimal, StrictSerializer, Whole
 from core.errors import NotFound
 from core.rest.encoding import plain
 from core.rest.views import ReadListView
@@ -36,22 +36,20 @@ class LimitsInput(StrictSerializer):
     """Any of the limits, by their names; what is left out stays as it is."""
 
     max_position_size = ExactDecimal(required=False)
-    max_positions = serializers.IntegerField(required=False)
+    max_positions = Whole(required=False)
     max_daily_loss = ExactDecimal(required=False)
     max_drawdown_fraction = ExactDecimal(required=False)
     stop_loss_fraction = ExactDecimal(required=False)
     take_profit_fraction = ExactDecimal(required=False)
     max_order_notional = ExactDecimal(required=False, allow_null=True)
     price_collar_fraction = ExactDecimal(required=False)
-    max_data_age_bars = serializers.IntegerField(required=False)
-    max_open_orders = serializers.IntegerField(required=False)
+    max_data_age_bars = Whole(required=False)
+    max_open_orders = Whole(required=False)
     fee_fraction = ExactDecimal(required=False, allow_zero=True)
     fee_reserve = ExactDecimal(required=False, allow_zero=True)
-    duplicate_window_s = serializers.IntegerField(required=False)
+    duplicate_window_s = Whole(required=False)
     reason = serializers.CharField(max_length=500)
-    version = serializers.IntegerField(
-        required=False, min_value=0, help_text="The version that you saw; another one answers 409"
-    )
+    version = Whole(required=False, help_text="The version that you saw; another one answers 409")
 
 
 class HaltInput(StrictSerializer):

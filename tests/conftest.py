@@ -90,6 +90,8 @@ def _clean_redis(request: pytest.FixtureRequest) -> None:
     """Give tests that may use Redis an empty one."""
     if not any(request.node.get_closest_marker(name) for name in SERVICE_MARKERS):
         return
+    if "committed_database" in request.fixturenames:
+        return  # processes of the module are using it; it begins empty all the same
     import redis
 
     with redis.Redis.from_url(request.getfixturevalue("redis_url")) as client:
@@ -99,6 +101,11 @@ def _clean_redis(request: pytest.FixtureRequest) -> None:
 @pytest.fixture
 def child_environment(transactional_db: None, redis_url: str, tmp_path: Path) -> dict[str, str]:
     """Return the environment for a process of ours that works on this test's database."""
+    return environment_of_children(redis_url, tmp_path / "var")
+
+
+def environment_of_children(redis_url: str, data_dir: Path) -> dict[str, str]:
+    """Return the environment of a process that shares this test process's database."""
     from django.db import connection
 
     database = connection.settings_dict
@@ -114,9 +121,44 @@ def child_environment(transactional_db: None, redis_url: str, tmp_path: Path) ->
         "DJANGO_SETTINGS_MODULE": "tradingsite.settings.dev",
         "DATABASE_URL": database_url,
         "REDIS_URL": redis_url,
-        "DATA_DIR": str(tmp_path / "var"),
+        "DATA_DIR": str(data_dir),
         "ENV_FILE": "",
     }
+
+
+@pytest.fixture(scope="module")
+def committed_database(
+    django_db_setup: None, django_db_blocker: Any, redis_url: str
+) -> Iterator[None]:
+    """Let a module share rows that other processes see; they are gone after its last test.
+
+    The tests of such a module ask for no other database fixture.
+    """
+    import redis
+    from django.core.management import call_command
+    from django.test.utils import teardown_databases
+
+    with redis.Redis.from_url(redis_url) as client:
+        client.flushall()
+    with django_db_blocker.unblock():
+        made = _make_missing_databases()
+        yield
+        call_command("flush", verbosity=0, interactive=False, reset_sequences=False)
+        if made:
+            teardown_databases(made, verbosity=0)
+
+
+def _make_missing_databases() -> Any:
+    """Make the test database when no chosen test asked pytest-django for it."""
+    import environ
+    from django.conf import settings
+    from django.db import connection
+    from django.test.utils import setup_databases
+
+    given = environ.Env.db_url_config(settings.DATABASE_URL)["NAME"]
+    if str(connection.settings_dict["NAME"]) != str(given):
+        return None
+    return setup_databases(verbosity=0, interactive=False)
 
 
 @pytest.fixture

@@ -174,3 +174,29 @@ def sim_exchange(
         )
     finally:
         child.stop()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Web:
+    """A running web server of ours."""
+
+    url: str
+    port: int
+    child: Child
+
+
+@contextlib.contextmanager
+def web_server(*, folder: Path, environment: Mapping[str, str]) -> Iterator[Web]:
+    """Run daphne as it is run in production, on a free port, until the block ends."""
+    port = free_port()
+    url = f"http://127.0.0.1:{port}"
+    command = [
+        str(Path(sys.executable).parent / "daphne"),
+        *("-b", "127.0.0.1", "-p", str(port), "tradingsite.asgi:application"),
+    ]
+    child = start("web", command, folder=folder, environment=environment)
+    try:
+        child.wait_until(lambda: answers(f"{url}/healthz"), timeout_s=60, waiting_for="/healthz")
+        yield Web(url=url, port=port, child=child)
+    finally:
+        child.stop()

@@ -9,6 +9,8 @@ from rest_framework import serializers
 from core.rest.encoding import plain
 
 _PLAIN = re.compile(r"[0-9]{1,40}(\.[0-9]{1,40})?", re.ASCII)
+_SYMBOL = re.compile(r"[A-Z0-9]{2,32}", re.ASCII)
+_DIGITS = re.compile(r"[0-9]{1,19}", re.ASCII)
 
 
 class ExactDecimal(serializers.Field):
@@ -63,6 +65,43 @@ class ExactDecimal(serializers.Field):
 
     def to_representation(self, value: Decimal) -> str:
         return plain(value)
+
+
+class Symbol(serializers.Field):
+    """A trading pair as exchanges write it: ASCII capitals and digits, nothing around them."""
+
+    default_error_messages = {
+        "not_a_symbol": "Must be a symbol in capitals without a separator, such as BTCUSDT."
+    }
+
+    def to_internal_value(self, data: Any) -> str:
+        if not isinstance(data, str) or not _SYMBOL.fullmatch(data):
+            self.fail("not_a_symbol")
+        return data
+
+    def to_representation(self, value: str) -> str:
+        return value
+
+
+class Whole(serializers.Field):
+    """A whole number from `minimum` to `maximum`, as a JSON integer or as plain ASCII digits."""
+
+    default_error_messages = {"not_whole": "Must be a whole number from {minimum} to {maximum}."}
+
+    def __init__(self, *, minimum: int = 0, maximum: int = 2**31 - 1, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.minimum = minimum
+        self.maximum = maximum
+
+    def to_internal_value(self, data: Any) -> int:
+        text = str(data) if isinstance(data, int) and not isinstance(data, bool) else data
+        is_plain = isinstance(text, str) and _DIGITS.fullmatch(text) is not None
+        if not is_plain or not self.minimum <= int(text) <= self.maximum:
+            self.fail("not_whole", minimum=self.minimum, maximum=self.maximum)
+        return int(text)
+
+    def to_representation(self, value: int) -> int:
+        return value
 
 
 class StrictSerializer(serializers.Serializer):

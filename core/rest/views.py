@@ -1,5 +1,6 @@
 """Lists of rows, read the cheap way: ``values()``, a page by position, orjson."""
 
+from collections.abc import Iterable
 from typing import Any
 
 from rest_framework.generics import GenericAPIView
@@ -8,6 +9,24 @@ from rest_framework.response import Response
 
 from core.errors import InvalidInput
 from core.rest.rendering import OrjsonRenderer
+
+
+def check_parameters(request: Request, *, known: Iterable[str]) -> None:
+    """Refuse query parameters that would be ignored: a misspelt filter must not show everything.
+
+    Raises:
+        InvalidInput: A parameter that is not among `known`, or that holds a NUL character.
+    """
+    names = sorted(known)
+    for name, value in request.query_params.items():
+        if name not in names:
+            raise InvalidInput(
+                f"The parameter {name[:64]!r} is not known here; known are {', '.join(names)}.",
+                field=name[:64],
+                fix="Remove it.",
+            )
+        if "\x00" in value:
+            raise InvalidInput(f"{name} holds a NUL character.", field=name)
 
 
 class ReadListView(GenericAPIView):
@@ -22,9 +41,7 @@ class ReadListView(GenericAPIView):
     renderer_classes = [OrjsonRenderer]
 
     def get(self, request: Request, *args: Any, **kwargs: Any) -> Response:
-        for name, value in request.query_params.items():
-            if "\x00" in value:
-                raise InvalidInput(f"{name[:64]} holds a NUL character.", field=name[:64])
+        check_parameters(request, known=self._known_parameters())
         queryset = self.filter_queryset(self.get_queryset())
         page = self.paginate_queryset(queryset.values(*self._paths()))
         return self.get_paginated_response([self._row(row) for row in page or []])
@@ -32,6 +49,10 @@ class ReadListView(GenericAPIView):
     def present(self, row: dict[str, Any]) -> dict[str, Any]:
         """Return the row as the client sees it; overridden where a value is computed."""
         return row
+
+    def _known_parameters(self) -> list[str]:
+        filters = getattr(getattr(self, "filterset_class", None), "base_filters", {})
+        return ["limit", "cursor", *filters]
 
     def _paths(self) -> set[str]:
         ordering = (self.ordering,) if isinstance(self.ordering, str) else self.ordering

@@ -12,7 +12,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from core.clock import get_clock
-from core.drf import ExactDecimal, StrictSerializer
+from core.drf import ExactDecimal, StrictSerializer, Symbol
 from core.errors import InvalidInput
 from core.rest.encoding import plain
 from execution.adapters.factory import get_broker
@@ -26,27 +26,43 @@ from execution.services.orders import (
     request_cancel,
 )
 
-_TYPES = (OrderType.MARKET.value, OrderType.LIMIT.value, OrderType.LIMIT_MAKER.value)
+# What a person may place: the type, whether it has a price, whether it may have a time in force.
+_FORMS = {
+    OrderType.MARKET.value: (False, False),
+    OrderType.LIMIT.value: (True, True),
+    OrderType.LIMIT_MAKER.value: (True, False),
+}
 _KEY_LENGTH = 64
 
 
 class OrderInput(StrictSerializer):
     """An order; quantities in base units, prices in quote, both as strings."""
 
-    symbol = serializers.RegexField(r"^[A-Za-z0-9]{2,32}$")
+    symbol = Symbol()
     side = serializers.ChoiceField(choices=[side.value for side in Side])
-    type = serializers.ChoiceField(choices=_TYPES, default=OrderType.MARKET.value)
+    type = serializers.ChoiceField(choices=list(_FORMS), default=OrderType.MARKET.value)
     quantity = ExactDecimal()
     price = ExactDecimal(required=False, allow_null=True)
     time_in_force = serializers.ChoiceField(
         choices=[item.value for item in TimeInForce], required=False, allow_null=True
     )
 
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        """Refuse prices and times that the type does not have: that is no order at all."""
+        kind = attrs["type"]
+        has_price, may_have_time = _FORMS[kind]
+        if (attrs.get("price") is not None) is not has_price:
+            told = f"{kind} needs a price." if has_price else f"{kind} takes no price."
+            raise serializers.ValidationError({"price": told})
+        if attrs.get("time_in_force") is not None and not may_have_time:
+            raise serializers.ValidationError({"time_in_force": f"{kind} takes no time in force."})
+        return attrs
+
 
 class CloseInput(StrictSerializer):
     """Which position to close; without a symbol all of them, if `all` says so."""
 
-    symbol = serializers.RegexField(r"^[A-Za-z0-9]{2,32}$", required=False)
+    symbol = Symbol(required=False)
     all = serializers.BooleanField(required=False, default=False)
 
 
@@ -65,7 +81,7 @@ class PlaceOrderView(APIView):
         order = place_manual_order(
             account_id=get_account(settings.ACCOUNT_NAME).pk,
             wanted=ManualOrder(
-                symbol=values["symbol"].upper(),
+                symbol=values["symbol"],
                 side=Side(values["side"]),
                 type=order_type,
                 quantity=values["quantity"],
@@ -86,7 +102,11 @@ class CancelOrderView(APIView):
     @extend_schema(responses=OpenApiTypes.OBJECT)
     def delete(self, request: Request, order_id: int) -> Response:
         order = request_cancel(
-            order_id=order_id, actor=str(request.user), broker=get_broker(), clock=get_clock()
+            account_id=get_account(settings.ACCOUNT_NAME).pk,
+            order_id=order_id,
+            actor=str(request.user),
+            broker=get_broker(),
+            clock=get_clock(),
         )
         return Response(order_body(order))
 
@@ -141,7 +161,7 @@ def _idempotency_key(request: Request) -> str:
     key = request.headers.get("Idempotency-Key")
     if key is None:
         return uuid.uuid4().hex
-    if not 1 <= len(key) <= _KEY_LENGTH or not key.isascii() or not key.isprintable():
+    if not key.strip() or len(key) > _KEY_LENGTH or not key.isascii() or not key.isprintable():
         raise InvalidInput(
             f"Idempotency-Key must be 1 to {_KEY_LENGTH} plain characters", field="Idempotency-Key"
         )

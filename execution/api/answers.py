@@ -12,6 +12,7 @@ from rest_framework.views import APIView
 from core.clock import get_clock
 from core.errors import InvalidInput
 from core.rest.rendering import OrjsonRenderer
+from core.rest.views import check_parameters
 from execution.services.explaining import explain_decision
 from execution.services.performance import measure_performance
 
@@ -30,6 +31,7 @@ class WhyView(APIView):
     )
     def get(self, request: Request) -> Response:
         """Return the decisions of the close at or before a moment, with everything behind them."""
+        check_parameters(request, known=("symbol", "at"))
         symbol = request.query_params.get("symbol", "")
         text = request.query_params.get("at", "")
         try:

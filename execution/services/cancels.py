@@ -24,14 +24,18 @@ from markets.selectors import list_rules
 logger = logging.getLogger(__name__)
 
 
-def request_cancel(*, order_id: int, actor: str, broker: Broker, clock: Clock) -> Order:
+def request_cancel(
+    *, account_id: int, order_id: int, actor: str, broker: Broker, clock: Clock
+) -> Order:
     """Cancel one order by hand; of a protective pair both legs go.
 
     Raises:
-        NotFound: There is no such order.
+        NotFound: The account, whose broker this is, has no such order.
         Conflict: It is final already.
     """
-    order = Order.objects.filter(pk=order_id).select_related("parent").first()
+    order = (
+        Order.objects.filter(pk=order_id, account_id=account_id).select_related("parent").first()
+    )
     if order is None:
         raise NotFound(f"Order {order_id} does not exist", field="order_id", value=order_id)
     order = order.parent or order

@@ -46,7 +46,7 @@ def test_subscribing_takes_effect_once(
 ) -> None:
     make_instrument()
 
-    first = client.post("/data/subscribe", {"symbol": "btcusdt", "timeframe": "5m"}, format="json")
+    first = client.post("/data/subscribe", {"symbol": "BTCUSDT", "timeframe": "5m"}, format="json")
     again = client.post("/data/subscribe", {"symbol": "BTCUSDT", "timeframe": "5m"}, format="json")
 
     assert (first.status_code, again.status_code) == (201, 200)
