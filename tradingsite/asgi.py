@@ -10,8 +10,10 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "tradingsite.settings.dev")
 http_application = get_asgi_application()
 
 from tradingsite.dashboard.authentication import LiveAuthentication  # noqa: E402 - needs the apps
+from tradingsite.dashboard.backpressure import bound_slow_clients  # noqa: E402 - needs the apps
 from tradingsite.routing import websocket_urlpatterns  # noqa: E402 - needs the apps
 
+bound_slow_clients()
 application = ProtocolTypeRouter(
     {
         "http": http_application,

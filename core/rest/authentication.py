@@ -5,7 +5,6 @@ import logging
 from datetime import datetime, timedelta
 from typing import Any
 
-from django.contrib.auth import get_user_model
 from django.db import DatabaseError
 from django.db.models import Q
 from django.utils import timezone
@@ -68,9 +67,11 @@ def find_token(secret: str, *, now: datetime) -> ApiToken:
     return token
 
 
-def is_active_user(user_id: int) -> bool:
-    """Tell whether the user still exists and may log in; for connections that live long."""
-    return get_user_model().objects.filter(pk=user_id, is_active=True).exists()
+def is_valid_token(token_id: int, *, now: datetime) -> bool:
+    """Tell whether a token that opened a connection would still open one."""
+    fresh = Q(expires_at__isnull=True) | Q(expires_at__gt=now)
+    tokens = ApiToken.objects.filter(fresh, pk=token_id, revoked_at=None, user__is_active=True)
+    return tokens.exists()
 
 
 def read_header(header: str) -> str:

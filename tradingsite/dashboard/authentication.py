@@ -1,15 +1,17 @@
 """Who opens a WebSocket: a browser with a Django session, or a script with a bearer token."""
 
+from importlib import import_module
 from typing import Any
 
-from channels.auth import AuthMiddlewareStack
+from channels.auth import AuthMiddlewareStack, get_user
 from channels.db import database_sync_to_async
 from channels.security.websocket import AllowedHostsOriginValidator
+from django.conf import settings
 from django.contrib.auth.models import AnonymousUser
 from django.utils import timezone
 from rest_framework.exceptions import AuthenticationFailed
 
-from core.rest.authentication import find_token, is_active_user, read_header
+from core.rest.authentication import find_token, is_valid_token, read_header
 
 
 class LiveAuthentication:
@@ -27,19 +29,30 @@ class LiveAuthentication:
         header = dict(scope["headers"]).get(b"authorization")
         if header is None:
             return await self._by_session(scope, receive, send)
-        user = await _find_user(header.decode("latin-1"))
-        return await self._inner({**scope, "user": user}, receive, send)
+        token = await _find_token(header.decode("latin-1"))
+        user = AnonymousUser() if token is None else token.user
+        token_id = None if token is None else token.pk
+        return await self._inner({**scope, "user": user, "token_id": token_id}, receive, send)
+
+
+async def is_still_allowed(scope: dict[str, Any]) -> bool:
+    """Tell whether what opened the connection would open it now.
+
+    A token that was revoked or has expired, a session that was ended, a changed password and a
+    disabled user all say no.
+    """
+    if scope.get("token_id") is not None:
+        valid = database_sync_to_async(is_valid_token)
+        return bool(await valid(scope["token_id"], now=timezone.now()))
+    # A new store reads the session anew; the one in the scope remembers what it was.
+    store = import_module(settings.SESSION_ENGINE).SessionStore(scope["session"].session_key)
+    user = await get_user({"session": store})
+    return bool(user.is_authenticated)
 
 
 @database_sync_to_async
-def is_still_active(user_id: int) -> bool:
-    """Tell whether the user still exists and may log in."""
-    return is_active_user(user_id)
-
-
-@database_sync_to_async
-def _find_user(header: str) -> Any:
+def _find_token(header: str) -> Any:
     try:
-        return find_token(read_header(header), now=timezone.now()).user
+        return find_token(read_header(header), now=timezone.now())
     except AuthenticationFailed:
-        return AnonymousUser()
+        return None
