@@ -1,17 +1,50 @@
 """Admin for what the core keeps, and the mixin for ledgers."""
 
+import json
+from collections.abc import Callable
 from typing import Any
 
 from django import forms
 from django.conf import settings
 from django.contrib import admin, messages
 from django.contrib.auth import get_user_model
+from django.db.models import DecimalField, Field, FloatField, JSONField
 from django.http import HttpRequest
 from django.utils import timezone
+from django.utils.html import format_html
 from unfold.admin import ModelAdmin
 
 from core.models import ApiToken, AuditRecord
+from core.rest.fields import plain
 from core.tokens import issue_token, revoke_token
+
+
+def _written(field: Field) -> Any:
+    """Return a column that shows the field as text, or the field's name where Django does well."""
+    write = next((write for kind, write in _WRITERS if isinstance(field, kind)), None)
+    if write is None:
+        return field.name
+
+    @admin.display(description=field.verbose_name, ordering=field.name)
+    def column(row: Any) -> Any:
+        value = getattr(row, field.name)
+        return None if value is None else write(value)
+
+    # Django tells columns apart by name.
+    column.__name__ = field.name
+    return column
+
+
+def _lines(value: Any) -> str:
+    text = json.dumps(value, indent=2, ensure_ascii=False)
+    return format_html('<pre class="desk-json">{}</pre>', text) if "\n" in text else text
+
+
+_WRITERS: tuple[tuple[type[Field], Callable[[Any], str]], ...] = (
+    (DecimalField, plain),
+    (FloatField, "{:.6g}".format),
+    (JSONField, _lines),
+)
 
 
 class ReadOnlyAdmin(ModelAdmin):
@@ -23,6 +56,17 @@ class ReadOnlyAdmin(ModelAdmin):
     show_full_result_count = False
     list_per_page = 50
     actions: Any = None
+
+    def get_list_display(self, request: HttpRequest) -> list[Any]:
+        return [self._shown(name) for name in super().get_list_display(request)]
+
+    def get_fields(self, request: HttpRequest, obj: Any = None) -> list[Any]:
+        return [self._shown(name) for name in super().get_fields(request, obj)]
+
+    def _shown(self, name: Any) -> Any:
+        """Return how a column is written: numbers without idle digits, JSON by lines."""
+        fields = {field.name: field for field in self.model._meta.concrete_fields}
+        return _written(fields[name]) if name in fields else name
 
     def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False

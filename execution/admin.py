@@ -89,7 +89,6 @@ class OrderAdmin(ReadOnlyAdmin):
         "instrument",
         "leg",
         "side",
-        "type",
         "quantity",
         "state",
         "reason",

@@ -24,11 +24,32 @@ from risk.services.rearming import rearm_trading
 from risk.services.trading_state import raise_level, read_state
 
 _RECENT = 10
-_INPUT = "border rounded-default px-3 py-2 w-full bg-white dark:bg-base-900"
+_GROUPS = (
+    ("Losses", ("max_daily_loss", "max_drawdown_fraction")),
+    ("Size", ("max_position_size", "max_positions", "max_order_notional", "max_open_orders")),
+    ("Protection of each position", ("stop_loss_fraction", "take_profit_fraction")),
+    ("Sanity of an order", ("price_collar_fraction", "max_data_age_bars", "duplicate_window_s")),
+    ("Costs", ("fee_fraction", "fee_reserve")),
+)
+_LABELS = {
+    "max_daily_loss": "Daily loss",
+    "max_drawdown_fraction": "Drawdown",
+    "max_position_size": "Position size",
+    "max_positions": "Positions",
+    "max_order_notional": "Order size",
+    "max_open_orders": "Open orders",
+    "stop_loss_fraction": "Stop loss",
+    "take_profit_fraction": "Take profit",
+    "price_collar_fraction": "Price collar",
+    "max_data_age_bars": "Age of market data",
+    "duplicate_window_s": "Window for duplicates",
+    "fee_fraction": "Fee",
+    "fee_reserve": "Reserve for fees",
+}
 
 
 def _text(rows: int = 2) -> forms.Textarea:
-    return forms.Textarea(attrs={"rows": rows, "class": _INPUT})
+    return forms.Textarea(attrs={"rows": rows})
 
 
 class HaltForm(forms.Form):
@@ -37,7 +58,6 @@ class HaltForm(forms.Form):
     level = forms.ChoiceField(
         choices=[(level.value, level.value) for level in Level if level is not Level.ACTIVE],
         initial=Level.HALT.value,
-        widget=forms.Select(attrs={"class": _INPUT}),
     )
     reason = forms.CharField(max_length=500, widget=_text())
     is_confirmed = forms.BooleanField(label="Yes, stop trading now")
@@ -67,8 +87,16 @@ class LimitsForm(forms.ModelForm):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         for name in NAMES:
-            self.fields[name].widget.attrs["class"] = _INPUT
-            self.fields[name].help_text += f". At most {BOUNDS[name].high}"
+            self.fields[name].label = _LABELS[name]
+            self.fields[name].help_text += f". At most {BOUNDS[name].high:,}"
+
+    def groups(self) -> list[tuple[str, list[forms.BoundField]]]:
+        """Return the limits as the page shows them."""
+        return [(title, [self[name] for name in names]) for title, names in _GROUPS]
+
+    def reason_fields(self) -> list[forms.BoundField]:
+        """Return what is asked once for all of them."""
+        return [self["reason"]]
 
     def clean(self) -> dict[str, Any]:
         """Report every bound that is broken at its own field."""

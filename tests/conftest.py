@@ -200,7 +200,7 @@ def shared_data() -> Path:
     return folder
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def browser_executable() -> str:
     """Return the path of an installed chromium, or skip."""
     found: Any = shutil.which("chromium") or shutil.which("chromium-browser")

@@ -5,41 +5,65 @@ import { percent, seconds } from './format.js';
 const UP = '#2fbf8f';
 const DOWN = '#e5566d';
 const LINE = '#223044';
+const GRID = '#1a2534';
 const MUTED = '#8595aa';
 const ACCENT = '#5aa2ff';
 
+const asBar = (candle) => ({
+  time: seconds(candle.open_time),
+  open: Number(candle.open), high: Number(candle.high), low: Number(candle.low), close: Number(candle.close),
+  volume: Number(candle.volume),
+});
+const asVolume = (bar) => ({ time: bar.time, value: bar.volume, color: bar.close >= bar.open ? `${UP}55` : `${DOWN}55` });
+
 export class CandleChart {
-  constructor(element) {
+  // onBar is told of the bar under the cursor, else of the last.
+  constructor(element, onBar) {
     this.chart = LightweightCharts.createChart(element, {
       autoSize: true,
       layout: { background: { color: 'transparent' }, textColor: MUTED, attributionLogo: true },
-      grid: { vertLines: { color: LINE }, horzLines: { color: LINE } },
-      timeScale: { timeVisible: true, borderColor: LINE },
-      rightPriceScale: { borderColor: LINE },
+      grid: { vertLines: { color: GRID }, horzLines: { color: GRID } },
+      timeScale: { timeVisible: true, borderColor: LINE, rightOffset: 5 },
+      rightPriceScale: { borderColor: LINE, scaleMargins: { top: 0.08, bottom: 0.22 } },
+      crosshair: { mode: LightweightCharts.CrosshairMode.Normal },
     });
+    this.volumes = this.chart.addSeries(LightweightCharts.HistogramSeries, {
+      priceScaleId: '', priceFormat: { type: 'volume' }, lastValueVisible: false, priceLineVisible: false,
+    });
+    this.volumes.priceScale().applyOptions({ scaleMargins: { top: 0.85, bottom: 0 } });
     this.series = this.chart.addSeries(LightweightCharts.CandlestickSeries, {
       upColor: UP, downColor: DOWN, borderVisible: false, wickUpColor: UP, wickDownColor: DOWN,
     });
     this.marks = LightweightCharts.createSeriesMarkers(this.series, []);
+    this.onBar = onBar;
+    this.volumeOf = new Map();
+    this.chart.subscribeCrosshairMove((event) => this.tell(event.seriesData.get(this.series)));
+  }
+
+  tell(bar) {
+    const shown = bar ?? this.last;
+    this.onBar(shown && { ...shown, volume: this.volumeOf.get(shown.time) });
   }
 
   show(candles, decisions, fills) {
-    const bars = candles.map((candle) => ({
-      time: seconds(candle.open_time),
-      open: Number(candle.open), high: Number(candle.high), low: Number(candle.low), close: Number(candle.close),
-    }));
-    const last = bars.length ? bars[bars.length - 1].close : 1;
-    const precision = Math.max(2, 4 - Math.floor(Math.log10(last)));
-    this.series.applyOptions({ priceFormat: { type: 'price', precision, minMove: 10 ** -precision } });
+    const bars = candles.map(asBar);
+    this.last = bars[bars.length - 1];
+    this.volumeOf = new Map(bars.map((bar) => [bar.time, bar.volume]));
+    const digits = Math.max(2, 4 - Math.floor(Math.log10(this.last?.close ?? 1)));
+    this.series.applyOptions({ priceFormat: { type: 'price', precision: digits, minMove: 10 ** -digits } });
     this.series.setData(bars);
+    this.volumes.setData(bars.map(asVolume));
     this.mark(bars, decisions, fills);
+    this.tell();
   }
 
   update(candle) {
-    this.series.update({
-      time: seconds(candle.open_time),
-      open: Number(candle.open), high: Number(candle.high), low: Number(candle.low), close: Number(candle.close),
-    });
+    const bar = asBar(candle);
+    this.last = bar;
+    this.volumeOf.set(bar.time, bar.volume);
+    this.series.update(bar);
+    this.volumes.update(asVolume(bar));
+    this.tell();
   }
 
   // Decisions are arrows at the candle that closed, fills are dots at the candle they fell into.
@@ -71,7 +95,7 @@ const times = (_plot, ticks) => ticks.map((tick, index) => {
   return index && text.slice(11, 16) !== '00:00' ? text.slice(11, 16) : `${text.slice(11, 16)}\n${text.slice(5, 10)}`;
 });
 
-const axis = (extra = {}) => ({ stroke: MUTED, grid: { stroke: LINE, width: 1 }, ticks: { stroke: LINE }, ...extra });
+const axis = (extra = {}) => ({ stroke: MUTED, grid: { stroke: GRID, width: 1 }, ticks: { stroke: LINE }, ...extra });
 
 const fit = (plot, element) => {
   new ResizeObserver(() => plot.setSize({ width: element.clientWidth, height: element.clientHeight })).observe(element);
@@ -83,7 +107,7 @@ export class EquityChart {
       width: element.clientWidth || 400, height: element.clientHeight || 300, legend: { show: false },
       cursor: { y: false },
       series: [{}, { stroke: ACCENT, width: 1.6, fill: 'rgba(90,162,255,.12)', points: { show: false } }],
-      axes: [axis({ values: times }), axis({ size: 70 })],
+      axes: [axis({ values: times }), axis({ size: 70, values: (_plot, ticks) => ticks.map((tick) => tick.toLocaleString('en-US')) })],
       tzDate: (stamp) => uPlot.tzDate(new Date(stamp * 1000), 'UTC'),
     }, [[], []], element);
     fit(this.plot, element);

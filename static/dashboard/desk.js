@@ -2,7 +2,7 @@
 import { CandleChart, EquityChart, OutcomeChart } from './charts.js';
 import { HaltButton } from './halt.js';
 import { Live } from './live.js';
-import { showTable } from './tables.js';
+import { showTable, span } from './tables.js';
 import { clock, direction, money, percent, price, quantity, signed, words } from './format.js';
 
 const KEEP = { candles: 400, decisions: 200, fills: 200, predictions: 400, equity: 2000, alerts: 30 };
@@ -14,7 +14,7 @@ const state = {
   equity: [], metrics: null, risk: null, components: [], alerts: [], models: [], prices: {},
 };
 const dirty = new Set();
-const charts = { candles: new CandleChart($('candles')), equity: new EquityChart($('equity')), outcomes: new OutcomeChart($('outcomes')) };
+const charts = { candles: new CandleChart($('candles'), showBar), equity: new EquityChart($('equity')), outcomes: new OutcomeChart($('outcomes')) };
 const halt = new HaltButton($('halt'), $('halt-dialog'));
 
 function keep(name, rows, limit) {
@@ -54,7 +54,7 @@ const receivers = {
   risk_state: (m) => { state.risk = m; dirty.add('level'); },
   alert: (m) => { upsert('alerts', asAlert(m)); state.alerts = state.alerts.slice(0, KEEP.alerts); dirty.add('alerts'); },
   component: (m) => { upsert('components', asComponent(m), 'name'); dirty.add('components'); },
-  training: (m) => { $('prediction-note').textContent = `Training: ${percent(m.progress, 0)} ${m.step ?? ''}`; },
+  training: (m) => { $('prediction-note').textContent = `Training: ${percent(m.progress, 0)} ${words(m.stage)}`; },
 };
 
 const drawings = {
@@ -74,6 +74,7 @@ const drawings = {
       ['Today', signed(m.daily_pnl), direction(m.daily_pnl)],
       ['Drawdown', percent(m.drawdown_fraction === undefined ? null : Number(m.drawdown_fraction)), Number(m.drawdown_fraction) > 0.05 ? 'warn' : ''],
       ['Exposure', money(m.exposure, 0), ''],
+      ['Cash', money(m.cash, 0), ''],
       ['Open positions', String(open.length), ''],
       ['Fills', String(state.fillCount ?? state.fills.length), ''],
       ['Symbols with skill', state.models.length ? `${skilled} of ${state.models.length}` : '–', ''],
@@ -107,27 +108,33 @@ const drawings = {
   },
   candles: () => charts.candles.show(state.candles[state.symbol] ?? [], ...marksOfSymbol()),
   marks: () => drawings.candles(),
-  equity: () => charts.equity.show(state.equity),
+  equity: () => {
+    charts.equity.show(state.equity);
+    const first = state.equity[0];
+    $('equity-note').textContent = first ? `In quote units, since ${clock(first.timestamp)} UTC.` : 'Nothing recorded yet.';
+  },
   outcomes: () => {
     const chosen = state.predictions.filter((p) => p.symbol === state.symbol).slice(0, 120).reverse();
     charts.outcomes.show(chosen);
     const judged = chosen.filter((p) => p.realized_return !== null && p.realized_return !== undefined).length;
     $('prediction-note').textContent = chosen.length
-      ? `${state.symbol}: expected return over ${chosen[0].horizon_bars} bars with its 90 % interval; dots are what happened (${judged} of ${chosen.length} judged so far).`
+      ? `${state.symbol}: return over the next ${chosen[0].horizon_bars} bars; ${judged} of ${chosen.length} judged so far.`
       : `${state.symbol ?? ''}: no predictions yet.`;
   },
   decisions: () => showTable($('decisions'), [
     ['Close', (d) => clock(d.close_time)], ['Symbol', (d) => d.symbol],
-    ['Action', (d) => d.action, (d) => (d.action === 'ENTER' ? 'up' : d.action === 'EXIT' ? 'down' : '')],
+    ['Action', (d) => d.action, (d) => `pill ${d.action === 'ENTER' ? 'up' : d.action === 'EXIT' ? 'down' : 'muted'}`],
     ['P(net>0)', (d) => percent(d.confidence, 1), null, 'num'],
     ['Edge bps', (d) => (d.edge_bps === null ? '–' : Number(d.edge_bps).toFixed(1)), null, 'num'],
     ['Why', why, null, 'why'],
   ], state.decisions.slice(0, 60), 'No decision yet: the first comes with the next candle close.'),
   positions: () => showTable($('positions'), [
     ['Symbol', (p) => p.symbol], ['Quantity', (p) => quantity(p.quantity), null, 'num'],
-    ['Entry', (p) => price(p.average_entry_price), null, 'num'], ['Mark', (p) => price(state.prices[p.symbol] ?? p.mark_price), null, 'num'],
+    ['Value', (p) => money(worth(p)), null, 'num'],
+    ['Entry', (p) => price(p.average_entry_price), null, 'num'], ['Mark', (p) => price(mark(p)), null, 'num'],
+    ['P&L', (p) => signed(gain(p)), (p) => direction(gain(p)), 'num'],
     ['Stop', (p) => price(p.stop_price), null, 'num'], ['Target', (p) => price(p.take_profit_price), null, 'num'],
-  ], state.positions.filter((position) => position.status === 'open'), 'Flat.'),
+  ], state.positions.filter((position) => position.status === 'open'), 'Flat: nothing is held.'),
   fills: () => showTable($('fills'), [
     ['Time', (f) => clock(f.timestamp)], ['Symbol', (f) => f.symbol],
     ['Side', (f) => f.side, (f) => (f.side === 'BUY' ? 'up' : 'down')],
@@ -139,12 +146,13 @@ const drawings = {
       const row = document.createElement('div');
       row.className = component.is_healthy ? 'good' : 'bad';
       row.textContent = component.name;
-      row.title = `last sign ${Number(component.age_s ?? 0).toFixed(0)} s ago`;
+      if (!component.is_healthy) row.append(span(` ${words(component.status)}`, 'down'));
+      row.title = `${words(component.status)}, last sign ${Number(component.age_s ?? 0).toFixed(0)} s ago`;
       return row;
     }));
   },
   alerts: () => showTable($('alerts'), [
-    ['Time', (a) => clock(a.timestamp)], ['', (a) => a.severity, (a) => (a.severity === 'INFO' ? '' : a.severity === 'WARNING' ? 'warn' : 'down')],
+    ['Time', (a) => clock(a.timestamp)], ['Severity', (a) => a.severity, (a) => (a.severity === 'INFO' ? '' : a.severity === 'WARNING' ? 'warn' : 'down')],
     ['Message', (a) => a.message, null, 'why'],
   ], state.alerts, 'No alert.'),
 };
@@ -155,10 +163,26 @@ function marksOfSymbol() {
 }
 
 function why(decision) {
-  const factors = (decision.factors ?? [])
-    .filter((factor) => Math.abs(factor.score) >= 0.05)
-    .map((factor) => `${words(factor.name)} ${factor.score > 0 ? '+' : ''}${Number(factor.score).toFixed(2)}`);
-  return [words(decision.reason), factors.join(', ')].filter(Boolean).join(' · ');
+  const factors = (decision.factors ?? []).filter((factor) => Math.abs(factor.score) >= 0.05);
+  return [span(words(decision.reason), 'reason'), ...factors.map((factor) => {
+    const chip = span(`${words(factor.name)} `, 'chip');
+    const score = span(`${factor.score > 0 ? '+' : '−'}${Math.abs(factor.score).toFixed(2)}`, direction(factor.score));
+    chip.append(score);
+    return chip;
+  })];
+}
+
+// For the eye only; the books are kept in decimals by the server.
+const mark = (position) => state.prices[position.symbol] ?? position.average_entry_price;
+const worth = (position) => Number(position.quantity) * Number(mark(position));
+const gain = (position) => Number(position.quantity) * (Number(mark(position)) - Number(position.average_entry_price));
+
+function showBar(bar) {
+  if (!bar) { $('ohlc').replaceChildren(); return; }
+  const tone = bar.close >= bar.open ? 'up' : 'down';
+  const part = (name, value) => [`${name} `, span(value, tone), ' '];
+  $('ohlc').replaceChildren(...part('O', price(bar.open)), ...part('H', price(bar.high)), ...part('L', price(bar.low)),
+    ...part('C', price(bar.close)), ...part('V', Number(bar.volume ?? 0).toLocaleString('en-US', { maximumFractionDigits: 2 })));
 }
 
 function showSnapshot({ data, at }) {
@@ -175,7 +199,7 @@ function showTime(iso) {
   if (iso) $('clock').textContent = `${iso.replace('T', ' ').slice(0, 19)} UTC`;
 }
 
-new Live({
+const live = new Live({
   onSnapshot: showSnapshot,
   onMessage: (message) => {
     showTime(message.at);
@@ -193,3 +217,6 @@ setInterval(() => {
   dirty.clear();
   parts.forEach((part) => drawings[part]());
 }, REDRAW_MS);
+
+// For the console of a person who looks into a problem.
+window.desk = { live, state };

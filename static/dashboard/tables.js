@@ -1,6 +1,6 @@
 // Tables drawn from rows; text only, so nothing that arrives can become markup.
 
-// columns: [title, text(row), tone(row) or null, class]
+// columns: [title, content(row), tone(row) or null, class]; content is text or a list of elements
 export function showTable(table, columns, rows, emptyText) {
   const head = document.createElement('thead');
   head.append(line(columns.map(([title, , , kind]) => cell('th', title, kind))));
@@ -11,7 +11,11 @@ export function showTable(table, columns, rows, emptyText) {
     body.append(line([empty]));
   }
   for (const row of rows) {
-    body.append(line(columns.map(([, text, tone, kind]) => cell('td', text(row), [kind, tone?.(row)].filter(Boolean).join(' ')))));
+    body.append(line(columns.map(([title, content, tone, kind]) => {
+      const shown = cell('td', content(row), [kind, tone?.(row)].filter(Boolean).join(' '));
+      if (title) shown.dataset.label = title;
+      return shown;
+    })));
   }
   table.replaceChildren(head, body);
 }
@@ -24,7 +28,12 @@ function line(cells) {
 
 function cell(tag, text, kind) {
   const element = document.createElement(tag);
-  element.textContent = text ?? '';
+  if (Array.isArray(text)) element.append(...text);
+  else element.textContent = text ?? '';
   if (kind) element.className = kind;
   return element;
+}
+
+export function span(text, kind) {
+  return cell('span', text, kind);
 }

@@ -78,8 +78,14 @@ def callers(committed_database: None) -> Callers:
 
 
 @pytest.fixture(scope="module")
+def web_settings() -> str:
+    """Return the settings module of the web server; a module may have its own."""
+    return "tradingsite.settings.dev"
+
+
+@pytest.fixture(scope="module")
 def web(
-    floor: Floor, redis_url: str, tmp_path_factory: pytest.TempPathFactory
+    floor: Floor, redis_url: str, tmp_path_factory: pytest.TempPathFactory, web_settings: str
 ) -> Iterator[processes.Web]:
     """Run the web server on the module's database and exchange."""
     folder = tmp_path_factory.mktemp("web")
@@ -88,6 +94,7 @@ def web(
         "SIM_URL": floor.url,
         "ACCOUNT_NAME": "floor",
         "COMPONENT": "web",
+        "DJANGO_SETTINGS_MODULE": web_settings,
         # Sessions that a test opens are signed with it.
         "SECRET_KEY": settings.SECRET_KEY,
     }

@@ -2,7 +2,22 @@
 
 from typing import Any
 
+from django.templatetags.static import static
 from django.urls import reverse_lazy
+
+_ACCENT = {
+    "50": "oklch(97% .014 254.6)",
+    "100": "oklch(93.2% .032 255.6)",
+    "200": "oklch(88.2% .059 254.1)",
+    "300": "oklch(80.9% .105 251.8)",
+    "400": "oklch(70.7% .165 254.6)",
+    "500": "oklch(62.3% .214 259.8)",
+    "600": "oklch(54.6% .245 262.9)",
+    "700": "oklch(48.8% .243 264.4)",
+    "800": "oklch(42.4% .199 265.6)",
+    "900": "oklch(37.9% .146 265.5)",
+    "950": "oklch(28.2% .091 267.9)",
+}
 
 
 def _page(title: str, icon: str, name: str) -> dict[str, Any]:
@@ -66,6 +81,14 @@ def admin_look(*, mode: str) -> dict[str, Any]:
         "SITE_SUBHEADER": f"{mode} mode",
         "SITE_URL": "/",
         "SITE_SYMBOL": "candlestick_chart",
+        # Dark like the dashboard, and its accent.
+        "THEME": "dark",
+        "COLORS": {"primary": _ACCENT},
+        "STYLES": [lambda _request: static("admin_desk/desk.css")],
+        "SCRIPTS": [lambda _request: static("admin_desk/halt.js")],
+        "SITE_FAVICONS": [
+            {"rel": "icon", "href": lambda _request: static("dashboard/icon.svg")},
+        ],
         "SHOW_HISTORY": True,
         "SHOW_VIEW_ON_SITE": False,
         "SIDEBAR": {

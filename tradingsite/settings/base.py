@@ -64,6 +64,7 @@ USE_TZ = True
 TIME_ZONE = "UTC"
 LANGUAGE_CODE = "en"
 USE_I18N = False
+FORMAT_MODULE_PATH = ["tradingsite.formats"]
 
 INSTALLED_APPS = [
     "unfold",
