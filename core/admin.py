@@ -15,7 +15,7 @@ from django.utils.html import format_html
 from unfold.admin import ModelAdmin
 
 from core.models import ApiToken, AuditRecord
-from core.rest.fields import plain
+from core.rest.encoding import plain
 from core.tokens import issue_token, revoke_token
 
 

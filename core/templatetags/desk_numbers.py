@@ -5,7 +5,7 @@ from typing import Any
 
 from django import template
 
-from core.rest.fields import plain
+from core.rest.encoding import plain
 
 register = template.Library()
 NOTHING = "-"

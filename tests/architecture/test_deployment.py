@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import jsonschema
 import pytest
 import yaml
 from compose_spec import PyCompose
@@ -54,7 +55,20 @@ def commands() -> list[Any]:
     return compose + [pytest.param(cmd, id=f"Procfile-{name}") for name, cmd in procfile().items()]
 
 
-def test_it_has_a_valid_compose_file():
+def test_it_fits_the_schema_of_the_compose_specification():
+    schema = json.loads((ROOT / "tests/data/compose-spec/compose-spec.json").read_text())
+    document = yaml.safe_load(interpolate(COMPOSE.read_text()))
+    # This copy of the schema is older than the project's name in the file.
+    assert document.pop("name") == "trading"
+
+    jsonschema.validate(document, schema, cls=jsonschema.Draft201909Validator)
+
+    document["services"]["web"]["helthcheck"] = {}
+    with pytest.raises(jsonschema.ValidationError, match="helthcheck"):
+        jsonschema.validate(document, schema, cls=jsonschema.Draft201909Validator)
+
+
+def test_a_strict_reader_keeps_every_service():
     document = yaml.safe_load(interpolate(COMPOSE.read_text()))
 
     read = PyCompose.from_json(json.dumps(document))
@@ -101,7 +115,8 @@ def test_it_runs_every_service_without_privileges_and_restarts_it(name):
 
     assert not service.get("privileged")
     assert "no-new-privileges:true" in service["security_opt"]
-    assert service["restart"] == ("no" if name == "migrate" else "unless-stopped")
+    once = {"migrate": "no", "prepare": "on-failure"}
+    assert service["restart"] == once.get(name, "unless-stopped")
     assert "stop_grace_period" in service
     assert "healthcheck" in service
     if name != "postgres":

@@ -1,7 +1,9 @@
 """Settings for testnet and live: secrets must be given, pages only over HTTPS."""
 
 from tradingsite.settings.base import *  # noqa: F403
-from tradingsite.settings.base import env
+from tradingsite.settings.base import STATIC_ROOT, env
+
+STATIC_ROOT.mkdir(parents=True, exist_ok=True)
 
 SECRET_KEY = env.text("SECRET_KEY")
 SESSION_COOKIE_SECURE = True

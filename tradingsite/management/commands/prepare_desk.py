@@ -31,7 +31,8 @@ class Command(BaseCommand):
     """Prepare the desk; safe to repeat."""
 
     help = """Create the schema, the account, the strategy, the candle history and the first model,
-whatever of it is missing. `manage.py trade` runs it; safe to repeat.
+whatever of it is missing, and with API_TOKEN the user `admin` whose token it is.
+`manage.py trade` runs it; safe to repeat.
 
 Example: manage.py prepare_desk --symbols BTCUSDT,ETHUSDT --timeframe 1h
 """
@@ -44,9 +45,7 @@ Example: manage.py prepare_desk --symbols BTCUSDT,ETHUSDT --timeframe 1h
         parser.add_argument(
             "--timeframe", default="1h", choices=[frame.value for frame in Timeframe]
         )
-        parser.add_argument(
-            "--demo", action="store_true", help="also make a log-in, train, and start trading"
-        )
+        parser.add_argument("--demo", action="store_true", help="also start trading")
 
     def handle(self, *args: Any, **options: Any) -> None:
         timeframe = Timeframe(options["timeframe"])
@@ -54,7 +53,7 @@ Example: manage.py prepare_desk --symbols BTCUSDT,ETHUSDT --timeframe 1h
         self._say("database …")
         call_command("migrate", verbosity=0, interactive=False)
         try:
-            if options["demo"]:
+            if settings.API_TOKEN:
                 self._make_login()
             self._list_instruments(symbols, timeframe)
             self._load_history(symbols, timeframe)
@@ -74,7 +73,8 @@ Example: manage.py prepare_desk --symbols BTCUSDT,ETHUSDT --timeframe 1h
             username=_ADMIN, defaults={"is_staff": True, "is_superuser": True}
         )
         if is_new:
-            user.set_password(settings.DESK_ADMIN_PASSWORD)
+            # Without a password it cannot log in until `manage.py changepassword admin`.
+            user.set_password(settings.DESK_ADMIN_PASSWORD or None)
             user.save()
         seed_token(secret=settings.API_TOKEN, user=user, name="demo", now=timezone.now())
 
