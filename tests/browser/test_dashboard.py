@@ -145,3 +145,14 @@ def test_it_comes_back_when_the_connection_is_lost(
 
     expect(page.locator("#connection")).to_have_text("live")
     expect(page.locator("#alerts")).to_contain_text("meanwhile")
+
+
+def test_its_api_can_be_read_in_the_browser(
+    open_page: Callable[..., Page], keep: Callable[[Page, str], Path]
+) -> None:
+    page = open_page("/")
+    page.goto(page.url + "docs/")
+
+    expect(page.locator("#swagger-ui")).to_contain_text("/trading/order")
+    expect(page.locator(".opblock")).not_to_have_count(0)
+    keep(page, "api")
