@@ -31,7 +31,6 @@ class AlertFilter(filters.FilterSet):
         fields = ["code"]
 
 
-@extend_schema(responses={200: OpenApiResponse(description="A page of alerts, the newest first")})
 class AlertListView(ReadListView):
     """Alerts, the newest first."""
 

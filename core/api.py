@@ -1,7 +1,6 @@
 """The audit trail by REST: who did what, when and why."""
 
 from django_filters import rest_framework as filters
-from drf_spectacular.utils import OpenApiResponse, extend_schema
 from rest_framework.permissions import IsAuthenticated
 from rest_framework.request import Request
 from rest_framework.views import APIView
@@ -30,7 +29,6 @@ class MayReadAudit(IsAuthenticated):
         )
 
 
-@extend_schema(responses={200: OpenApiResponse(description="A page of acts, the newest first")})
 class AuditListView(ReadListView):
     """Acts of persons and of the system, the newest first; `hash` chains each to the one before."""
 

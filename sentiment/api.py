@@ -2,7 +2,6 @@
 
 from typing import Any
 
-from drf_spectacular.utils import OpenApiResponse, extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 
@@ -11,7 +10,6 @@ from markets.selectors import get_rules_by_symbol
 from sentiment.models import SentimentScore
 
 
-@extend_schema(responses={200: OpenApiResponse(description="A page of scores, the newest first")})
 class SentimentView(ReadListView):
     """The scores of one symbol, the newest first."""
 

@@ -5,6 +5,7 @@ from django.urls import include, path
 from django.views.generic import RedirectView
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
 
+import core.rest.schema  # noqa: F401 - tells OpenAPI what our own parts are
 from tradingsite.api import metrics, system
 from tradingsite.dashboard.views import dashboard
 

@@ -5,6 +5,8 @@ from typing import Any
 from django.conf import settings
 from django.db import DatabaseError, connection
 from django.http import HttpRequest, HttpResponse, JsonResponse
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
 from rest_framework.permissions import AllowAny
 from rest_framework.request import Request
@@ -29,6 +31,7 @@ class SystemStatusView(APIView):
 
     permission_classes = [AllowAny]
 
+    @extend_schema(responses=OpenApiTypes.OBJECT)
     def get(self, request: Request) -> Response:
         now = get_clock().now()
         state = read_state()
@@ -46,6 +49,7 @@ class SystemStatusView(APIView):
 class SystemStartView(APIView):
     """POST: let strategies open positions."""
 
+    @extend_schema(request=_ReasonInput, responses=OpenApiTypes.OBJECT)
     def post(self, request: Request) -> Response:
         return _set_running(request, start_trading)
 
@@ -53,6 +57,7 @@ class SystemStartView(APIView):
 class SystemStopView(APIView):
     """POST: open nothing new; exits and protective stops go on."""
 
+    @extend_schema(request=_ReasonInput, responses=OpenApiTypes.OBJECT)
     def post(self, request: Request) -> Response:
         return _set_running(request, stop_trading)
 
