@@ -73,7 +73,9 @@ def get_rules_by_symbol(symbol: str) -> InstrumentRules:
     Raises:
         NotFound: no instrument has that symbol.
     """
-    row = Instrument.objects.filter(symbol=symbol.upper()).first()
+    # PostgreSQL fails on a NUL instead of finding nothing.
+    is_text = "\x00" not in symbol
+    row = Instrument.objects.filter(symbol=symbol.upper()).first() if is_text else None
     if row is None:
         raise NotFound(
             f"Symbol {symbol!r} is unknown; `manage.py backfill` reads the exchange's list first",

@@ -136,6 +136,7 @@ def committed_database(
     """
     import redis
     from django.core.management import call_command
+    from django.db import connections
     from django.test.utils import teardown_databases
 
     with redis.Redis.from_url(redis_url) as client:
@@ -144,6 +145,8 @@ def committed_database(
         made = _make_missing_databases()
         yield
         call_command("flush", verbosity=0, interactive=False, reset_sequences=False)
+        # Beside playwright's loop Django keeps a connection that nobody else would close.
+        connections.close_all()
         if made:
             teardown_databases(made, verbosity=0)
 

@@ -316,6 +316,8 @@ def _calls() -> Iterator[Bad]:
     for order_id in ORDER_IDS:
         path = f"/trading/order/{order_id}"
         yield Bad(f"order id: {order_id[:40]}", 404, method="DELETE", path=path)
+    for path in ("/data/%00/ticker", "/data/%00/klines", "/sentiment/%00", "/data/%FF/ticker"):
+        yield Bad(f"path: {path}", 404, "GET", path)
     for query in QUERIES:
         yield Bad(f"list: {query[:40]}", 400, "GET", f"/orders?{query}")
 

@@ -42,7 +42,9 @@ def speak(web: Web, text: bytes) -> bytes:
         received = b""
         with contextlib.suppress(ConnectionError):
             connection.sendall(text)
-            connection.shutdown(socket.SHUT_WR)
+            # It may have answered and hung up before it read all of this.
+            with contextlib.suppress(OSError):
+                connection.shutdown(socket.SHUT_WR)
             while part := connection.recv(65_536):
                 received += part
         return received
