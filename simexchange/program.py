@@ -20,7 +20,9 @@ from websockets import http11
 from websockets.frames import Frame
 
 from simexchange.clock import SimClock
-from simexchange.engine.accounts import Account
+from simexchange.engine import saving
+from simexchange.engine.accounts import Account, Credential
+from simexchange.engine.commission import Commission
 from simexchange.engine.exchange import Exchange, ignore_record
 from simexchange.engine.ledger import Ledger
 from simexchange.faces.app import App
@@ -30,7 +32,11 @@ from simexchange.faces.limits import ORDERS_10S_LIMIT, WEIGHT_LIMIT, Limits
 from simexchange.faces.misbehave import Misbehaviour
 from simexchange.faces.rest_account import AccountFace
 from simexchange.faces.rest_general import routes as general_routes
+from simexchange.faces.rest_lists import ListFace
 from simexchange.faces.rest_market import market_routes
+from simexchange.faces.rest_orders import OrdersFace
+from simexchange.faces.rest_replace import ReplaceFace
+from simexchange.faces.rest_sapi import SapiFace
 from simexchange.faces.rest_trade import TradeFace
 from simexchange.faces.streams import MarketStreams
 from simexchange.faces.user_streams import UserStreams
@@ -101,16 +107,19 @@ class Saved:
     def __init__(self, path: Path | None, seed: int) -> None:
         self.ledger = Ledger(seed)
         self.symbols: dict[str, dict[str, Any]] = {}
+        self.rules: dict[str, Any] = {}
         self.market: dict[str, Any] | None = None
         self.now_ms = 0
         for record in read_journal(path) if path else ():
             self._take(record)
 
     def _take(self, record: dict[str, Any]) -> None:
-        self.ledger.apply(record)
+        saving.apply(self.ledger, record)
         self.now_ms = max(self.now_ms, record.get("t", 0))
         if record["k"] == "symbol":
             self.symbols[record["symbol"]] = record
+        elif record["k"] == "rules":
+            self.rules = record
         elif record["k"] == "market":
             self.market = record["market"]
             self.now_ms = max(self.now_ms, record["market"]["now_ms"])
@@ -136,6 +145,7 @@ class Program:
         self.exchange = Exchange(ledger=saved.ledger, market=self.market, clock=self.clock)
         for symbol, record in saved.symbols.items():
             self.exchange.rules[symbol].change(record)
+        self.exchange.exchange_rules.change(saved.rules)
         self.account = self._first_account()
         self.journal: Journal | None = None
         if options.state is not None:
@@ -158,18 +168,18 @@ class Program:
         fee = options.fee_bps / Decimal(10_000)
         account = ledger.accounts.get("1")
         if account is None:
-            account = Account(
-                account_id="1",
-                key=options.key or "SIM" + secrets.token_hex(30)[:61],
-                secret=options.secret or secrets.token_hex(32),
-                maker_fee=fee,
-                taker_fee=fee,
+            key = Credential(
+                options.key or "SIM" + secrets.token_hex(30)[:61],
+                options.secret or secrets.token_hex(32),
             )
+            account = Account.open("1", Commission.flat(fee, fee), [key])
             for asset, quantity in options.balances.items():
                 account.credit(asset, quantity)
         elif options.key:
-            ledger.by_key.pop(account.key, None)
-            account.key, account.secret = options.key, options.secret
+            ledger.by_key.pop(account.first_key.key, None)
+            key = Credential(options.key, options.secret)
+            others = list(account.credentials.values())[1:]
+            account.credentials = {one.key: one for one in (key, *others)}
         for rules in self.exchange.rules.values():
             account.balance(rules.base)
             account.balance(rules.quote)
@@ -179,8 +189,9 @@ class Program:
     def _state_records(self) -> list[dict[str, Any]]:
         exchange = self.exchange
         return [
-            *exchange.ledger.records(),
+            *saving.ledger_records(exchange.ledger),
             *(exchange.symbol_record(rules) for rules in exchange.rules.values()),
+            exchange.rules_record(),
             {"k": "market", "market": self.market.snapshot()},
             {"k": "time", "t": self.clock.now_ms()},
         ]
@@ -199,7 +210,11 @@ class Program:
             **market_routes(self.market),
             **general_routes(self.exchange),
             **AccountFace(self.exchange, limits).routes(),
+            **OrdersFace(self.exchange).routes(),
             **TradeFace(self.exchange, limits).routes(),
+            **ReplaceFace(self.exchange, limits).routes(),
+            **ListFace(self.exchange, limits).routes(),
+            **SapiFace(self.exchange).routes(),
         }
         self.streams = MarketStreams(self.market)
         control = Control(gateway, faults, cut=self._cut, mute=self._mute)
@@ -281,8 +296,8 @@ class Program:
         line = {
             "event": "listening",
             "port": listener.getsockname()[1],
-            "key": self.account.key,
-            "secret": self.account.secret,
+            "key": self.account.first_key.key,
+            "secret": self.account.first_key.secret,
             "speed": "manual" if self.clock.manual else self.clock.speed,
         }
         sys.stdout.write(orjson.dumps(line).decode() + "\n")

@@ -8,7 +8,7 @@ import orjson
 
 from simexchange.errors import ApiError
 from simexchange.faces.control import Control
-from simexchange.faces.gateway import Answer, Gateway, Signed, client_order_id_of, refusal
+from simexchange.faces.gateway import Answer, Gateway, Signed, client_order_id_of
 from simexchange.faces.misbehave import Misbehaviour
 from simexchange.faces.routing import Call, Routes
 from simexchange.faces.signing import rest_payload
@@ -86,12 +86,9 @@ class App:
             return
         call, signed, broken = self._decode(scope, body)
         client_id = client_order_id_of(call.params)
-
-        def handle() -> Answer:
-            answer = refusal(broken) if broken else self.gateway.answer(route, call, signed)
-            self.gateway.log(call, client_id, answer.outcome, answer.status)
-            return answer
-
+        handle = self.gateway.handling(route, call, signed, client_id)
+        if broken:
+            handle.refuse(broken)
         rule = self.misbehaviour.match(call, client_id)
         if rule is not None:
             effect = await self.misbehaviour.apply(rule, call, client_id, handle)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 import orjson
 
 from simexchange.errors import ApiError
-from simexchange.faces.gateway import Answer, Gateway
+from simexchange.faces.gateway import Answer, Gateway, Handling
 from simexchange.faces.routing import Call
 from simexchange.faults import INSTANT_FAULTS, REQUEST_FAULTS, Fault, Faults
 
@@ -26,8 +26,7 @@ class Effect:
     headers: dict[str, str] = field(default_factory=dict)
 
 
-Handle = Callable[[], Answer]
-Row = Callable[[Fault, Call, str, Handle], Awaitable[Effect | None]]
+Row = Callable[[Fault, Call, str, Handling], Awaitable[Effect | None]]
 
 
 def plain(answer: Answer) -> Effect:
@@ -73,32 +72,39 @@ class Misbehaviour:
         return self.faults.take(seen, REQUEST_FAULTS)
 
     async def apply(
-        self, rule: Fault, call: Call, client_order_id: str, handle: Handle
+        self, rule: Fault, call: Call, client_order_id: str, handle: Handling
     ) -> Effect | None:
         """Return what the client gets, None when the line is to be cut."""
         return await self._rows[rule.name](rule, call, client_order_id, handle)
 
     async def _accept_then_drop(
-        self, _rule: Fault, _call: Call, _client_id: str, handle: Handle
+        self, _rule: Fault, _call: Call, _client_id: str, handle: Handling
     ) -> None:
         handle()
 
-    async def _drop(self, rule: Fault, call: Call, client_id: str, _handle: Handle) -> None:
+    async def _drop(self, rule: Fault, call: Call, client_id: str, _handle: Handling) -> None:
         self.gateway.log(call, client_id, rule.name, 0)
 
     async def _delay(
-        self, rule: Fault, _call: Call, _client_id: str, handle: Handle
+        self, rule: Fault, _call: Call, _client_id: str, handle: Handling
     ) -> Effect | None:
-        """Answer late; with ``"when": "before"`` the request itself arrives late."""
+        """Answer late; with ``"when": "before"`` the request itself arrives late.
+
+        With ``"when": "engine"`` it is late between the door and the engine.
+        """
         pause_s = float(rule.options["ms"]) / 1000.0
-        if rule.options.get("when") == "before":
+        if rule.options.get("when") in {"before", "engine"}:
+            if rule.options["when"] == "engine":
+                handle.admit()
             await asyncio.sleep(pause_s)
             return plain(handle())
         effect = plain(handle())
         await asyncio.sleep(pause_s)
         return effect
 
-    async def _http(self, rule: Fault, call: Call, client_id: str, handle: Handle) -> Effect | None:
+    async def _http(
+        self, rule: Fault, call: Call, client_id: str, handle: Handling
+    ) -> Effect | None:
         """Answer with another status, the request accepted or not."""
         status = int(rule.options["status"])
         if rule.options.get("accepted", False):
@@ -114,14 +120,14 @@ class Misbehaviour:
         return Effect(status, orjson.dumps(body), JSON, headers)
 
     async def _truncate(
-        self, _rule: Fault, _call: Call, _client_id: str, handle: Handle
+        self, _rule: Fault, _call: Call, _client_id: str, handle: Handling
     ) -> Effect | None:
         effect = plain(handle())
         effect.body = effect.body[: len(effect.body) // 2]
         return effect
 
     async def _not_found_for(
-        self, rule: Fault, call: Call, _client_id: str, handle: Handle
+        self, rule: Fault, call: Call, _client_id: str, handle: Handling
     ) -> Effect | None:
         """Hide an order from queries for its first wall milliseconds."""
         answer = handle()

@@ -32,7 +32,7 @@ def routes(exchange: Exchange) -> Routes:
         chosen = [exchange.rules[name] for name in (names or exchange.rules)]
         if status:
             chosen = [one for one in chosen if one.status == status]
-        return exchange_info(chosen, call.now_ms)
+        return exchange_info(chosen, call.now_ms, exchange_filters=exchange.exchange_rules.filters)
 
     return {
         ("GET", "/api/v3/ping"): Route(ping),

@@ -13,6 +13,7 @@ from simexchange.faces.misbehave import Effect, Misbehaviour
 from simexchange.faces.routing import Routes
 from simexchange.faces.signing import socket_payload
 from simexchange.faces.user_streams import Outbox, Subscription, UserStreams
+from simexchange.faces.ws_order_methods import ORDER_METHODS
 
 CONNECT_WEIGHT = 2
 SUBSCRIBE_WEIGHT = 2
@@ -33,24 +34,7 @@ METHODS = {
     "ticker": ("GET", "/api/v3/ticker"),
     "ticker.price": ("GET", "/api/v3/ticker/price"),
     "ticker.book": ("GET", "/api/v3/ticker/bookTicker"),
-    "order.place": ("POST", "/api/v3/order"),
-    "order.test": ("POST", "/api/v3/order/test"),
-    "order.status": ("GET", "/api/v3/order"),
-    "order.cancel": ("DELETE", "/api/v3/order"),
-    "order.cancelReplace": ("POST", "/api/v3/order/cancelReplace"),
-    "openOrders.status": ("GET", "/api/v3/openOrders"),
-    "openOrders.cancelAll": ("DELETE", "/api/v3/openOrders"),
-    "orderList.place": ("POST", "/api/v3/order/oco"),
-    "orderList.place.oco": ("POST", "/api/v3/orderList/oco"),
-    "orderList.status": ("GET", "/api/v3/orderList"),
-    "orderList.cancel": ("DELETE", "/api/v3/orderList"),
-    "openOrderLists.status": ("GET", "/api/v3/openOrderList"),
-    "allOrderLists": ("GET", "/api/v3/allOrderList"),
-    "allOrders": ("GET", "/api/v3/allOrders"),
-    "myTrades": ("GET", "/api/v3/myTrades"),
-    "account.status": ("GET", "/api/v3/account"),
-    "account.commission": ("GET", "/api/v3/account/commission"),
-    "account.rateLimits.orders": ("GET", "/api/v3/rateLimit/order"),
+    **ORDER_METHODS,
 }
 
 
@@ -179,12 +163,7 @@ class Connection:
         signed = self._signed(params)
         call = self.gateway.new_call(*twin, params)
         client_id = client_order_id_of(params)
-
-        def handle() -> Answer:
-            answer = self.gateway.answer(route, call, signed)
-            self.gateway.log(call, client_id, answer.outcome, answer.status)
-            return answer
-
+        handle = self.gateway.handling(route, call, signed, client_id)
         rule = self.api.misbehaviour.match(call, client_id)
         if rule is None:
             return handle()

@@ -115,12 +115,24 @@ class Book:
                 break
         return found
 
+    def _is_level(self, side: str, ticks: int) -> bool:
+        if side == SELL:
+            return ticks == self.ask or (ticks > self.ask and ticks % self._gap == 0)
+        return ticks == self.bid or (ticks < self.bid and ticks % self._gap == 0)
+
+    def units_at(self, side: str, ticks: int, now_ms: int) -> int:
+        """Return what a maker's side shows at one price, zero where it has no level."""
+        if not self._is_level(side, ticks):
+            return 0
+        units = self._quantity(ticks)
+        if ticks in self._taken[side]:
+            units -= self._still_taken(side, ticks, now_ms)
+            units -= units % self._grid.step_units
+        return max(0, units)
+
     def take(self, side: str, ticks: int, units: int, now_ms: int) -> None:
         """Take a quantity out of a maker's side at a price; off the ladder nothing happens."""
-        on_ladder = ticks == self.bid or (ticks < self.bid and ticks % self._gap == 0)
-        if side == SELL:
-            on_ladder = ticks == self.ask or (ticks > self.ask and ticks % self._gap == 0)
-        if not on_ladder:
+        if not self._is_level(side, ticks):
             return
         missing = self._still_taken(side, ticks, now_ms) if ticks in self._taken[side] else 0
         missing = min(self._quantity(ticks), missing + units)

@@ -119,6 +119,12 @@ class SimMarket:
         for ticks, units in state.book.levels(side, self._present_ms()):
             yield state.grid.price(ticks), state.grid.quantity(units)
 
+    def quantity_at(self, symbol: str, side: Side, price: Decimal) -> Decimal:
+        """Return what the ladder shows of the maker's `side` at exactly this price."""
+        state = self.states[symbol]
+        units = state.book.units_at(side, state.grid.ticks(price), self._present_ms())
+        return state.grid.quantity(units)
+
     def average_price(self, symbol: str) -> Decimal:
         """Return the volume weighted price of the last five minutes."""
         return self.states[symbol].average_price(self._present_ms())
@@ -148,8 +154,6 @@ class SimMarket:
             about["moved_by"] = self.states[symbol].factor
         return about
 
-    # What the faces ask
-
     def on_print(self, listener: PrintListener) -> None:
         """Call `listener` with every print, users' own included, once it is on the tape."""
         self._print_listeners.append(listener)
@@ -161,8 +165,6 @@ class SimMarket:
     def on_batch(self, listener: Callable[[], None]) -> None:
         """Call `listener` after each batch of prints."""
         self._batch_listeners.append(listener)
-
-    # Prices by hand
 
     def set_price(self, symbol: str, price: Decimal) -> None:
         """Move the market to `price` now; the source goes on from there."""
@@ -362,8 +364,6 @@ class SimMarket:
         self._open_ms = border_ms
         for listener in self._close_listeners:
             listener(border_ms, symbols)
-
-    # Keeping
 
     def snapshot(self) -> dict[str, Any]:
         """Return what `restore` needs, as JSON-able values."""

@@ -1,0 +1,46 @@
+"""Pages of an account's history."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from simexchange.errors import ApiError
+from simexchange.faces.order_params import limit_of, whole
+from simexchange.faces.params import MICROSECONDS_FROM
+from simexchange.faces.routing import Call
+
+DAY_MS = 86_400_000
+PAGE_NAMES = frozenset({"startTime", "endTime", "limit"})
+
+
+def time_ms_of(call: Call, name: str) -> int:
+    """Return a time in milliseconds, -1 when not sent; microseconds are understood."""
+    value = whole(call.params, name, -1)
+    return value // 1000 if value >= MICROSECONDS_FROM else value
+
+
+def page(
+    rows: Sequence[Any],
+    call: Call,
+    *,
+    time_of: Callable[[Any], int],
+    from_id: tuple[str, Callable[[Any], int]],
+) -> list[Any]:
+    """Return a page of ascending rows by the exchange's history rules.
+
+    No times: the newest; startTime: the oldest from it; endTime: the newest up to it; an id: the
+    oldest from it on. More than 24 hours between the times are refused.
+    """
+    start_ms, end_ms = time_ms_of(call, "startTime"), time_ms_of(call, "endTime")
+    if start_ms >= 0 and end_ms >= 0 and end_ms - start_ms > DAY_MS:
+        raise ApiError(-1127, "More than 24 hours between startTime and endTime.")
+    limit = limit_of(call.params)
+    id_name, id_of = from_id
+    first_id = whole(call.params, id_name, -1)
+    if first_id >= 0:
+        return [row for row in rows if id_of(row) >= first_id][:limit]
+    if start_ms < 0 and end_ms < 0:
+        return list(rows[-limit:])
+    chosen = [
+        row for row in rows if time_of(row) >= start_ms and (end_ms < 0 or time_of(row) <= end_ms)
+    ]
+    return chosen[:limit] if start_ms >= 0 else chosen[-limit:]
