@@ -45,6 +45,7 @@ from simexchange.faults import Faults
 from simexchange.journal import Journal, read_journal
 from simexchange.market.live import SimMarket
 from simexchange.market.opening import MarketOptions, open_market
+from simexchange.pauses import keep_pauses_short
 
 LONGEST_ADDRESS = 65_536
 """A stream address names up to 1024 streams; the library's own bound ends at about 450."""
@@ -273,6 +274,7 @@ class Program:
         tasks = [
             asyncio.create_task(self.market.run(), name="market"),
             asyncio.create_task(self.streams.run(), name="streams"),
+            asyncio.create_task(keep_pauses_short(), name="pauses"),
         ]
         if self.journal is not None:
             tasks.append(asyncio.create_task(self._keep_marks(), name="marks"))
