@@ -12,6 +12,8 @@ from simexchange.engine.symbols import SymbolRules
 from simexchange.engine.transaction import Transaction
 from simexchange.market.api import Market, Trade
 
+ONE = Decimal(1)
+
 
 class Settling:
     """Moves balances; nothing else does."""
@@ -131,8 +133,8 @@ class Settling:
         commission = account.commission
         if commission.has_discount:
             fraction = commission.discounted(is_maker=is_maker, is_buyer=is_buy)
-            price = self.discount_price(receive, trade)
-            fee = cut_atoms(received * fraction * price) if price is not None else None
+            worth = self._in_discount_asset(receive, trade)
+            fee = cut_atoms(received * fraction * worth[0] / worth[1]) if worth else None
             if fee is not None and account.balance(DISCOUNT_ASSET).free >= fee:
                 account.credit(DISCOUNT_ASSET, -fee)
                 tx.touched(account, DISCOUNT_ASSET)
@@ -141,25 +143,24 @@ class Settling:
         account.credit(receive, -fee)
         return fee, receive
 
-    def discount_price(self, asset: str, trade: Trade) -> Decimal | None:
-        """Return how much of the discount asset one `asset` is worth, None when nothing says so.
+    def _in_discount_asset(self, asset: str, trade: Trade) -> tuple[Decimal, Decimal] | None:
+        """Return (factor, divisor) from `asset` to the discount's, None when nothing tells.
 
         By a symbol of the two, or through the quote asset of the trade.
         """
         direct = self._cross(asset)
         if direct is not None:
             return direct
-        quote = self.rules[trade.symbol].quote
-        through = self._cross(quote) if asset != quote else None
-        return None if through is None else trade.price * through
+        through = self._cross(self.rules[trade.symbol].quote)
+        return None if through is None else (trade.price * through[0], through[1])
 
-    def _cross(self, asset: str) -> Decimal | None:
+    def _cross(self, asset: str) -> tuple[Decimal, Decimal] | None:
         if asset == DISCOUNT_ASSET:
-            return Decimal(1)
+            return ONE, ONE
         if DISCOUNT_ASSET + asset in self.rules:
-            return 1 / self.market.last_price(DISCOUNT_ASSET + asset)
+            return ONE, self.market.last_price(DISCOUNT_ASSET + asset)
         if asset + DISCOUNT_ASSET in self.rules:
-            return self.market.last_price(asset + DISCOUNT_ASSET)
+            return self.market.last_price(asset + DISCOUNT_ASSET), ONE
         return None
 
     def _keep_for_legs(
