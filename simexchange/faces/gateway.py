@@ -16,12 +16,16 @@ PROOF = frozenset({"apiKey", "signature", "timestamp", "recvWindow"})
 
 @dataclass(slots=True)
 class Answer:
-    """What goes back: HTTP status, body, extra headers; `retry_ms` when a limit refused."""
+    """What goes back: HTTP status, body, extra headers; `retry_ms` when a limit refused.
+
+    `placed_by` is the account whose unfilled orders the request counted.
+    """
 
     status: int
     body: Any
     headers: dict[str, str] = field(default_factory=dict)
     retry_ms: float | None = None
+    placed_by: str = ""
 
     @property
     def outcome(self) -> str:
@@ -156,7 +160,8 @@ class Handling:
             return refusal(error)
         if route.free_on_success:
             gateway.limits.give_back(self._weight)
-        return Answer(200, reply, call.headers)
+        placed_by = call.account if route.orders else ""
+        return Answer(200, reply, call.headers, placed_by=placed_by)
 
     def _check_time_again(self) -> None:
         gateway = self.gateway

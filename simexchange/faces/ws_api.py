@@ -197,7 +197,9 @@ class Connection:
                 retry = {"serverTime": now_ms, "retryAfter": now_ms + int(answer.retry_ms)}
                 reply["error"] = {**answer.body, "data": retry}
         if shows:
-            reply["rateLimits"] = [self.gateway.limits.describe_weight()]
+            limits = self.gateway.limits
+            orders = limits.describe_orders(answer.placed_by) if answer.placed_by else []
+            reply["rateLimits"] = [*orders, limits.describe_weight()]
         self.outbox.put_nowait(reply)
 
     # --- session and user data ----------------------------------------------------------------
