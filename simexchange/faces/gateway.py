@@ -10,8 +10,8 @@ from simexchange.faces.limits import Limits, Refused
 from simexchange.faces.routing import Call, Route
 from simexchange.faces.signing import check_signature, check_time, find_key
 
-PROOF = frozenset({"apiKey", "signature", "timestamp", "recvWindow"})
-"""Parameters that prove who asks and when; every signed route reads them."""
+PROOF = frozenset({"apiKey", "signature", "timestamp", "recvWindow", "returnRateLimits"})
+"""Parameters that prove who asks and when, and how to answer; every signed route reads them."""
 
 
 @dataclass(slots=True)
@@ -37,12 +37,17 @@ class Answer:
 
 @dataclass(slots=True)
 class Signed:
-    """What a request carries to prove who sent it; `logged_on` is a session's proven account."""
+    """What a request carries to prove who sent it.
+
+    `logged_on` is a session's proven account. `may_say_more` lets unknown parameters pass, as the
+    WebSocket API does: ccxt.pro sends some.
+    """
 
     key: str = ""
     signature: str = ""
     payload: bytes = b""
     logged_on: str = ""
+    may_say_more: bool = False
 
 
 class Gateway:
@@ -139,7 +144,8 @@ class Handling:
             gateway.limits.charge(self._weight)
             if route.signed:
                 call.account = gateway.authenticate(self.signed, call.params, trades=route.trades)
-            check_unread(route, call.params)
+            if not self.signed.may_say_more:
+                check_unread(route, call.params)
         except ApiError as error:
             self._refused = refusal(error)
 

@@ -144,7 +144,8 @@ class Connection:
         except (orjson.JSONDecodeError, KeyError, AttributeError, TypeError):
             self._reply(None, refusal(ApiError(-1135, "Invalid JSON Request")), shows=False)
             return
-        shows = params.pop("returnRateLimits", "true" if self.shows_limits else "false") == "true"
+        # It is among the signed parameters, so it stays.
+        shows = params.get("returnRateLimits", "true" if self.shows_limits else "false") == "true"
         own = self._own.get(method)
         if own is not None:
             self._reply(request.get("id"), self._answer_own(own, params), shows=shows)
@@ -184,6 +185,7 @@ class Connection:
             signature=params.get("signature", ""),
             payload=socket_payload(params),
             logged_on=self.session_account,
+            may_say_more=True,
         )
 
     def _reply(self, request_id: Any, answer: Answer, *, shows: bool) -> None:
