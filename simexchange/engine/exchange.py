@@ -10,6 +10,12 @@ from simexchange.engine import saving
 from simexchange.engine.accounts import Account
 from simexchange.engine.amending import Amending
 from simexchange.engine.decimals import show
+from simexchange.engine.finding import (
+    UNKNOWN_ORDER,
+    check_restriction,
+    find_list,
+    find_open_order,
+)
 from simexchange.engine.ledger import Ledger
 from simexchange.engine.lists import ListRequest, Lists
 from simexchange.engine.matching import Matching
@@ -21,10 +27,6 @@ from simexchange.engine.tape import Tape
 from simexchange.engine.transaction import Publish, Record, Transaction
 from simexchange.errors import ApiError
 from simexchange.market.api import Market, Trade
-
-UNKNOWN_ORDER = "Unknown order sent."
-ARCHIVED_AFTER_MS = 90 * 86_400_000
-RESTRICTIONS = {"ONLY_NEW": "NEW", "ONLY_PARTIALLY_FILLED": "PARTIALLY_FILLED"}
 
 
 class Canceled(NamedTuple):
@@ -188,42 +190,13 @@ class Exchange:
         Raises:
             ApiError: -2038 and the filters' codes; nothing changed.
         """
-        try:
-            order = self.find_order(account, symbol, order_id, client_id)
-        except ApiError as error:
-            raise ApiError(-2038, UNKNOWN_ORDER) from error
-        if not order.is_open:
-            raise ApiError(-2038, UNKNOWN_ORDER)
+        order = find_open_order(self.ledger, account, symbol, order_id, client_id, -2038)
         tx = self._begin()
         amendment = self.amending.amend(tx, account, order, quantity, new_client_id)
         self._commit(tx)
         return order, amendment
 
-    # --- finding and canceling ----------------------------------------------------------------
-
-    def find_order(self, account: Account, symbol: str, order_id: int, client_id: str) -> Order:
-        """Return the order by id, or the latest by client id.
-
-        Raises:
-            ApiError: -2013 when there is none, -2039 when both are given and do not agree.
-        """
-        if order_id:
-            order = self.ledger.orders.get(order_id)
-            if order is not None and (order.account, order.symbol) != (account.account_id, symbol):
-                order = None
-        else:
-            order = self.ledger.by_client.get((account.account_id, symbol, client_id))
-        if order is None:
-            raise ApiError(-2013, "Order does not exist.")
-        if order_id and client_id and order.client_order_id != client_id:
-            raise ApiError(-2039, "Client order ID is not correct for this order ID.")
-        return order
-
-    def is_archived(self, order: Order) -> bool:
-        """Tell whether the order ended unfilled more than 90 days ago."""
-        if order.is_open or order.executed:
-            return False
-        return self.clock.now_ms() - order.updated_ms > ARCHIVED_AFTER_MS
+    # --- canceling ----------------------------------------------------------------------------
 
     def cancel(
         self,
@@ -241,14 +214,8 @@ class Exchange:
             ApiError: -2011 when there is no such open order or the restriction forbids it.
         """
         check_account(account, -2011)
-        try:
-            order = self.find_order(account, symbol, order_id, client_id)
-        except ApiError as error:
-            raise ApiError(-2011, UNKNOWN_ORDER) from error
-        if not order.is_open:
-            raise ApiError(-2011, UNKNOWN_ORDER)
-        if restriction and order.status != RESTRICTIONS[restriction]:
-            raise ApiError(-2011, "Order was not canceled due to cancel restrictions.")
+        order = find_open_order(self.ledger, account, symbol, order_id, client_id, -2011)
+        check_restriction(order, restriction)
         tx = self._begin()
         done = self._cancel(tx, order, cancel_id or self.ledger.generate_id())
         self._commit(tx)
@@ -277,15 +244,6 @@ class Exchange:
         self._commit(tx)
         return done
 
-    def find_list(self, account: Account, list_id: int | None, client_id: str) -> OrderList | None:
-        """Return the account's list by id or client id, if any; both given must agree."""
-        if list_id is None:
-            return self.ledger.find_list(account, client_id)
-        group = self.ledger.lists.get(list_id)
-        if group is None or group.account != account.account_id:
-            return None
-        return None if client_id and group.client_list_id != client_id else group
-
     def cancel_list(
         self,
         account: Account,
@@ -300,7 +258,7 @@ class Exchange:
             ApiError: -2011 when there is no such open list.
         """
         check_account(account, -2011)
-        group = self.find_list(account, list_id, client_id)
+        group = find_list(self.ledger, account, list_id, client_id)
         if group is None or not group.is_open or group.symbol != symbol:
             raise ApiError(-2011, UNKNOWN_ORDER)
         tx = self._begin()

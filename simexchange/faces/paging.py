@@ -1,5 +1,6 @@
 """Pages of an account's history."""
 
+from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -25,7 +26,7 @@ def page(
     time_of: Callable[[Any], int],
     from_id: tuple[str, Callable[[Any], int]],
 ) -> list[Any]:
-    """Return a page of ascending rows by the exchange's history rules.
+    """Return a page of rows, ascending in id and time, by the exchange's history rules.
 
     No times: the newest; startTime: the oldest from it; endTime: the newest up to it; an id: the
     oldest from it on. More than 24 hours between the times are refused.
@@ -37,10 +38,10 @@ def page(
     id_name, id_of = from_id
     first_id = whole(call.params, id_name, -1)
     if first_id >= 0:
-        return [row for row in rows if id_of(row) >= first_id][:limit]
-    if start_ms < 0 and end_ms < 0:
-        return list(rows[-limit:])
-    chosen = [
-        row for row in rows if time_of(row) >= start_ms and (end_ms < 0 or time_of(row) <= end_ms)
-    ]
-    return chosen[:limit] if start_ms >= 0 else chosen[-limit:]
+        first = bisect_left(rows, first_id, key=id_of)
+        return list(rows[first : first + limit])
+    first = bisect_left(rows, start_ms, key=time_of) if start_ms >= 0 else 0
+    end = bisect_right(rows, end_ms, key=time_of) if end_ms >= 0 else len(rows)
+    if start_ms >= 0:
+        return list(rows[first : min(first + limit, end)])
+    return list(rows[max(0, end - limit) : end])

@@ -6,6 +6,7 @@ from typing import Any
 from simexchange.engine import views
 from simexchange.engine.accounts import Account
 from simexchange.engine.exchange import Exchange
+from simexchange.engine.finding import find_list
 from simexchange.engine.lists import ListRequest
 from simexchange.engine.orders import OrderList
 from simexchange.errors import ApiError
@@ -110,7 +111,7 @@ class ListFace:
 
     def one(self, call: Call) -> dict[str, Any]:
         list_id, held = list_key(call.params, "origClientOrderId")
-        group = self.exchange.find_list(self.account_of(call), list_id, held)
+        group = find_list(self.ledger, self.account_of(call), list_id, held)
         if group is None:
             raise ApiError(-2018, "Order list does not exist.")
         return self._view(group)

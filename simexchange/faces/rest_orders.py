@@ -4,6 +4,7 @@ from typing import Any
 
 from simexchange.engine import views
 from simexchange.engine.exchange import Exchange
+from simexchange.engine.finding import find_order, is_archived
 from simexchange.errors import ApiError
 from simexchange.faces.order_params import limit_of, need_one, order_key, symbol_of, whole
 from simexchange.faces.paging import PAGE_NAMES, page
@@ -52,8 +53,8 @@ class OrdersFace:
         symbol = symbol_of(call.params, self.exchange.rules)
         order_id, held = order_key(call.params)
         account = self.ledger.accounts[call.account]
-        order = self.exchange.find_order(account, symbol, order_id, held)
-        if self.exchange.is_archived(order):
+        order = find_order(self.ledger, account, symbol, order_id, held)
+        if is_archived(order, call.now_ms):
             raise ApiError(
                 -2026,
                 "Order was canceled or expired with no executed qty over 90 days ago and has been "
@@ -97,7 +98,7 @@ class OrdersFace:
         if "orderId" not in call.params:
             raise missing("orderId")
         account = self.ledger.accounts[call.account]
-        order = self.exchange.find_order(account, symbol, whole(call.params, "orderId"), "")
+        order = find_order(self.ledger, account, symbol, whole(call.params, "orderId"), "")
         first = whole(call.params, "fromExecutionId")
         held = self.ledger.amendments.get(order.order_id, [])
         rows = [one for one in held if one.execution_id >= first]

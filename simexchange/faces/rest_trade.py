@@ -4,7 +4,8 @@ from typing import Any
 
 from simexchange.engine import views
 from simexchange.engine.accounts import Account
-from simexchange.engine.exchange import RESTRICTIONS, Canceled, Exchange
+from simexchange.engine.exchange import Canceled, Exchange
+from simexchange.engine.finding import RESTRICTIONS
 from simexchange.engine.orders import Order, OrderRequest
 from simexchange.errors import ApiError
 from simexchange.faces.counting import count_placement

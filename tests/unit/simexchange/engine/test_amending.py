@@ -2,6 +2,7 @@ from decimal import Decimal
 
 import pytest
 
+from simexchange.engine.finding import find_order
 from simexchange.engine.orders import Order
 from simexchange.errors import ApiError
 from tests.fakes.sim_exchange import Desk, request
@@ -34,10 +35,9 @@ def test_it_reduces_in_place_and_gives_the_rest_of_the_lock_back(desk: Desk) -> 
     assert desk.held("USDT") == (1_000_000 - 198, 198)
     report = desk.events[0][1]
     assert (report["x"], report["X"], report["c"], report["C"]) == ("REPLACED", "NEW", "new", "old")
-    find = desk.exchange.find_order
-    assert find(desk.account, "BTCUSDT", 0, "new") is order
+    assert find_order(desk.ledger, desk.account, "BTCUSDT", 0, "new") is order
     with pytest.raises(ApiError):
-        find(desk.account, "BTCUSDT", 0, "old")
+        find_order(desk.ledger, desk.account, "BTCUSDT", 0, "old")
     (row,) = desk.ledger.amendments[order.order_id]
     assert (row.old_client_id, row.new_client_id) == ("old", "new")
     assert (row.old_quantity, row.new_quantity, row.execution_id) == (5, 2, report["I"])

@@ -1,4 +1,4 @@
-from simexchange.engine.exchange import ARCHIVED_AFTER_MS
+from simexchange.engine.finding import ARCHIVED_AFTER_MS, is_archived
 from tests.fakes.sim_exchange import Desk
 
 
@@ -10,11 +10,11 @@ def test_orders_that_ended_unfilled_are_archived_after_ninety_days() -> None:
     resting = desk.place("BUY", "LIMIT", quantity="1", price="90")
 
     desk.clock.advance(ARCHIVED_AFTER_MS)
-    in_time = desk.exchange.is_archived(canceled)
+    in_time = is_archived(canceled, desk.clock.now_ms())
     desk.clock.advance(1)
 
     assert not in_time
-    assert [desk.exchange.is_archived(one) for one in (canceled, filled, resting)] == [
+    assert [is_archived(one, desk.clock.now_ms()) for one in (canceled, filled, resting)] == [
         True,
         False,
         False,
