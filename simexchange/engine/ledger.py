@@ -40,10 +40,9 @@ class Ledger:
         self.next_match_id = 0
 
     def add_account(self, account: Account) -> None:
-        old = self.accounts.get(account.account_id)
-        if old is not None:
-            for key in old.credentials:
-                self.by_key.pop(key, None)
+        """Take an account in; an old one of its id loses the keys it has no more."""
+        for key in [k for k, a in self.by_key.items() if a.account_id == account.account_id]:
+            del self.by_key[key]
         self.accounts[account.account_id] = account
         for key in account.credentials:
             self.by_key[key] = account
