@@ -209,7 +209,7 @@ class Program:
         gateway = Gateway(self.exchange, limits)
         routes = {
             **market_routes(self.market),
-            **general_routes(self.exchange),
+            **general_routes(self.exchange, limits),
             **AccountFace(self.exchange, limits).routes(),
             **OrdersFace(self.exchange).routes(),
             **TradeFace(self.exchange, limits).routes(),

@@ -22,13 +22,6 @@ ORDER_TYPES = (
 STP_MODES = ("NONE", "EXPIRE_TAKER", "EXPIRE_MAKER", "EXPIRE_BOTH", "DECREMENT", "TRANSFER")
 DEFAULT_STP = "EXPIRE_MAKER"
 
-RATE_LIMITS = (
-    {"rateLimitType": "REQUEST_WEIGHT", "interval": "MINUTE", "intervalNum": 1, "limit": 6000},
-    {"rateLimitType": "ORDERS", "interval": "SECOND", "intervalNum": 10, "limit": 100},
-    {"rateLimitType": "ORDERS", "interval": "DAY", "intervalNum": 1, "limit": 200000},
-    {"rateLimitType": "RAW_REQUESTS", "interval": "MINUTE", "intervalNum": 5, "limit": 300000},
-)
-
 Numbers = dict[str, dict[str, Decimal]]
 
 
@@ -215,13 +208,14 @@ def exchange_info(
     rules: Iterable[SymbolRules],
     now_ms: int,
     *,
-    exchange_filters: Iterable[Mapping[str, Any]] = (),
+    rate_limits: Iterable[Mapping[str, Any]],
+    exchange_filters: Iterable[Mapping[str, Any]],
 ) -> dict[str, Any]:
     """Return the exchangeInfo reply for these symbols."""
     return {
         "timezone": "UTC",
         "serverTime": now_ms,
-        "rateLimits": [dict(limit) for limit in RATE_LIMITS],
+        "rateLimits": [dict(limit) for limit in rate_limits],
         "exchangeFilters": [dict(one) for one in exchange_filters],
         "symbols": [one.describe() for one in rules],
     }

@@ -186,6 +186,19 @@ class Limits:
             for interval, several, limit, count in rows
         ]
 
+    def describe(self) -> list[dict[str, Any]]:
+        """Return every limit, as exchangeInfo shows them."""
+        rows = (
+            ("REQUEST_WEIGHT", "MINUTE", 1, self.weight_limit),
+            ("ORDERS", "SECOND", 10, self.orders_10s),
+            ("ORDERS", "DAY", 1, self.orders_1d),
+            ("RAW_REQUESTS", "MINUTE", 5, RAW_LIMIT),
+        )
+        return [
+            {"rateLimitType": kind, "interval": interval, "intervalNum": several, "limit": limit}
+            for kind, interval, several, limit in rows
+        ]
+
     def describe_weight(self) -> dict[str, Any]:
         """Return the weight limit with what is used, as the WebSocket API shows it."""
         return {

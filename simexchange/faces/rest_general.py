@@ -5,11 +5,12 @@ from typing import Any
 from simexchange.engine.exchange import Exchange
 from simexchange.engine.symbols import STATUSES, exchange_info
 from simexchange.errors import ApiError
+from simexchange.faces.limits import Limits
 from simexchange.faces.order_params import symbols_of
 from simexchange.faces.routing import Call, Route, Routes
 
 
-def routes(exchange: Exchange) -> Routes:
+def routes(exchange: Exchange, limits: Limits) -> Routes:
     """Return the general routes."""
 
     def ping(_call: Call) -> dict[str, Any]:
@@ -32,7 +33,12 @@ def routes(exchange: Exchange) -> Routes:
         chosen = [exchange.rules[name] for name in (names or exchange.rules)]
         if status:
             chosen = [one for one in chosen if one.status == status]
-        return exchange_info(chosen, call.now_ms, exchange_filters=exchange.exchange_rules.filters)
+        return exchange_info(
+            chosen,
+            call.now_ms,
+            rate_limits=limits.describe(),
+            exchange_filters=exchange.exchange_rules.filters,
+        )
 
     return {
         ("GET", "/api/v3/ping"): Route(ping),
