@@ -97,10 +97,14 @@ class Exchange:
 
     def _enter_open(self) -> None:
         """Put the open orders of a ledger that was read back where they waited."""
-        for account_id in self.ledger.accounts:
-            for order in self.ledger.open_orders(account_id):
-                if not order.is_pending:
-                    self.matching.books[order.symbol].add(order)
+        waiting = [
+            order
+            for account_id in self.ledger.accounts
+            for order in self.ledger.open_orders(account_id)
+            if not order.is_pending
+        ]
+        for order in sorted(waiting, key=lambda one: one.turn):
+            self.matching.books[order.symbol].add(order)
         for group in self.ledger.lists.values():
             if group.is_open and not group.legs_placed:
                 working = self.ledger.orders[group.working_id]

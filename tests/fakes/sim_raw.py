@@ -7,7 +7,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 import requests
-from websockets.sync.client import connect
+from websockets.sync.client import ClientConnection, connect
 
 from tests.fakes.sim_clients import control
 from tests.processes import SimExchange
@@ -18,6 +18,12 @@ Reply = tuple[int, Any]
 def sign(secret: str, payload: str) -> str:
     """Return the HMAC signature of a payload."""
     return hmac.new(secret.encode(), payload.encode(), hashlib.sha256).hexdigest()
+
+
+def events_of(socket: ClientConnection) -> list[dict[str, Any]]:
+    """Return the list where a connection's events are kept."""
+    held: list[dict[str, Any]] = socket.__dict__.setdefault("kept_events", [])
+    return held
 
 
 class RawClient:
@@ -81,12 +87,28 @@ class RawClient:
 
     def over_socket(self, *requests_: dict[str, Any] | str) -> list[dict[str, Any]]:
         """Send frames over one WebSocket API connection and return the replies."""
-        with connect(f"ws://127.0.0.1:{self.sim.port}/ws-api/v3") as socket:
-            replies = []
-            for one in requests_:
-                socket.send(one if isinstance(one, str) else json.dumps(one))
-                replies.append(json.loads(socket.recv(timeout=5)))
-            return replies
+        with self.open_socket() as socket:
+            return [self.ask(socket, one) for one in requests_]
+
+    def open_socket(self) -> ClientConnection:
+        return connect(f"ws://127.0.0.1:{self.sim.port}/ws-api/v3")
+
+    @staticmethod
+    def ask(socket: ClientConnection, request: dict[str, Any] | str) -> dict[str, Any]:
+        """Send one frame and return its reply; events that come before it are kept."""
+        socket.send(request if isinstance(request, str) else json.dumps(request))
+        while "status" not in (message := json.loads(socket.recv(timeout=5))):
+            events_of(socket).append(message)
+        reply: dict[str, Any] = message
+        return reply
+
+    @staticmethod
+    def heard_before(socket: ClientConnection, last: str) -> list[dict[str, Any]]:
+        """Return the events so far and on, up to the first of the kind `last`."""
+        events = events_of(socket)
+        while not events or events[-1]["event"]["e"] != last:
+            events.append(json.loads(socket.recv(timeout=5)))
+        return events
 
     def socket_params(self, **params: Any) -> dict[str, Any]:
         """Return the parameters signed the way the WebSocket API wants it."""

@@ -3,7 +3,6 @@
 Values that are objects in lists are compared by their first element.
 """
 
-import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -11,6 +10,7 @@ from typing import Any
 import pytest
 
 from tests.fakes.sim_clients import control
+from tests.fakes.sim_documents import differences, read_examples
 from tests.fakes.sim_raw import RawClient
 from tests.processes import SimExchange
 
@@ -19,11 +19,6 @@ SIM_OPTIONS = (
     *("--balance", "BTC=100,USDT=10000000", "--orders-limit", "5000", "--weight-limit", "900000"),
 )
 Examples = dict[str, list[Any]]
-LEFT_OUT = {
-    # Fields of examples that come only with what this exchange has not got, or only sometimes.
-    "tradeGroupId",
-    "icebergQty",
-}
 
 
 @pytest.fixture(scope="module")
@@ -34,43 +29,7 @@ def raw(sim_exchange: SimExchange) -> RawClient:
 @pytest.fixture
 def examples(shared_data: Path) -> Examples:
     """Return the examples of the REST document by section, in their order."""
-    path = shared_data / "payloads" / "binance_docs" / "rest-api.json"
-    found: Examples = {}
-    for row in json.loads(path.read_text()):
-        found.setdefault(row["section"].split(" > ")[-1], []).append(row["payload"])
-    return found
-
-
-def differences(documented: Any, ours: Any, path: str = "") -> list[str]:
-    """Return where ours lacks a documented field or has another type."""
-    if isinstance(documented, dict):
-        if not isinstance(ours, dict):
-            return [f"{path} is no object"]
-        told = []
-        for name, held in documented.items():
-            if name not in ours:
-                told += [] if name in LEFT_OUT else [f"{path}.{name} is missing"]
-            else:
-                told += differences(held, ours[name], f"{path}.{name}")
-        return told
-    if isinstance(documented, list):
-        if not isinstance(ours, list):
-            return [f"{path} is no array"]
-        if not documented:
-            return []
-        if not ours:
-            return [f"{path} is empty"]
-        return differences(documented[0], twin(documented[0], ours), f"{path}[0]")
-    if type(documented) is not type(ours):
-        return [f"{path} was {ours!r}, documented as {documented!r}"]
-    return []
-
-
-def twin(documented: Any, ours: list[Any]) -> Any:
-    """Return the element to compare: of filters the one of the same type, else the first."""
-    if isinstance(documented, dict) and "filterType" in documented:
-        return next(one for one in ours if one["filterType"] == documented["filterType"])
-    return ours[0]
+    return read_examples(shared_data, "rest-api.json")
 
 
 def limit(raw: RawClient, factor: str = "0.8", **more: Any) -> dict[str, Any]:
@@ -265,28 +224,3 @@ def test_it_has_every_documented_field(raw: RawClient, examples: Examples, secti
             told += differences(examples[section][index], make(raw), f"#{index}")
 
     assert told == []
-
-
-WS_ORDER = {"symbol": "BTCUSDT", "side": "BUY", "type": "MARKET", "quantity": "0.01"}
-
-
-def test_the_websocket_api_answers_orders_with_their_counts(
-    raw: RawClient, shared_data: Path
-) -> None:
-    path = shared_data / "payloads" / "binance_docs" / "web-socket-api.json"
-    documented = next(
-        row["payload"]
-        for row in json.loads(path.read_text())
-        if row["section"].endswith("Place new order (TRADE)") and "status" in row["payload"]
-    )
-
-    (reply,) = raw.over_socket(
-        {"id": "a", "method": "order.place", "params": raw.socket_params(**WS_ORDER)}
-    )
-
-    told = differences(documented["rateLimits"], reply["rateLimits"])
-    assert told == []
-    assert [one["rateLimitType"] for one in reply["rateLimits"]] == [
-        one["rateLimitType"] for one in documented["rateLimits"]
-    ]
-    assert reply["result"]["status"] == "FILLED"
