@@ -12,11 +12,11 @@ from simexchange.errors import ApiError
 from tests.fakes.sim_exchange import Desk, request
 
 ACCOUNTS = ("1", "2", "3")
-PRICES = st.integers(9_400, 10_600).map(lambda cents: f"{cents / 100:.2f}")
+PRICES = st.integers(9_600, 10_400).map(lambda cents: f"{cents / 100:.2f}")
 QUANTITIES = st.sampled_from(["0.06", "0.5", "3", "7.12345", "25"])
 SIDES = st.sampled_from(["BUY", "SELL"])
 MODES = st.sampled_from(
-    ["NONE", "EXPIRE_TAKER", "EXPIRE_MAKER", "EXPIRE_BOTH", "DECREMENT", "TRANSFER"]
+    ["NONE", "EXPIRE_TAKER", "EXPIRE_MAKER", "EXPIRE_BOTH", "DECREMENT", "TRANSFER", "TRANSFER"]
 )
 KINDS = st.sampled_from(
     [
@@ -67,7 +67,11 @@ CANCEL_ALL = st.fixed_dictionaries({"do": st.just("clear"), "account": st.sample
 AMEND = st.fixed_dictionaries(
     {"do": st.just("amend"), "order": NUMBER, "share": st.sampled_from(["0.3", "0.5", "0.9"])}
 )
-STEPS = st.lists(st.one_of(PLACE, PLACE, LIST, TAPE, CANCEL, CANCEL_ALL, AMEND), max_size=40)
+STEPS = st.lists(
+    st.one_of(PLACE, PLACE, PLACE, LIST, LIST, TAPE, TAPE, CANCEL, CANCEL_ALL, AMEND, AMEND),
+    min_size=8,
+    max_size=50,
+)
 
 
 def new_desk() -> Desk:
@@ -76,7 +80,13 @@ def new_desk() -> Desk:
     rates = Rates(maker=Decimal("0.0008"), taker=Decimal("0.001"), seller=Decimal("0.0001"))
     second, third = desk.add_account("2"), desk.add_account("3")
     second.commission = Commission(standard=rates, tax=rates, has_discount=True)
-    second.credit("BNB", Decimal(5))
+    second.credit("BNB", Decimal("0.02"))
+    # A thin ladder, so that users meet each other.
+    for side in desk.market.books.values():
+        for level in side:
+            level[1] = Decimal("0.5")
+    # A price for the discount's asset; one who pays in it soon has none left.
+    desk.exchange.rules["BNBUSDT"] = desk.exchange.rules["BTCUSDT"]
     desk.account.trade_group = second.trade_group = 7
     third.balance("USDT").free = Decimal(3_000)
     third.balance("BTC").free = Decimal(20)
