@@ -29,19 +29,26 @@ def read_numbers(filters: Iterable[Mapping[str, Any]]) -> Numbers:
     """Return the filters' fields as Decimal, by filter type and name; flags are left out.
 
     Raises:
-        ValueError: on a filter without a type or a field that is not a number.
+        ValueError: on a field that is not a number of zero or more.
     """
-    try:
-        return {
-            entry["filterType"]: {
-                name: Decimal(str(text))
-                for name, text in entry.items()
-                if name not in {"filterType", "asset"} and not isinstance(text, bool)
-            }
-            for entry in filters
+    return {
+        str(entry["filterType"]): {
+            name: _number(entry["filterType"], name, held)
+            for name, held in entry.items()
+            if name not in {"filterType", "asset"} and not isinstance(held, bool)
         }
-    except (InvalidOperation, KeyError, TypeError, AttributeError) as error:
-        raise ValueError(f"filters are objects of numbers with a filterType: {error!r}") from error
+        for entry in filters
+    }
+
+
+def _number(filter_type: Any, name: str, held: Any) -> Decimal:
+    try:
+        number = Decimal(str(held))
+    except InvalidOperation as error:
+        raise ValueError(f"{filter_type} {name} must be a number, was {held!r}") from error
+    if not number.is_finite() or number < 0:
+        raise ValueError(f"{filter_type} {name} must be zero or more, was {held!r}")
+    return number
 
 
 def merge_filters(

@@ -101,8 +101,14 @@ def check_public_key(pem: str) -> None:
     Raises:
         ValueError: it is something else.
     """
-    if not isinstance(_read_public_key(pem), ed25519.Ed25519PublicKey | rsa.RSAPublicKey):
-        raise ValueError("public_key must be the PEM of an RSA or Ed25519 public key")
+    try:
+        key = _read_public_key(pem)
+    except ValueError:
+        key = None
+    if not isinstance(key, ed25519.Ed25519PublicKey | rsa.RSAPublicKey):
+        raise ValueError(
+            f"public_key must be the PEM of an RSA or Ed25519 public key, was {pem[:40]!r}"
+        )
 
 
 def _fits_public_key(pem: str, payload: bytes, signature: str) -> bool:

@@ -91,3 +91,42 @@ def test_it_refuses_orders_on_a_closed_market() -> None:
         desk.place("BUY", quantity="1")
 
     assert refusal.value.msg == "Market is closed."
+
+
+@pytest.mark.parametrize(
+    ("patch", "words"),
+    [
+        ({"filters": [{"filterType": "LOT_SIZE", "stepSize": "x"}]}, "LOT_SIZE stepSize must be"),
+        ({"filters": [{"filterType": "LOT_SIZE", "minQty": "-1"}]}, "must be zero or more"),
+        ({"filters": [{"stepSize": "1"}]}, "a filter has a filterType"),
+        ({"orderTypes": ["FANCY"]}, "orderTypes takes some of"),
+        ({"allowedSelfTradePreventionModes": []}, "takes some of"),
+        ({"defaultSelfTradePreventionMode": "LOUD"}, "must be one of"),
+    ],
+)
+def test_it_names_what_it_cannot_change_and_changes_nothing(
+    rules: SymbolRules, patch: dict[str, Any], words: str
+) -> None:
+    before = rules.describe()
+
+    with pytest.raises(ValueError, match=words):
+        rules.change({"status": "HALT", **patch})
+
+    assert rules.describe() == before
+
+
+def test_a_position_and_an_assets_limit_hold() -> None:
+    desk = Desk()
+    desk.exchange.change_symbol(
+        "BTCUSDT", {"filters": [{"filterType": "MAX_POSITION", "maxPosition": "1003"}]}
+    )
+    desk.place("BUY", "LIMIT", quantity="2", price="90")
+
+    with pytest.raises(ApiError, match="MAX_POSITION"):
+        desk.place("BUY", "LIMIT", quantity="1.5", price="90")
+    desk.place("SELL", "LIMIT", quantity="5", price="110")
+    desk.exchange.change_rules({"assetFilters": [{"asset": "USDT", "limit": "50"}]})
+    with pytest.raises(ApiError, match="MAX_ASSET"):
+        desk.place("SELL", "LIMIT", quantity="1", price="110")
+    with pytest.raises(ValueError, match="an asset filter has asset and limit"):
+        desk.exchange.change_rules({"assetFilters": [{"asset": "USDT"}]})
