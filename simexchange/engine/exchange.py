@@ -115,6 +115,11 @@ class Exchange:
     def _begin(self) -> Transaction:
         return Transaction(self.ledger, self.clock.now_ms())
 
+    def _command(self) -> Transaction:
+        """Begin a user's event: the market is brought to the present before it is met."""
+        self.market.catch_up()
+        return self._begin()
+
     def _commit(self, tx: Transaction) -> None:
         if self.matching.prices:
             self.tape.settle(tx)
@@ -151,7 +156,7 @@ class Exchange:
         Raises:
             ApiError: refused; nothing changed.
         """
-        tx = self._begin()
+        tx = self._command()
         order = self.placing.place(tx, account, request)
         self._commit(tx)
         if self.matching.filled_workings:
@@ -170,7 +175,7 @@ class Exchange:
         Raises:
             ApiError: refused; nothing changed.
         """
-        tx = self._begin()
+        tx = self._command()
         group = self.lists.place(tx, account, request)
         self._commit(tx)
         placed = Listed(copy(group), [copy(one) for one in self.ledger.list_members(group)])
@@ -194,8 +199,8 @@ class Exchange:
         Raises:
             ApiError: -2038 and the filters' codes; nothing changed.
         """
+        tx = self._command()
         order = find_open_order(self.ledger, account, symbol, order_id, client_id, -2038)
-        tx = self._begin()
         amendment = self.amending.amend(tx, account, order, quantity, new_client_id)
         self._commit(tx)
         return order, amendment
@@ -217,10 +222,10 @@ class Exchange:
         Raises:
             ApiError: -2011 when there is no such open order or the restriction forbids it.
         """
+        tx = self._command()
         check_account(account, -2011)
         order = find_open_order(self.ledger, account, symbol, order_id, client_id, -2011)
         check_restriction(order, restriction)
-        tx = self._begin()
         done = self._cancel(tx, order, cancel_id or self.ledger.generate_id())
         self._commit(tx)
         return done
@@ -238,11 +243,11 @@ class Exchange:
         Raises:
             ApiError: -2011 when there is none.
         """
+        tx = self._command()
         check_account(account, -2011)
         held = self.ledger.open_orders(account.account_id, symbol)
         if not held:
             raise ApiError(-2011, UNKNOWN_ORDER)
-        tx = self._begin()
         cancel_id = self.ledger.generate_id()
         done = [self._cancel(tx, order, cancel_id) for order in held if order.is_open]
         self._commit(tx)
@@ -261,11 +266,11 @@ class Exchange:
         Raises:
             ApiError: -2011 when there is no such open list.
         """
+        tx = self._command()
         check_account(account, -2011)
         group = find_list(self.ledger, account, list_id, client_id)
         if group is None or not group.is_open or group.symbol != symbol:
             raise ApiError(-2011, UNKNOWN_ORDER)
-        tx = self._begin()
         cancel_id = cancel_id or self.ledger.generate_id()
         orders = self.lists.cancel(tx, group, cancel_id)
         self._commit(tx)
