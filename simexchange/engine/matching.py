@@ -139,7 +139,9 @@ class Matching:
         maker = step.maker
         if maker is not None:
             self.leave_list(tx, maker)
-        trade = self.market.consume(order.symbol, side, step.price, step.quantity)
+        trade = self.market.consume(
+            order.symbol, side, step.price, step.quantity, of_user=maker is not None
+        )
         if maker is None:
             self._move_queues(tx, order, step)
         else:

@@ -57,7 +57,7 @@ class Tape:
             return
         self.matching.leave_list(tx, order)
         taker_side: Side = "SELL" if order.side == "BUY" else "BUY"
-        trade = self.market.consume(order.symbol, taker_side, order.price, quantity)
+        trade = self.market.consume(order.symbol, taker_side, order.price, quantity, of_user=True)
         self.matching.fill(tx, order, trade, is_maker=True)
         self.matching.prices.append((order.symbol, trade.price))
 

@@ -44,6 +44,7 @@ def test_an_order_inside_the_spread_goes_before_the_ladder_that_comes_later(desk
     desk.place("BUY", quantity="2", account=desk.ledger.accounts["2"])
 
     assert order.executed == 2
+    assert desk.market.books["SELL"][0][1] == 10
 
 
 def test_a_triggered_stop_queues_behind_who_was_there(desk: Desk) -> None:
