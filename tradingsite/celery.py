@@ -11,6 +11,9 @@ from celery import Celery
 from celery.signals import (
     celeryd_after_setup,
     heartbeat_sent,
+    task_postrun,
+    task_prerun,
+    worker_init,
     worker_process_init,
     worker_ready,
 )
@@ -22,6 +25,11 @@ os.environ.setdefault("CELERY_SKIP_CHECKS", "1")
 app = Celery("tradingsite")
 app.config_from_object("celeryconfig")
 app.autodiscover_tasks()
+
+# Celery's own way is a new connection to the database for every task, which costs a close more
+# than its work. A worker runs one task after the other: it keeps its connection as long as that
+# is usable, and Django asks it once per task whether it still is.
+app.conf.CELERY_DB_REUSE_MAX = sys.maxsize
 
 _BEAT_EVERY_S = 5.0
 _last_beat = [0.0]
@@ -54,6 +62,25 @@ def _stand_back(**_: Any) -> None:
     score = Path("/proc/self/oom_score_adj")
     if score.exists():
         score.write_text("800")
+
+
+@worker_init.connect
+def keep_connections(**_: Any) -> None:
+    """Let the connections of this process live until they break."""
+    from django.db import connections
+
+    for settings in connections.settings.values():
+        settings["CONN_MAX_AGE"] = None
+
+
+@task_prerun.connect
+@task_postrun.connect
+def drop_broken_connections(task: Any, **_: Any) -> None:
+    """Close what cannot be used any more; the next query opens it anew."""
+    from django.db import close_old_connections
+
+    if not task.request.is_eager:
+        close_old_connections()
 
 
 @worker_ready.connect

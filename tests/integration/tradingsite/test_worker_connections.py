@@ -1,0 +1,51 @@
+"""A worker keeps its database connection from task to task, and replaces a broken one."""
+
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from celery.fixups.django import DjangoWorkerFixup
+from django.db import connection, connections
+
+from tradingsite.celery import app, drop_broken_connections, keep_connections
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+@pytest.fixture
+def run_task(monkeypatch: pytest.MonkeyPatch) -> Any:
+    """Return a function that does what a worker does around a task."""
+    settings = connections.settings["default"]
+    monkeypatch.setitem(settings, "CONN_MAX_AGE", settings["CONN_MAX_AGE"])
+    keep_connections()
+    # The connection of this test was made under the old setting.
+    connection.close()
+    fixup = DjangoWorkerFixup(app)
+    task = SimpleNamespace(request=SimpleNamespace(is_eager=False))
+
+    def run() -> Any:
+        fixup.on_task_prerun(sender=task)
+        drop_broken_connections(task)
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT 1")
+        used = connection.connection
+        fixup.on_task_postrun(sender=task)
+        drop_broken_connections(task)
+        return used
+
+    return run
+
+
+def test_it_keeps_the_connection(run_task: Any) -> None:
+    first = run_task()
+
+    assert run_task() is first
+
+
+@pytest.mark.skipif(connection.vendor == "sqlite", reason="a file cannot hang up")
+def test_it_replaces_a_broken_connection(run_task: Any) -> None:
+    first = run_task()
+    first.close()
+    connection.errors_occurred = True
+
+    assert run_task() is not first
