@@ -13,7 +13,6 @@ from celery.signals import (
     heartbeat_sent,
     task_postrun,
     task_prerun,
-    worker_init,
     worker_process_init,
     worker_ready,
 )
@@ -62,15 +61,6 @@ def _stand_back(**_: Any) -> None:
     score = Path("/proc/self/oom_score_adj")
     if score.exists():
         score.write_text("800")
-
-
-@worker_init.connect
-def keep_connections(**_: Any) -> None:
-    """Let the connections of this process live until they break."""
-    from django.db import connections
-
-    for settings in connections.settings.values():
-        settings["CONN_MAX_AGE"] = None
 
 
 @task_prerun.connect

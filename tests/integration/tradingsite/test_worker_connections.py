@@ -5,21 +5,16 @@ from typing import Any
 
 import pytest
 from celery.fixups.django import DjangoWorkerFixup
-from django.db import connection, connections
+from django.db import connection
 
-from tradingsite.celery import app, drop_broken_connections, keep_connections
+from tradingsite.celery import app, drop_broken_connections
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
 
 @pytest.fixture
-def run_task(monkeypatch: pytest.MonkeyPatch) -> Any:
+def run_task() -> Any:
     """Return a function that does what a worker does around a task."""
-    settings = connections.settings["default"]
-    monkeypatch.setitem(settings, "CONN_MAX_AGE", settings["CONN_MAX_AGE"])
-    keep_connections()
-    # The connection of this test was made under the old setting.
-    connection.close()
     fixup = DjangoWorkerFixup(app)
     task = SimpleNamespace(request=SimpleNamespace(is_eager=False))
 
