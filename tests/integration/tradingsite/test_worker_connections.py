@@ -1,5 +1,7 @@
 """A worker keeps its database connection from task to task, and replaces a broken one."""
 
+import subprocess
+import sys
 from types import SimpleNamespace
 from typing import Any
 
@@ -44,3 +46,27 @@ def test_it_replaces_a_broken_connection(run_task: Any) -> None:
     connection.errors_occurred = True
 
     assert run_task() is not first
+
+
+@pytest.mark.skipif(connection.vendor == "sqlite", reason="a setting of PostgreSQL")
+@pytest.mark.parametrize(
+    ("component", "waits"), [("worker.pipeline", "off"), ("worker.orders", "on"), ("web", "on")]
+)
+def test_only_the_pipeline_does_not_wait_for_the_disk(
+    child_environment: dict[str, str], component: str, waits: str
+) -> None:
+    script = (
+        "import django; django.setup(); from django.db import connection\n"
+        "with connection.cursor() as cursor:\n"
+        "    cursor.execute('SHOW synchronous_commit'); print(cursor.fetchone()[0])"
+    )
+
+    done = subprocess.run(
+        [sys.executable, "-c", script],
+        check=True,
+        capture_output=True,
+        text=True,
+        env={**child_environment, "COMPONENT": component},
+    )
+
+    assert done.stdout.strip() == waits
