@@ -4,7 +4,7 @@ Nothing is replaced: which symbols place an order is a matter of two strategies'
 """
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from datetime import timedelta
 from decimal import Decimal
@@ -48,9 +48,9 @@ def running_desk(folder: Path, *, database_url: str) -> Iterator[Desk]:
             PIPELINE_WORKERS=str(PIPELINE_WORKERS),
         )
         desk = _prepare(symbols, url=url, origin=origin, pid=told["pid"])
-        for name, command in _workers():
+        for name, command, own in _workers():
             stack.enter_context(
-                servers.program(name, command, folder=folder, environment=environment)
+                servers.program(name, command, folder=folder, environment={**environment, **own})
             )
         yield desk
 
@@ -178,16 +178,16 @@ def _train(desk: Desk) -> None:
     system.say(f"model trained: {time.monotonic() - begun:.1f} s")
 
 
-def _workers() -> list[tuple[str, list[str]]]:
-    """Return the commands of the real workers: one for orders, two for the pipeline."""
+def _workers() -> list[tuple[str, list[str], Mapping[str, str]]]:
+    """Return name, command and variables of the real workers: orders, and two for the pipeline."""
     from tradingsite.supervisor import plan
 
-    specs = {spec.name: list(spec.argv) for spec in plan.system(port=0, with_web=False)}
-    pipeline = specs["worker-pipeline"]
-    found = [("worker-orders", specs["worker-orders"])]
+    specs = {spec.name: spec for spec in plan.system(port=0, with_web=False)}
+    orders, pipeline = specs["worker-orders"], specs["worker-pipeline"]
+    found = [(orders.name, list(orders.argv), orders.env)]
     for number in range(PIPELINE_WORKERS):
-        queue, name = f"pipeline.{number}", f"worker-pipeline{number}@%h"
-        command = [queue if part == "pipeline.0" else part for part in pipeline]
-        command[command.index("-n") + 1] = name
-        found.append((f"worker-pipeline{number}", command))
+        command = [f"pipeline.{number}" if part == "pipeline.0" else part for part in pipeline.argv]
+        name = f"{pipeline.name}{number}"
+        command[command.index("-n") + 1] = f"{name}@%h"
+        found.append((name, command, pipeline.env))
     return found

@@ -14,26 +14,26 @@ _SYMBOLS = 100
 _PAGE = 50
 _CONNECTIONS = 16
 # Many short turns: a neighbour of this machine then disturbs both alike.
-_TURNS = 8
+TURNS = 8
 _TURN_S = 1.2
 # Our list, and the default one beside it.
-_PATHS = {"api": f"/trades?limit={_PAGE}", "api_default": f"/peer/trades?limit={_PAGE}"}
+PATHS = {"api": f"/trades?limit={_PAGE}", "api_default": f"/peer/trades?limit={_PAGE}"}
 
 
 def measure(folder: Path) -> dict[str, float]:
     """Ask for the newest 50 of 10,000 trades with a bearer token at 16 connections."""
     with ExitStack() as stack:
         site = stack.enter_context(website.running_website(folder))
-        _store_trades()
-        totals = {name: _Total() for name in _PATHS}
-        for turn in range(-1, _TURNS):
-            for name, path in _PATHS.items():
+        store_trades()
+        totals = {name: Total() for name in PATHS}
+        for turn in range(-1, TURNS):
+            for name, path in PATHS.items():
                 before = site.cpu_s()
-                run = _run(site, path)
+                found = run(site, path)
                 if turn >= 0:
-                    totals[name].add(run, cpu_s=site.cpu_s() - before)
+                    totals[name].add(found, cpu_s=site.cpu_s() - before)
             system.say(
-                f"turn {turn + 1}/{_TURNS}  {totals['api']}  default: {totals['api_default']}"
+                f"turn {turn + 1}/{TURNS}  {totals['api']}  default: {totals['api_default']}"
             )
     return {
         f"{name}_list50_{measure}": value
@@ -42,7 +42,7 @@ def measure(folder: Path) -> dict[str, float]:
     }
 
 
-class _Total:
+class Total:
     """All turns of one address."""
 
     def __init__(self) -> None:
@@ -73,7 +73,7 @@ class _Total:
         return f"{self.figures()['rps']:.0f}/s" if self._seconds else "warm"
 
 
-def _run(site: website.Website, path: str) -> Load:
+def run(site: website.Website, path: str) -> Load:
     request = (
         f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nAuthorization: Bearer {site.token}\r\n\r\n"
     ).encode()
@@ -82,7 +82,7 @@ def _run(site: website.Website, path: str) -> Load:
     )
 
 
-def _store_trades() -> None:
+def store_trades() -> None:
     from execution.models import Fill, Order
 
     now = datetime.now(UTC)
