@@ -92,6 +92,9 @@ def _prepare(symbols: list[str], *, url: str, origin: tuple[float, int], pid: in
             "max_daily_loss": Decimal(100_000),
             "max_data_age_bars": 10,
             "duplicate_window_s": 0,
+            # Out of the market's reach: nobody here books what a stop sells between two rounds.
+            "stop_loss_fraction": Decimal("0.3"),
+            "take_profit_fraction": Decimal("0.5"),
         },
         actor=ACTOR,
         reason="a tenth of 621 symbols enters at every close",

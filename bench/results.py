@@ -126,9 +126,9 @@ GOALS = (
 
 
 def machine_facts() -> dict[str, str]:
-    """Return where and of what the figures are."""
+    """Return where and of what the figures are, and how busy the machine was at their end."""
     commit = subprocess.run(  # outside of a checkout there is no commit to name
-        ["git", "rev-parse", "--short", "HEAD"],
+        ["git", "describe", "--always", "--dirty", "--exclude", "*"],
         cwd=ROOT,
         capture_output=True,
         text=True,
@@ -145,6 +145,7 @@ def machine_facts() -> dict[str, str]:
         "machine": f"{os.cpu_count()} x {processor}, {platform.system()} {platform.release()}",
         "python": platform.python_version(),
         "commit": commit or "unknown",
+        "load_average": " ".join(f"{load:.1f}" for load in os.getloadavg()),
         "at": datetime.now(UTC).isoformat(timespec="seconds"),
     }
 
