@@ -3,6 +3,7 @@
 import contextlib
 import json
 import os
+import re
 import signal
 import subprocess
 import time
@@ -16,8 +17,10 @@ import psutil
 
 from bench import servers
 from bench.servers import Program
+from tradingsite.supervisor import plan
 
 _STOP_LIMIT_S = 60.0
+_TITLE = "trading:"
 # What a developer has set for another desk must not shape this one.
 _OTHERS = ("DATABASE_URL", "REDIS_URL", "SIM_DATA", "SIM_SPEED")
 
@@ -44,13 +47,11 @@ class Demo:
         with urllib.request.urlopen(request, timeout=30) as reply:  # noqa: S310 - the same
             return json.loads(reply.read())
 
-    def processes(self) -> dict[str, psutil.Process]:
-        """Return every process of the demo by its name."""
+    def processes(self) -> list[tuple[str, psutil.Process]]:
+        """Return every process of the demo with its name; a pool has several of one name."""
         supervisor = psutil.Process(self.program.process.pid)
-        return {
-            "supervisor": supervisor,
-            **{_name_of(child): child for child in supervisor.children(recursive=True)},
-        }
+        family = supervisor.children(recursive=True)
+        return [("supervisor", supervisor), *((_name_of(child), child) for child in family)]
 
 
 @contextlib.contextmanager
@@ -109,7 +110,12 @@ def _stop(program: Program) -> None:
 
 
 def _name_of(process: psutil.Process) -> str:
-    component = process.environ().get("COMPONENT")
-    if component:
+    """Return what the supervisor calls the process; Celery's own titles hold that name too."""
+    title = " ".join(process.cmdline())
+    if title.startswith(_TITLE):
+        return title.removeprefix(_TITLE).strip()
+    if component := process.environ().get("COMPONENT"):
         return component.replace(".", "-")
-    return "exchange" if "simexchange" in process.cmdline() else "broker"
+    ours = [spec.name for spec in plan.system(port=0, with_web=False)]
+    found = [name for name in ours if re.search(rf"\b{name}\b", title)]
+    return found[0] if found else "exchange" if "simexchange" in title else "broker"

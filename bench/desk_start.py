@@ -184,13 +184,14 @@ def _train(desk: Desk) -> None:
 def _workers() -> list[tuple[str, list[str], Mapping[str, str]]]:
     """Return name, command and variables of the real workers: orders, and two for the pipeline."""
     from tradingsite.supervisor import plan
+    from tradingsite.supervisor.launching import LEAN
 
     specs = {spec.name: spec for spec in plan.system(port=0, with_web=False)}
     orders, pipeline = specs["worker-orders"], specs["worker-pipeline"]
-    found = [(orders.name, list(orders.argv), orders.env)]
+    found = [(orders.name, list(orders.argv), {**LEAN, **orders.env})]
     for number in range(PIPELINE_WORKERS):
         command = [f"pipeline.{number}" if part == "pipeline.0" else part for part in pipeline.argv]
         name = f"{pipeline.name}{number}"
         command[command.index("-n") + 1] = f"{name}@%h"
-        found.append((name, command, pipeline.env))
+        found.append((name, command, {**LEAN, **pipeline.env}))
     return found

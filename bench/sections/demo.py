@@ -39,8 +39,9 @@ def _memory(demo: Demo) -> dict[str, float]:
     """Return resident MB of each process; PSS counts a shared page once over all of them."""
     figures: dict[str, float] = {}
     shares = []
-    for name, process in demo.processes().items():
+    for name, process in demo.processes():
         held = process.memory_full_info()
-        figures[f"rss_mb_{name}"] = held.rss / 2**20
+        key = f"rss_mb_{name}"
+        figures[key] = figures.get(key, 0.0) + held.rss / 2**20
         shares.append(getattr(held, "pss", held.uss) / 2**20)
     return {**figures, "rss_mb_total": sum(figures.values()), "pss_mb_total": sum(shares)}

@@ -147,10 +147,6 @@ if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
     DATABASES["default"]["OPTIONS"] = SQLITE_OPTIONS
 else:
     DATABASES["default"]["CONN_HEALTH_CHECKS"] = True
-    if COMPONENT.startswith("worker.pipeline"):
-        # Candles, predictions and decisions need not wait for the disk: the commit of an order's
-        # write-ahead record, in another process, does, and takes all earlier commits along.
-        DATABASES["default"].setdefault("OPTIONS", {})["options"] = "-c synchronous_commit=off"
 # A connection lives as long as it works. Every thread that uses the database is one that stays:
 # the workers', and those of tradingsite/http.py.
 DATABASES["default"].setdefault("CONN_MAX_AGE", None)
