@@ -98,8 +98,12 @@ def _count_ready(program: Program) -> int:
 
 
 def _stop(program: Program) -> None:
-    family = psutil.Process(program.process.pid).children(recursive=True)
-    program.process.send_signal(signal.SIGINT)
+    supervisor = psutil.Process(program.process.pid)
+    family = supervisor.children(recursive=True)
+    while supervisor.name() == "make":
+        # It takes no signal for its child, which a terminal's Ctrl-C reaches by itself.
+        (supervisor,) = supervisor.children()
+    supervisor.send_signal(signal.SIGINT)
     with contextlib.suppress(subprocess.TimeoutExpired):
         program.process.wait(_STOP_LIMIT_S)
     _, alive = psutil.wait_procs(family, timeout=5)
