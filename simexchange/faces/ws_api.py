@@ -184,7 +184,7 @@ class Connection:
             key=params.get("apiKey", ""),
             signature=params.get("signature", ""),
             payload=socket_payload(params),
-            logged_on=self.session_account,
+            logged_on=self.session_key,
             may_say_more=True,
         )
 
