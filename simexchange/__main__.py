@@ -93,6 +93,7 @@ def build_parser() -> argparse.ArgumentParser:
     add("--speed", type=read_speed, default=1.0, help="exchange seconds per second, or manual")
     add("--symbols", default="", help="comma separated, e.g. BTCUSDT,ETHUSDT")
     add("--interval", default=None, help="which files to replay where several lie together")
+    add("--regime", default="", help="generated: trend, range, crash, … or BTCUSDT=crash,…")
     add("--start-ms", type=int, default=None, help="generated: exchange time at the start")
     add("--history-days", type=float, default=None, help="generated: days before the start")
     add("--history-bars", type=int, default=2000, help="replay: candles served before the start")
@@ -126,6 +127,7 @@ def read_options(arguments: list[str]) -> Options:
         history_days=given.history_days,
         interval=given.interval,
         start_ms=given.start_ms,
+        regime=given.regime,
     )
     return Options(
         market=market,

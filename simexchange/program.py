@@ -23,6 +23,7 @@ from simexchange.clock import SimClock
 from simexchange.engine.accounts import Account
 from simexchange.engine.exchange import Exchange, ignore_record
 from simexchange.engine.ledger import Ledger
+from simexchange.engine.orders import to_record
 from simexchange.faces.app import App
 from simexchange.faces.control import Control
 from simexchange.faces.gateway import Gateway
@@ -39,6 +40,7 @@ from simexchange.faults import Faults
 from simexchange.journal import Journal, read_journal
 from simexchange.market.live import SimMarket
 from simexchange.market.opening import MarketOptions, open_market
+from simexchange.market.resting import RestingOrders
 
 LONGEST_ADDRESS = 65_536
 """A stream address names up to 1024 streams; the library's own bound ends at about 450."""
@@ -102,6 +104,7 @@ class Saved:
         self.ledger = Ledger(seed)
         self.symbols: dict[str, dict[str, Any]] = {}
         self.market: dict[str, Any] | None = None
+        self.candles: dict[str, dict[int, list[int]]] = {}
         self.now_ms = 0
         for record in read_journal(path) if path else ():
             self._take(record)
@@ -111,6 +114,8 @@ class Saved:
         self.now_ms = max(self.now_ms, record.get("t", 0))
         if record["k"] == "symbol":
             self.symbols[record["symbol"]] = record
+        elif record["k"] == "candle":
+            self.candles.setdefault(record["symbol"], {})[record["row"][0]] = record["row"]
         elif record["k"] == "market":
             self.market = record["market"]
             self.now_ms = max(self.now_ms, record["market"]["now_ms"])
@@ -123,7 +128,16 @@ class Saved:
             kept = self.market["symbols"][symbol]
             used = max((fill.trade_id for fill in fills), default=0)
             kept["next_id"] = max(kept["next_id"], used + 1)
-        return {**self.market, "now_ms": now_ms}
+        candles = {symbol: list(rows.values()) for symbol, rows in self.candles.items()}
+        return {**self.market, "now_ms": now_ms, "candles": candles}
+
+    def candle_records(self) -> list[dict[str, Any]]:
+        """Return the journal's records of candles that users or hands made differ."""
+        return [
+            {"k": "candle", "symbol": symbol, "row": row}
+            for symbol, rows in self.candles.items()
+            for row in rows.values()
+        ]
 
 
 class Program:
@@ -139,8 +153,13 @@ class Program:
         self.account = self._first_account()
         self.journal: Journal | None = None
         if options.state is not None:
-            self.journal = Journal(options.state, self._state_records())
-            self.exchange.record = self.journal.write
+            self.journal = Journal(options.state, [*saved.candle_records(), *self._state_records()])
+            self.market.on_touched(self._keep_candle)
+        self.exchange.record = self._record
+        self.resting = RestingOrders(self.market)
+        for order in self.exchange.ledger.orders.values():
+            if order.is_open:
+                self.resting.take({"o": [to_record(order)]})
         self.app = self._compose()
 
     def _open_market(self, saved: Saved) -> tuple[SimClock, SimMarket]:
@@ -152,6 +171,18 @@ class Program:
         clock.origin_wall_ms, clock.origin_sim_ms = origin.wall_ms, origin.sim_ms
         market.catch_up()
         return clock, market
+
+    def _record(self, record: dict[str, Any]) -> None:
+        """Journal what happened, then let the public book show it."""
+        if self.journal is not None:
+            self.journal.write(record)
+        self.resting.take(record)
+
+    def _keep_candle(self, symbol: str, open_ms: int, row: list[int]) -> None:
+        self._record({"k": "candle", "symbol": symbol, "row": [open_ms, *row]})
+
+    def _is_unwatched(self) -> bool:
+        return not self.streams.follows_prints and not any(self.exchange.matching.books.values())
 
     def _first_account(self) -> Account:
         ledger, options = self.exchange.ledger, self.options
@@ -202,6 +233,7 @@ class Program:
             **TradeFace(self.exchange, limits).routes(),
         }
         self.streams = MarketStreams(self.market)
+        self.market.is_unwatched = self._is_unwatched
         control = Control(gateway, faults, cut=self._cut, mute=self._mute)
         misbehaviour = Misbehaviour(faults, gateway, control.fire)
         self.socket_api = SocketApi(gateway, routes, self.users, misbehaviour)

@@ -15,11 +15,12 @@ from simexchange.faces.params import (
 )
 from simexchange.faces.routing import Call, Route, Routes
 from simexchange.faces.tickers import ticker_routes
-from simexchange.market.book import BUY, LEVELS, SELL
 from simexchange.market.candles import Candle
+from simexchange.market.floor import Floor
 from simexchange.market.grid import Grid
 from simexchange.market.intervals import HOUR_MS, INTERVAL_MS, MINUTE_MS
-from simexchange.market.live import SimMarket
+from simexchange.market.publicbook import LEVELS
+from simexchange.market.seconds import second_candles
 from simexchange.market.symbolstate import Print, SymbolState
 
 if TYPE_CHECKING:
@@ -29,7 +30,7 @@ TIME_ZONE = re.compile(r"^(?P<sign>[+-]?)(?P<hours>\d{1,2})(:(?P<minutes>\d{2}))
 EARLIEST_ZONE_MS, LATEST_ZONE_MS = -12 * HOUR_MS, 14 * HOUR_MS
 
 
-def market_routes(market: SimMarket) -> Routes:
+def market_routes(market: Floor) -> Routes:
     """Return the routes of all market data under ``/api/v3``."""
     face = MarketFace(market)
     table: dict[str, tuple[Callable[[Params], Any], Any]] = {
@@ -59,7 +60,7 @@ def _depth_weight(call: Call) -> int:
     return 250
 
 
-def find_state(market: SimMarket, symbol: str) -> SymbolState:
+def find_state(market: Floor, symbol: str) -> SymbolState:
     """Return the state of a symbol, brought up to the present.
 
     Raises:
@@ -75,7 +76,7 @@ def find_state(market: SimMarket, symbol: str) -> SymbolState:
 class MarketFace:
     """The handlers: plain functions from parameters to JSON-able values."""
 
-    def __init__(self, market: SimMarket) -> None:
+    def __init__(self, market: Floor) -> None:
         self._market = market
 
     def _state(self, params: Params) -> SymbolState:
@@ -136,15 +137,24 @@ class MarketFace:
         interval = params.get("interval", "")
         if not interval:
             raise missing("interval")
-        if interval not in INTERVAL_MS or not state.store.serves(interval):
+        if interval not in INTERVAL_MS:
             raise ApiError(-1120, "Invalid interval.")
-        found = state.store.candles(
-            interval,
-            start_ms=read_time_ms(params, "startTime"),
-            end_ms=read_time_ms(params, "endTime"),
-            limit=read_limit(params, default=500, most=1000),
-            shift_ms=read_zone_ms(params),
-        )
+        start_ms, end_ms = read_time_ms(params, "startTime"), read_time_ms(params, "endTime")
+        limit, shift_ms = read_limit(params, default=500, most=1000), read_zone_ms(params)
+        if interval == "1s":
+            found = second_candles(
+                state,
+                now_ms=self._market.clock.now_ms(),
+                start_ms=start_ms,
+                end_ms=end_ms,
+                limit=limit,
+            )
+        elif state.store.serves(interval):
+            found = state.store.candles(
+                interval, start_ms=start_ms, end_ms=end_ms, limit=limit, shift_ms=shift_ms
+            )
+        else:
+            raise ApiError(-1120, "Invalid interval.")
         return [kline_view(state.grid, candle) for candle in found]
 
     def avg_price(self, params: Params) -> dict[str, Any]:
@@ -177,11 +187,11 @@ def read_zone_ms(params: Params) -> int:
 
 def depth_view(state: SymbolState, now_ms: int, limit: int) -> dict[str, Any]:
     """Return a ladder with the update id that the diff stream goes on from."""
-    update_id = state.book.refresh(now_ms)
+    update_id, bids, asks = state.book.snapshot(now_ms, limit)
     return {
         "lastUpdateId": update_id,
-        "bids": level_texts(state.grid, state.book.ladder(BUY, now_ms, limit)),
-        "asks": level_texts(state.grid, state.book.ladder(SELL, now_ms, limit)),
+        "bids": level_texts(state.grid, bids),
+        "asks": level_texts(state.grid, asks),
     }
 
 

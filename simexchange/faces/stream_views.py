@@ -2,8 +2,9 @@
 
 from typing import Any
 
-from simexchange.market.candles import NO_ID, Candle
+from simexchange.market.candles import Candle
 from simexchange.market.grid import Grid
+from simexchange.market.rows import NO_ID
 from simexchange.market.statistics import Statistics
 from simexchange.market.symbolstate import Print, SymbolState
 

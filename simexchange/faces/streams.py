@@ -8,9 +8,11 @@ from contextlib import suppress
 from typing import Any
 from urllib.parse import parse_qs, unquote
 
+from simexchange.faces.candle_topics import KlineTopic, SecondTopic
 from simexchange.faces.stream_client import TOO_MANY_COMMANDS, StreamClient
-from simexchange.faces.stream_topics import Beat, KlineTopic, Payload, PrintTopic, Topic, make_topic
-from simexchange.market.live import SimMarket
+from simexchange.faces.stream_topics import PrintTopic, make_topic
+from simexchange.faces.topic import Beat, Payload, Topic
+from simexchange.market.floor import Floor
 from simexchange.market.symbolstate import Print
 
 logger = logging.getLogger(__name__)
@@ -36,7 +38,7 @@ class MarketStreams:
         market: whose tape is published.
     """
 
-    def __init__(self, market: SimMarket) -> None:
+    def __init__(self, market: Floor) -> None:
         self._market = market
         self._clients: set[StreamClient] = set()
         self._topics: dict[str, Topic] = {}
@@ -49,6 +51,11 @@ class MarketStreams:
         market.on_print(self._on_print)
         market.on_close(self._on_close)
         market.on_batch(self._publish_touch)
+
+    @property
+    def follows_prints(self) -> bool:
+        """Whether somebody hears single prints or seconds."""
+        return any(self._prints.values()) or bool(self._by_beat[Beat.BORDER])
 
     # Connections
 
@@ -182,6 +189,7 @@ class MarketStreams:
         """Publish what is due at the given tenth of a second of wall time."""
         self._publish_all(Beat.TOUCH)
         self._publish_all(Beat.FAST)
+        self._publish_seconds()
         if beat % BEATS_PER_SECOND == 0:
             self._publish_all(Beat.SECOND)
             self._end_old_connections()
@@ -203,6 +211,17 @@ class MarketStreams:
             news = topic.news(now_ms)
             if news is not None:
                 self._publish(topic.name, news)
+
+    def _publish_seconds(self) -> None:
+        topics = self._by_beat[Beat.BORDER]
+        if not topics:
+            return
+        self._market.catch_up()
+        now_ms = self._market.clock.now_ms()
+        for topic in topics.values():
+            if isinstance(topic, SecondTopic):
+                for final in topic.finals(now_ms):
+                    self._publish(topic.name, final)
 
     def _publish_touch(self) -> None:
         self._touch_due = False

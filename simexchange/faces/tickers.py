@@ -7,8 +7,8 @@ from typing import Any
 from simexchange.errors import ApiError
 from simexchange.faces.params import Params, check_symbol_text, missing, on_params, read_symbols
 from simexchange.faces.routing import Call, Route, Routes, Weight
+from simexchange.market.floor import Floor
 from simexchange.market.intervals import DAY_MS, HOUR_MS, MINUTE_MS
-from simexchange.market.live import SimMarket
 from simexchange.market.statistics import Statistics, window_statistics
 from simexchange.market.symbolstate import SymbolState
 
@@ -19,7 +19,7 @@ MOST_SYMBOLS = 100
 MOST_WEIGHT = 200
 
 
-def ticker_routes(market: SimMarket) -> Routes:
+def ticker_routes(market: Floor) -> Routes:
     """Return the routes of all tickers."""
     face = TickerFace(market)
     table: dict[str, tuple[Callable[[Params], Any], Weight]] = {
@@ -61,7 +61,7 @@ def _window_weight(call: Call) -> int:
 class TickerFace:
     """The handlers; without a symbol the answer is a list of all."""
 
-    def __init__(self, market: SimMarket) -> None:
+    def __init__(self, market: Floor) -> None:
         self._market = market
 
     def _each(

@@ -7,6 +7,7 @@ from typing import Any
 
 from simexchange.clock import SimClock, read_wall_ms
 from simexchange.market.bars import Source
+from simexchange.market.characters import read_characters
 from simexchange.market.generated import PLANTED_BY_DEFAULT, GeneratedSource
 from simexchange.market.intervals import MINUTE_MS
 from simexchange.market.live import SimMarket
@@ -33,6 +34,7 @@ class MarketOptions:
         interval: replay: which files to take where several intervals lie together.
         start_ms: generated: exchange time at the start; by default the wall clock's minute.
         planted: generated: symbols with the declared signal.
+        regime: generated: a regime for all symbols, or ``SYMBOL=NAME,…``; see `characters`.
     """
 
     data: tuple[Path, ...] = ()
@@ -45,6 +47,7 @@ class MarketOptions:
     interval: str | None = None
     start_ms: int | None = None
     planted: frozenset[str] = PLANTED_BY_DEFAULT
+    regime: str = ""
 
 
 def open_market(
@@ -82,10 +85,7 @@ def open_market(
         wall=wall,
         origin_wall_ms=wall_ms,
     )
-    market = SimMarket(source, clock)
-    if saved is not None:
-        market.restore(saved)
-    return clock, market
+    return clock, SimMarket(source, clock, saved)
 
 
 def _open_source(options: MarketOptions, start_ms: int) -> Source:
@@ -107,4 +107,5 @@ def _open_source(options: MarketOptions, start_ms: int) -> Source:
         start_ms=start_ms // MINUTE_MS * MINUTE_MS,
         history_days=days,
         planted=options.planted,
+        characters=read_characters(options.regime, symbols),
     )

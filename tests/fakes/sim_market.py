@@ -83,6 +83,3 @@ class FakeMarket:
 
     def snapshot(self) -> dict[str, Any]:
         return {}
-
-    def restore(self, data: dict[str, Any]) -> None:
-        return

@@ -1,0 +1,70 @@
+"""A market by hand with its streams, and a connection to them without a web server."""
+
+import asyncio
+import json
+from typing import Any
+
+from simexchange.faces.rest_market import market_routes
+from simexchange.faces.routing import Call
+from simexchange.faces.streams import MarketStreams
+from simexchange.market.opening import MarketOptions, open_market
+
+START = 1_717_200_000_000
+
+
+class StreamedMarket:
+    """A market by hand and its streams, without a web server."""
+
+    def __init__(self, symbols: tuple[str, ...] = ()) -> None:
+        self.clock, self.market = open_market(
+            MarketOptions(manual=True, start_ms=START, history_days=1, symbols=symbols)
+        )
+        self.streams = MarketStreams(self.market)
+        self.routes = market_routes(self.market)
+        self.beats = 0
+
+    def advance(self, ms: int) -> None:
+        self.clock.advance(ms)
+        self.market.catch_up()
+
+    def beat(self, times: int = 1) -> None:
+        for _ in range(times):
+            self.beats += 1
+            self.streams.on_beat(self.beats)
+
+    def get(self, name: str, **params: str) -> Any:
+        path = f"/api/v3/{name}"
+        call = Call("GET", path, params, self.clock.now_ms())
+        return self.routes[("GET", path)].handler(call)
+
+
+class Connection:
+    """One client's side of a connection."""
+
+    def __init__(self, exchange: StreamedMarket, path: str, query: str = "") -> None:
+        self.inbox: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
+        self.sent: list[dict[str, Any]] = []
+        scope = {"type": "websocket", "path": path, "query_string": query.encode()}
+        self.inbox.put_nowait({"type": "websocket.connect"})
+        self.task = asyncio.create_task(exchange.streams(scope, self.inbox.get, self._send))
+
+    async def _send(self, message: Any) -> None:
+        self.sent.append(message)
+
+    async def settle(self) -> None:
+        for _ in range(6):
+            await asyncio.sleep(0)
+
+    async def messages(self) -> list[Any]:
+        await self.settle()
+        found = [json.loads(m["text"]) for m in self.sent if m["type"] == "websocket.send"]
+        self.sent = [m for m in self.sent if m["type"] != "websocket.send"]
+        return found
+
+    async def command(self, **command: Any) -> Any:
+        self.inbox.put_nowait({"type": "websocket.receive", "text": json.dumps(command)})
+        return (await self.messages())[-1]
+
+    async def leave(self) -> None:
+        self.inbox.put_nowait({"type": "websocket.disconnect"})
+        await self.task
