@@ -10,6 +10,7 @@ from pathlib import Path
 
 from simexchange.faces.limits import ORDERS_10S_LIMIT, WEIGHT_LIMIT
 from simexchange.market.opening import MarketOptions
+from simexchange.market.venue import DEFAULT_URL
 from simexchange.program import ClockOrigin, Options, Program
 
 LOOPBACK = "127.0.0.1"
@@ -87,8 +88,19 @@ def build_parser() -> argparse.ArgumentParser:
     add("--host", default=LOOPBACK, help="any other than 127.0.0.1 needs --i-know-it-is-exposed")
     add("--i-know-it-is-exposed", action="store_true", help="really listen on --host")
     source = parser.add_mutually_exclusive_group()
-    source.add_argument("--data", type=Path, nargs="+", default=[], help="candle files to replay")
+    source.add_argument(
+        "--data", type=Path, nargs="+", default=[], help="candle files or recordings"
+    )
+    source.add_argument(
+        "--mirror",
+        nargs="?",
+        const=DEFAULT_URL,
+        default="",
+        metavar="URL",
+        help="follow a real exchange's public streams (default Binance); needs the internet",
+    )
     source.add_argument("--generate", action="store_true", help="generated prices (the default)")
+    add("--mirror-streams", default="", help="address of the streams that belong to --mirror URL")
     add("--seed", type=int, default=7, help="the one seed of generated prices and ids")
     add("--speed", type=read_speed, default=1.0, help="exchange seconds per second, or manual")
     add("--symbols", default="", help="comma separated, e.g. BTCUSDT,ETHUSDT")
@@ -128,6 +140,8 @@ def read_options(arguments: list[str]) -> Options:
         interval=given.interval,
         start_ms=given.start_ms,
         regime=given.regime,
+        mirror=given.mirror,
+        mirror_streams=given.mirror_streams,
     )
     return Options(
         market=market,

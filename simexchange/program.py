@@ -38,7 +38,7 @@ from simexchange.faces.user_streams import UserStreams
 from simexchange.faces.ws_api import SocketApi
 from simexchange.faults import Faults
 from simexchange.journal import Journal, read_journal
-from simexchange.market.live import SimMarket
+from simexchange.market.floor import Floor
 from simexchange.market.opening import MarketOptions, open_market
 from simexchange.market.resting import RestingOrders
 
@@ -148,6 +148,8 @@ class Program:
         saved = Saved(options.state, options.market.seed)
         self.clock, self.market = self._open_market(saved)
         self.exchange = Exchange(ledger=saved.ledger, market=self.market, clock=self.clock)
+        for symbol, rules in self.exchange.rules.items():
+            rules.change({"filters": self.market.filters(symbol)})
         for symbol, record in saved.symbols.items():
             self.exchange.rules[symbol].change(record)
         self.account = self._first_account()
@@ -162,9 +164,11 @@ class Program:
                 self.resting.take({"o": [to_record(order)]})
         self.app = self._compose()
 
-    def _open_market(self, saved: Saved) -> tuple[SimClock, SimMarket]:
+    def _open_market(self, saved: Saved) -> tuple[SimClock, Floor]:
         origin = self.options.clock
         if origin is None:
+            return open_market(self.options.market, saved=saved.market_at(saved.now_ms))
+        if self.options.market.mirror:
             return open_market(self.options.market, saved=saved.market_at(saved.now_ms))
         now_ms = max(origin.at(SimClock(origin_sim_ms=0).wall_ms()), saved.now_ms)
         clock, market = open_market(self.options.market, saved=saved.market_at(now_ms))

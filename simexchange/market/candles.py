@@ -1,5 +1,6 @@
 """A symbol's candles: compact rows at the base interval, folded upwards when asked."""
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -159,6 +160,28 @@ class CandleStore:
         for column in (VOLUME, QUOTE, COUNT, TAKER, TAKER_QUOTE):
             running[column] = row[column] + self._extra[column]
         if running[FIRST_ID] == NO_ID:
+            running[FIRST_ID] = first_id
+
+    def reprice_running(self, ticks: int) -> None:
+        """Let the running candle, so far without a trade, open at this price."""
+        if self._running is None:
+            raise ValueError("no candle is open")
+        self._running[: CLOSE + 1] = [ticks] * (CLOSE + 1)
+
+    def take_running(self, row: Sequence[int], *, first_id: int) -> None:
+        """Make the running candle another exchange's, beside what users added to it here.
+
+        One with fewer trades than are known already is late and is left out.
+        """
+        running = self._running
+        if running is None:
+            raise ValueError("no candle is open")
+        if row[COUNT] < running[COUNT] - self._extra[COUNT]:
+            return
+        running[: CLOSE + 1] = row[: CLOSE + 1]
+        for column in (VOLUME, QUOTE, COUNT, TAKER, TAKER_QUOTE):
+            running[column] = row[column] + self._extra[column]
+        if running[FIRST_ID] == NO_ID and row[COUNT]:
             running[FIRST_ID] = first_id
 
     def close_candle(self, source_row: list[int], *, scale: float = 1.0) -> bool:

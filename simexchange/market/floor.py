@@ -75,6 +75,11 @@ class Floor(ABC):
     def snapshot(self) -> dict[str, Any]:
         """Return what an opening with the same options needs to go on from here."""
 
+    def filters(self, symbol: str) -> list[dict[str, Any]]:
+        """Return filters that come with the prices, to be merged into the usual ones."""
+        del symbol
+        return []
+
     def _present_ms(self) -> int:
         """Return the time things happen at: the print's while one is played, else the clock's."""
         return self.clock.now_ms() if self._playing_ms is None else self._playing_ms

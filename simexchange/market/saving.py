@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -16,11 +16,17 @@ from simexchange.market.bars import (
     VOLUME,
     Bar,
     Ints,
-    Source,
 )
 from simexchange.market.symbolstate import SymbolState
 
 VOLUMES = (VOLUME, QUOTE, COUNT, TAKER, TAKER_QUOTE)
+
+
+class Signed(Protocol):
+    """A source or feed."""
+
+    def signature(self) -> dict[str, Any]:
+        """Return what a snapshot must agree with."""
 
 
 @dataclass(slots=True)
@@ -73,7 +79,7 @@ def read_traces(symbols: Iterable[str], saved: dict[str, Any] | None) -> dict[st
     }
 
 
-def check_signature(source: Source, data: dict[str, Any]) -> None:
+def check_signature(source: Signed, data: dict[str, Any]) -> None:
     """Refuse the snapshot of another source.
 
     Raises:

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from decimal import Decimal
 from typing import Any
 
 from simexchange.faces.rest_market import market_routes
@@ -15,9 +16,11 @@ START = 1_717_200_000_000
 class StreamedMarket:
     """A market by hand and its streams, without a web server."""
 
-    def __init__(self, symbols: tuple[str, ...] = ()) -> None:
+    def __init__(
+        self, symbols: tuple[str, ...] = (), *, options: MarketOptions | None = None
+    ) -> None:
         self.clock, self.market = open_market(
-            MarketOptions(manual=True, start_ms=START, history_days=1, symbols=symbols)
+            options or MarketOptions(manual=True, start_ms=START, history_days=1, symbols=symbols)
         )
         self.streams = MarketStreams(self.market)
         self.routes = market_routes(self.market)
@@ -68,3 +71,41 @@ class Connection:
     async def leave(self) -> None:
         self.inbox.put_nowait({"type": "websocket.disconnect"})
         await self.task
+
+
+class LocalBook:
+    """What a client keeps: a snapshot and the diffs after it, by the published rules."""
+
+    def __init__(self, snapshot: dict[str, Any]) -> None:
+        self.last_id = snapshot["lastUpdateId"]
+        self.sides = {name: dict(snapshot[name]) for name in ("bids", "asks")}
+        self.is_first = True
+
+    def apply(self, event: dict[str, Any]) -> None:
+        if event["u"] <= self.last_id:
+            return
+        if self.is_first:
+            assert event["U"] <= self.last_id + 1 <= event["u"]
+        else:
+            assert event["U"] == self.last_id + 1
+        self.is_first = False
+        for name, key in (("bids", "b"), ("asks", "a")):
+            for price, quantity in event[key]:
+                if Decimal(quantity):
+                    self.sides[name][price] = quantity
+                else:
+                    self.sides[name].pop(price, None)
+        self.last_id = event["u"]
+
+    def shown(self) -> dict[str, Any]:
+        return {
+            "lastUpdateId": self.last_id,
+            "bids": sorted(
+                ([p, q] for p, q in self.sides["bids"].items()),
+                key=lambda level: -Decimal(level[0]),
+            ),
+            "asks": sorted(
+                ([p, q] for p, q in self.sides["asks"].items()),
+                key=lambda level: Decimal(level[0]),
+            ),
+        }

@@ -6,47 +6,9 @@ from typing import Any
 import numpy as np
 
 from simexchange.market.resting import RestingOrders
-from tests.fakes.sim_streams import Connection, StreamedMarket
+from tests.fakes.sim_streams import Connection, LocalBook, StreamedMarket
 
 SYMBOL = "BTCUSDT"
-
-
-class LocalBook:
-    """What a client keeps: a snapshot and the diffs after it, by the published rules."""
-
-    def __init__(self, snapshot: dict[str, Any]) -> None:
-        self.last_id = snapshot["lastUpdateId"]
-        self.sides = {name: dict(snapshot[name]) for name in ("bids", "asks")}
-        self.is_first = True
-
-    def apply(self, event: dict[str, Any]) -> None:
-        if event["u"] <= self.last_id:
-            return
-        if self.is_first:
-            assert event["U"] <= self.last_id + 1 <= event["u"]
-        else:
-            assert event["U"] == self.last_id + 1
-        self.is_first = False
-        for name, key in (("bids", "b"), ("asks", "a")):
-            for price, quantity in event[key]:
-                if Decimal(quantity):
-                    self.sides[name][price] = quantity
-                else:
-                    self.sides[name].pop(price, None)
-        self.last_id = event["u"]
-
-    def shown(self) -> dict[str, Any]:
-        return {
-            "lastUpdateId": self.last_id,
-            "bids": sorted(
-                ([p, q] for p, q in self.sides["bids"].items()),
-                key=lambda level: -Decimal(level[0]),
-            ),
-            "asks": sorted(
-                ([p, q] for p, q in self.sides["asks"].items()),
-                key=lambda level: Decimal(level[0]),
-            ),
-        }
 
 
 def order(number: int, side: str, price: str, quantity: str, **more: Any) -> dict[str, Any]:
