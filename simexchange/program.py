@@ -169,7 +169,9 @@ class Program:
         if origin is None:
             return open_market(self.options.market, saved=saved.market_at(saved.now_ms))
         if self.options.market.mirror:
-            return open_market(self.options.market, saved=saved.market_at(saved.now_ms))
+            clock, market = open_market(self.options.market, saved=saved.market_at(saved.now_ms))
+            clock.origin_wall_ms, clock.origin_sim_ms = origin.wall_ms, origin.sim_ms
+            return clock, market
         now_ms = max(origin.at(SimClock(origin_sim_ms=0).wall_ms()), saved.now_ms)
         clock, market = open_market(self.options.market, saved=saved.market_at(now_ms))
         clock.origin_wall_ms, clock.origin_sim_ms = origin.wall_ms, origin.sim_ms
