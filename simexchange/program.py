@@ -22,7 +22,6 @@ from websockets.frames import Frame
 from simexchange.clock import SimClock
 from simexchange.engine.accounts import Account
 from simexchange.engine.exchange import Exchange, ignore_record
-from simexchange.engine.ledger import Ledger
 from simexchange.engine.orders import to_record
 from simexchange.faces.app import App
 from simexchange.faces.control import Control
@@ -37,10 +36,11 @@ from simexchange.faces.streams import MarketStreams
 from simexchange.faces.user_streams import UserStreams
 from simexchange.faces.ws_api import SocketApi
 from simexchange.faults import Faults
-from simexchange.journal import Journal, read_journal
+from simexchange.journal import Journal
 from simexchange.market.floor import Floor
 from simexchange.market.opening import MarketOptions, open_market
 from simexchange.market.resting import RestingOrders
+from simexchange.saved import Saved
 
 LONGEST_ADDRESS = 65_536
 """A stream address names up to 1024 streams; the library's own bound ends at about 450."""
@@ -95,49 +95,6 @@ class Server(uvicorn.Server):
     def capture_signals(self) -> Generator[None, None, None]:
         """Capture none."""
         yield
-
-
-class Saved:
-    """What a state file holds, read back."""
-
-    def __init__(self, path: Path | None, seed: int) -> None:
-        self.ledger = Ledger(seed)
-        self.symbols: dict[str, dict[str, Any]] = {}
-        self.market: dict[str, Any] | None = None
-        self.candles: dict[str, dict[int, list[int]]] = {}
-        self.now_ms = 0
-        for record in read_journal(path) if path else ():
-            self._take(record)
-
-    def _take(self, record: dict[str, Any]) -> None:
-        self.ledger.apply(record)
-        self.now_ms = max(self.now_ms, record.get("t", 0))
-        if record["k"] == "symbol":
-            self.symbols[record["symbol"]] = record
-        elif record["k"] == "candle":
-            self.candles.setdefault(record["symbol"], {})[record["row"][0]] = record["row"]
-        elif record["k"] == "market":
-            self.market = record["market"]
-            self.now_ms = max(self.now_ms, record["market"]["now_ms"])
-
-    def market_at(self, now_ms: int) -> dict[str, Any] | None:
-        """Return the market's snapshot at `now_ms`, no trade id of ours left to be used again."""
-        if self.market is None:
-            return None
-        for (_, symbol), fills in self.ledger.fills.items():
-            kept = self.market["symbols"][symbol]
-            used = max((fill.trade_id for fill in fills), default=0)
-            kept["next_id"] = max(kept["next_id"], used + 1)
-        candles = {symbol: list(rows.values()) for symbol, rows in self.candles.items()}
-        return {**self.market, "now_ms": now_ms, "candles": candles}
-
-    def candle_records(self) -> list[dict[str, Any]]:
-        """Return the journal's records of candles that users or hands made differ."""
-        return [
-            {"k": "candle", "symbol": symbol, "row": row}
-            for symbol, rows in self.candles.items()
-            for row in rows.values()
-        ]
 
 
 class Program:
@@ -228,7 +185,7 @@ class Program:
             weight_limit=self.options.weight_limit,
             orders_10s=self.options.orders_limit,
         )
-        faults = Faults()
+        faults = Faults(self.clock.wall_ms)
         self.users = UserStreams(faults, self.clock)
         self.exchange.publish = self.users.publish
         gateway = Gateway(self.exchange, limits)
@@ -238,9 +195,11 @@ class Program:
             **AccountFace(self.exchange, limits).routes(),
             **TradeFace(self.exchange, limits).routes(),
         }
-        self.streams = MarketStreams(self.market)
+        self.streams = MarketStreams(self.market, faults)
         self.market.is_unwatched = self._is_unwatched
-        control = Control(gateway, faults, cut=self._cut, mute=self._mute)
+        control = Control(
+            gateway, faults, cut=self._cut, shut_down=self._shut_down, mute=self._mute
+        )
         misbehaviour = Misbehaviour(faults, gateway, control.fire)
         self.socket_api = SocketApi(gateway, routes, self.users, misbehaviour)
         return App(
@@ -254,6 +213,9 @@ class Program:
 
     def _cut(self) -> int:
         return self.streams.cut() + self.socket_api.cut()
+
+    def _shut_down(self) -> int:
+        return self.streams.shut_down() + self.socket_api.shut_down()
 
     def _mute(self, ms: float) -> None:
         self.streams.mute(ms)
@@ -292,10 +254,11 @@ class Program:
         )
         server = Server(config)
         for number in (signal.SIGINT, signal.SIGTERM):
-            asyncio.get_running_loop().add_signal_handler(number, server.handle_exit, number, None)
+            asyncio.get_running_loop().add_signal_handler(number, self._leave, server, number)
         tasks = [
             asyncio.create_task(self.market.run(), name="market"),
             asyncio.create_task(self.streams.run(), name="streams"),
+            asyncio.create_task(self.socket_api.run(), name="socket-api"),
         ]
         if self.journal is not None:
             tasks.append(asyncio.create_task(self._keep_marks(), name="marks"))
@@ -314,6 +277,11 @@ class Program:
         for task, outcome in zip(tasks, ended, strict=True):
             if task in done and isinstance(outcome, Exception):
                 raise outcome
+
+    def _leave(self, server: Server, number: int) -> None:
+        """Tell every stream that the server goes away, then end."""
+        self._shut_down()
+        server.handle_exit(number, None)
 
     def _announce(self, listener: socket.socket) -> None:
         line = {

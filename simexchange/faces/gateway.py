@@ -19,6 +19,7 @@ class Answer:
     body: Any
     headers: dict[str, str] = field(default_factory=dict)
     retry_ms: float | None = None
+    account: str = ""
 
     @property
     def outcome(self) -> str:
@@ -86,7 +87,7 @@ class Gateway:
             return refusal(error)
         if route.free_on_success:
             self.limits.give_back(weight)
-        return Answer(200, reply, call.headers)
+        return Answer(200, reply, call.headers, account=call.account)
 
     def log(self, call: Call, client_order_id: str, outcome: str, status: int) -> None:
         """Note a request in the ledger and the journal; reads in the ledger only."""

@@ -8,6 +8,7 @@ from typing import Any
 from simexchange.faces.rest_market import market_routes
 from simexchange.faces.routing import Call
 from simexchange.faces.streams import MarketStreams
+from simexchange.faults import Faults
 from simexchange.market.opening import MarketOptions, open_market
 
 START = 1_717_200_000_000
@@ -22,7 +23,8 @@ class StreamedMarket:
         self.clock, self.market = open_market(
             options or MarketOptions(manual=True, start_ms=START, history_days=1, symbols=symbols)
         )
-        self.streams = MarketStreams(self.market)
+        self.faults = Faults()
+        self.streams = MarketStreams(self.market, self.faults)
         self.routes = market_routes(self.market)
         self.beats = 0
 
