@@ -190,7 +190,7 @@ class Program:
         self.exchange.publish = self.users.publish
         gateway = Gateway(self.exchange, limits)
         routes = {
-            **market_routes(self.market),
+            **market_routes(self.market, self._status_of),
             **general_routes(self.exchange),
             **AccountFace(self.exchange, limits).routes(),
             **TradeFace(self.exchange, limits).routes(),
@@ -210,6 +210,9 @@ class Program:
             streams=self.streams,
             misbehaviour=misbehaviour,
         )
+
+    def _status_of(self, symbol: str) -> str:
+        return self.exchange.rules[symbol].status
 
     def _cut(self) -> int:
         return self.streams.cut() + self.socket_api.cut()

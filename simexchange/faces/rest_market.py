@@ -1,38 +1,41 @@
 """Market data over REST: the open endpoints that need no key."""
 
-import re
 from typing import TYPE_CHECKING, Any
 
 from simexchange.errors import ApiError
+from simexchange.faces.market_params import StatusOf, always_trading, check_status
 from simexchange.faces.params import (
     Params,
     missing,
-    on_params,
     read_int,
     read_limit,
     read_symbol,
     read_time_ms,
+    read_zone_ms,
 )
 from simexchange.faces.routing import Call, Route, Routes
-from simexchange.faces.tickers import ticker_routes
+from simexchange.faces.tickers import checked, ticker_routes
 from simexchange.market.candles import Candle
 from simexchange.market.floor import Floor
 from simexchange.market.grid import Grid
-from simexchange.market.intervals import HOUR_MS, INTERVAL_MS, MINUTE_MS
-from simexchange.market.publicbook import LEVELS
+from simexchange.market.intervals import INTERVAL_MS
 from simexchange.market.seconds import second_candles
 from simexchange.market.symbolstate import Print, SymbolState
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-TIME_ZONE = re.compile(r"^(?P<sign>[+-]?)(?P<hours>\d{1,2})(:(?P<minutes>\d{2}))?$")
-EARLIEST_ZONE_MS, LATEST_ZONE_MS = -12 * HOUR_MS, 14 * HOUR_MS
+MOST_LEVELS = 5000
 
 
-def market_routes(market: Floor) -> Routes:
-    """Return the routes of all market data under ``/api/v3``."""
-    face = MarketFace(market)
+def market_routes(market: Floor, status_of: StatusOf = always_trading) -> Routes:
+    """Return the routes of all market data under ``/api/v3``.
+
+    Args:
+        market: whose data.
+        status_of: a symbol's present status.
+    """
+    face = MarketFace(market, status_of)
     table: dict[str, tuple[Callable[[Params], Any], Any]] = {
         "ping": (face.ping, 1),
         "time": (face.time, 1),
@@ -43,12 +46,16 @@ def market_routes(market: Floor) -> Routes:
         "klines": (face.klines, 2),
         "uiKlines": (face.klines, 2),
         "avgPrice": (face.avg_price, 2),
+        "executionRules": (face.execution_rules, 40),
+        "referencePrice": (face.reference_price, 2),
+        "referencePrice/calculation": (face.reference_price, 2),
+        "historicalBlockTrades": (face.block_trades, 25),
     }
     routes = {
-        ("GET", f"/api/v3/{name}"): Route(handler=on_params(handler), weight=weight)
+        ("GET", f"/api/v3/{name}"): Route(handler=checked(name, handler), weight=weight)
         for name, (handler, weight) in table.items()
     }
-    return routes | ticker_routes(market)
+    return routes | ticker_routes(market, status_of)
 
 
 def _depth_weight(call: Call) -> int:
@@ -76,8 +83,9 @@ def find_state(market: Floor, symbol: str) -> SymbolState:
 class MarketFace:
     """The handlers: plain functions from parameters to JSON-able values."""
 
-    def __init__(self, market: Floor) -> None:
+    def __init__(self, market: Floor, status_of: StatusOf) -> None:
         self._market = market
+        self._status_of = status_of
 
     def _state(self, params: Params) -> SymbolState:
         return find_state(self._market, read_symbol(params))
@@ -95,7 +103,8 @@ class MarketFace:
     def depth(self, params: Params) -> dict[str, Any]:
         """Return the ladder, best first."""
         state = self._state(params)
-        limit = read_limit(params, default=100, most=LEVELS)
+        check_status(params, state.grid.symbol, self._status_of)
+        limit = read_limit(params, default=100, most=MOST_LEVELS)
         return depth_view(state, self._market.clock.now_ms(), limit)
 
     def trades(self, params: Params) -> list[dict[str, Any]]:
@@ -120,6 +129,12 @@ class MarketFace:
         limit = read_limit(params, default=500, most=1000)
         from_id = read_int(params, "fromId")
         start_ms, end_ms = read_time_ms(params, "startTime"), read_time_ms(params, "endTime")
+        if from_id is not None and (start_ms is not None or end_ms is not None):
+            raise ApiError(
+                -1128,
+                "Combination of optional parameters invalid. "
+                "Recommendation: 'fromId' cannot be sent with 'startTime' or 'endTime'.",
+            )
         found = [
             entry
             for entry in state.tape
@@ -165,24 +180,25 @@ class MarketFace:
         price = state.grid.ticks(state.average_price(now_ms))
         return {"mins": 5, "price": state.grid.price_text(price), "closeTime": newest}
 
+    def execution_rules(self, params: Params) -> dict[str, Any]:
+        """Return the rules for the price of executions: this exchange has none."""
+        if "symbol" in params:
+            self._state(params)
+        return {"symbolRules": []}
 
-def read_zone_ms(params: Params) -> int:
-    """Return the offset of `timeZone`, zero when it was not sent.
+    def reference_price(self, params: Params) -> dict[str, Any]:
+        """Refuse: no symbol here has a reference price.
 
-    Raises:
-        ApiError: -1130 when it is none or lies outside -12:00..+14:00.
-    """
-    text = params.get("timeZone")
-    if text is None:
-        return 0
-    match = TIME_ZONE.match(text.strip())
-    if match is None:
-        raise ApiError(-1130, "Data sent for parameter 'timeZone' is not valid.")
-    size = int(match["hours"]) * HOUR_MS + int(match["minutes"] or 0) * MINUTE_MS
-    offset = -size if match["sign"] == "-" else size
-    if not EARLIEST_ZONE_MS <= offset <= LATEST_ZONE_MS:
-        raise ApiError(-1130, "Data sent for parameter 'timeZone' is not valid.")
-    return offset
+        Raises:
+            ApiError: -2043.
+        """
+        self._state(params)
+        raise ApiError(-2043, "This symbol doesn't have a reference price.")
+
+    def block_trades(self, params: Params) -> list[dict[str, Any]]:
+        """Return trades made off the book: nobody makes any here."""
+        self._state(params)
+        return []
 
 
 def depth_view(state: SymbolState, now_ms: int, limit: int) -> dict[str, Any]:

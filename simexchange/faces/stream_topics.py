@@ -7,7 +7,7 @@ from typing import Any
 from simexchange.faces import stream_views as views
 from simexchange.faces.book_topics import BookTickerTopic, DiffDepthTopic, PartialDepthTopic
 from simexchange.faces.candle_topics import KlineTopic, SecondTopic
-from simexchange.faces.rest_market import EARLIEST_ZONE_MS, LATEST_ZONE_MS
+from simexchange.faces.params import EARLIEST_ZONE_MS, LATEST_ZONE_MS
 from simexchange.faces.topic import Beat, Payload, Topic
 from simexchange.market.floor import Floor
 from simexchange.market.intervals import DAY_MS, HOUR_MS, INTERVAL_MS, MINUTE_MS
