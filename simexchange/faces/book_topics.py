@@ -3,7 +3,7 @@
 from simexchange.faces.rest_market import level_texts
 from simexchange.faces.topic import Beat, Payload, Topic
 from simexchange.market.floor import Floor
-from simexchange.market.publicbook import BUY, LEVELS, SELL
+from simexchange.market.publicbook import BUY, MOST_LEVELS, SELL
 
 
 class BookTickerTopic(Topic):
@@ -73,19 +73,19 @@ class DiffDepthTopic(Topic):
         self._noted: dict[str, set[int]] = {BUY: set(), SELL: set()}
         book.watchers.add(self)
 
-    def note(self, side: str, shown: list[tuple[int, int]]) -> None:
+    def note(self, side: str, shown: list[tuple[int, int]], *, is_cut: bool) -> None:
         """Remember levels that a snapshot showed otherwise: the next event has to name them."""
         known, levels = self._known[side], dict(shown)
         noted = {ticks for ticks, units in shown if known.get(ticks) != units}
         hidden = known.keys() - levels.keys()
-        if len(shown) < LEVELS and shown:  # a short snapshot says nothing of what lies behind it
+        if is_cut and shown:  # a short snapshot says nothing of what lies behind it
             worst = shown[-1][0]
             hidden = {t for t in hidden if (t > worst if side == BUY else t < worst)}
         self._noted[side] |= noted | hidden
 
     def _levels(self, now_ms: int) -> dict[str, dict[int, int]]:
         book = self.state.book
-        return {side: dict(book.ladder(side, now_ms, LEVELS)) for side in (BUY, SELL)}
+        return {side: dict(book.ladder(side, now_ms, MOST_LEVELS)) for side in (BUY, SELL)}
 
     def news(self, now_ms: int) -> Payload | None:
         """Return the changed levels, quantity zero where a level is gone."""

@@ -19,13 +19,12 @@ from simexchange.market.candles import Candle
 from simexchange.market.floor import Floor
 from simexchange.market.grid import Grid
 from simexchange.market.intervals import INTERVAL_MS
+from simexchange.market.publicbook import MOST_LEVELS
 from simexchange.market.seconds import second_candles
 from simexchange.market.symbolstate import Print, SymbolState
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-
-MOST_LEVELS = 5000
 
 
 def market_routes(market: Floor, status_of: StatusOf = always_trading) -> Routes:

@@ -55,6 +55,9 @@ class Market(Protocol):
             side: the maker's side: "SELL" are the asks that a BUY taker hits.
         """
 
+    def quantity_at(self, symbol: str, side: Side, price: Decimal) -> Decimal:
+        """Return what the ladder shows of the maker's `side` at exactly this price."""
+
     def average_price(self, symbol: str) -> Decimal:
         """Return the volume weighted price of the last five minutes."""
 

@@ -6,14 +6,16 @@ import numpy as np
 
 from simexchange.market.bars import Ints
 from simexchange.market.grid import Grid
-from simexchange.market.publicbook import LEVELS, SELL, Level, PublicBook
+from simexchange.market.publicbook import SELL, Level, PublicBook
 
 TABLE_SIZE = 4096
 GAP_BPS = 1.0
 """Distance of the levels behind the best one."""
 LEVEL_SHARE = 0.05
 """Usual quantity of a level, as a share of the usual volume per minute."""
-_PLACES = np.arange(2 * LEVELS, dtype=np.int64)
+LEAST_LEVELS, EDGE_LEVELS = 1000, 500
+"""A side has at least so many levels; its far edge lies on every so-manyth one, so that levels far
+away stay as they are while the touch moves."""
 
 
 def level_table(rng: np.random.Generator) -> Ints:
@@ -24,7 +26,7 @@ def level_table(rng: np.random.Generator) -> Ints:
 
 
 class LadderBook(PublicBook):
-    """One symbol's ladder of `LEVELS` levels a side.
+    """One symbol's ladder of 1,000 to 1,500 levels a side.
 
     A level's quantity hangs on its price alone, so it stays where it is while the market moves.
 
@@ -69,11 +71,19 @@ class LadderBook(PublicBook):
             self.update_id += 1
 
     def _walk(self, side: str) -> Iterator[Level]:
-        for place in range(LEVELS + len(self._taken[side])):
+        for place in range(self._count(side)):
             ticks = self._price(side, place)
-            if ticks <= 0:
-                return
             yield ticks, self._quantity(ticks)
+
+    def _count(self, side: str) -> int:
+        """Return how many levels a side has, the touch included."""
+        if side == SELL:
+            first = self.ask // self._gap
+            last = -(-(first + LEAST_LEVELS) // EDGE_LEVELS) * EDGE_LEVELS
+            return 1 + last - first
+        first = (self.bid - 1) // self._gap
+        last = max(1, (first - LEAST_LEVELS) // EDGE_LEVELS * EDGE_LEVELS)
+        return 1 + max(0, first - last + 1)
 
     def _price(self, side: str, place: int) -> int:
         """Return the ticks of the level at `place`: the touch, then the grid behind it."""
@@ -88,14 +98,13 @@ class LadderBook(PublicBook):
         return max(1, steps) * self.grid.step_units
 
     def _top(self, side: str, limit: int) -> list[Level]:
-        gap, places = self._gap, _PLACES[:limit]
+        gap, places = self._gap, np.arange(min(limit, self._count(side)), dtype=np.int64)
         if side == SELL:
             ticks = (self.ask // gap + places) * gap
             ticks[:1] = self.ask
         else:
             ticks = ((self.bid - 1) // gap - places + 1) * gap
             ticks[:1] = self.bid
-            ticks = ticks[ticks > 0]
         factors = self._table[(ticks // gap + self._offset) % TABLE_SIZE]
         steps = (self._base_steps * factors * self._depth).astype(np.int64) // 1000
         units = np.maximum(1, steps) * self.grid.step_units
@@ -104,6 +113,9 @@ class LadderBook(PublicBook):
     def _whole(self, side: str, ticks: int) -> int:
         touch = self.ask if side == SELL else self.bid
         behind = ticks > touch if side == SELL else ticks < touch
-        if ticks == touch or (behind and ticks % self._gap == 0):
+        if ticks == touch:
             return self._quantity(ticks)
-        return 0
+        if not behind or ticks % self._gap:
+            return 0
+        edge = self._price(side, self._count(side) - 1)
+        return self._quantity(ticks) if abs(ticks - touch) <= abs(edge - touch) else 0

@@ -109,6 +109,12 @@ class Floor(ABC):
         for ticks, units in state.book.levels(side, self._present_ms()):
             yield state.grid.price(ticks), state.grid.quantity(units)
 
+    def quantity_at(self, symbol: str, side: Side, price: Decimal) -> Decimal:
+        """Return what the makers show on `side` at exactly this price."""
+        state = self.states[symbol]
+        units = state.book.units_at(side, state.grid.ticks(price), self._present_ms())
+        return state.grid.quantity(units)
+
     def average_price(self, symbol: str) -> Decimal:
         """Return the volume weighted price of the last five minutes."""
         return self.states[symbol].average_price(self._present_ms())

@@ -9,8 +9,8 @@ from weakref import WeakSet
 
 from simexchange.market.grid import Grid
 
-LEVELS = 1000
-"""Levels of a side that the market's makers keep; REST and the depth streams show them all."""
+MOST_LEVELS = 5000
+"""So many levels of a side are shown at most, by REST and by the depth streams."""
 REFILL_HALF_LIFE_MS = 5_000
 REFILL_STEP_MS = 250
 """Taken depth comes back in steps, so that a book stands still between two update ids."""
@@ -31,8 +31,8 @@ class Taken(NamedTuple):
 class Watcher(Protocol):
     """Somebody who publishes changes of a book and must know what was shown in between."""
 
-    def note(self, side: str, shown: list[Level]) -> None:
-        """Take notice of levels that a snapshot showed."""
+    def note(self, side: str, shown: list[Level], *, is_cut: bool) -> None:
+        """Take notice of levels that a snapshot showed, perhaps cut at its limit."""
 
 
 class PublicBook(ABC):
@@ -85,10 +85,15 @@ class PublicBook(ABC):
             if units > 0:
                 yield ticks, units
 
+    def units_at(self, side: str, ticks: int, now_ms: int) -> int:
+        """Return the makers' quantity at one price, 0 where they have none."""
+        self.refresh(now_ms)
+        return max(0, self._left(side, ticks, self._whole(side, ticks)))
+
     def ladder(self, side: str, now_ms: int, limit: int) -> list[Level]:
         """Return up to `limit` public levels of a side, best first, users' orders included."""
         self.refresh(now_ms)
-        limit = min(limit, LEVELS)
+        limit = min(limit, MOST_LEVELS)
         found = self._top(side, limit)
         taken, users = self._taken[side], self._users[side]
         if not taken and not users:
@@ -113,7 +118,7 @@ class PublicBook(ABC):
         sides = {side: self.ladder(side, now_ms, limit) for side in (BUY, SELL)}
         for watcher in self.watchers:
             for side, shown in sides.items():
-                watcher.note(side, shown)
+                watcher.note(side, shown, is_cut=len(shown) >= limit)
         return update_id, sides[BUY], sides[SELL]
 
     def _best(self, side: str, now_ms: int) -> Level:

@@ -39,6 +39,9 @@ class FakeMarket:
     def ladder(self, symbol: str, side: Side) -> Iterable[tuple[Decimal, Decimal]]:
         yield from [(price, quantity) for price, quantity in self.books[side] if quantity > 0]
 
+    def quantity_at(self, symbol: str, side: Side, price: Decimal) -> Decimal:
+        return next((held for at, held in self.books[side] if at == price), Decimal(0))
+
     def average_price(self, symbol: str) -> Decimal:
         return self.average
 
