@@ -62,6 +62,17 @@ def read_fee(text: str) -> Decimal:
     return fee_bps
 
 
+def read_seconds(text: str) -> float:
+    """Read a number of seconds, zero or more."""
+    try:
+        seconds = float(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(f"seconds are a number, was {text!r}") from error
+    if not 0 <= seconds < float("inf"):
+        raise argparse.ArgumentTypeError(f"seconds are zero or more, was {text}")
+    return seconds
+
+
 def read_speed(text: str) -> float | None:
     """Read a speed, None for ``manual``."""
     if text == "manual":
@@ -112,6 +123,7 @@ def build_parser() -> argparse.ArgumentParser:
     add("--balance", type=read_balances, default=read_balances("USDT=10000"), help="BTC=1,USDT=9")
     add("--fee-bps", type=read_fee, default=Decimal(10), help="maker and taker fee (default 10)")
     add("--state", type=Path, default=None, help="file that outlives the process")
+    add("--sync-every", type=read_seconds, default=1.0, help="seconds; 0: with every record")
     add("--key", default="", help="API key; generated with prefix SIM when left out")
     add("--secret", default="", help="its secret")
     add("--clock", type=read_clock, default=None, help="ORIGIN_WALL_MS:ORIGIN_SIM_MS:SPEED")
@@ -150,6 +162,7 @@ def read_options(arguments: list[str]) -> Options:
         balances=given.balance,
         fee_bps=given.fee_bps,
         state=given.state,
+        sync_every_s=given.sync_every,
         key=given.key,
         secret=given.secret,
         clock=given.clock,

@@ -36,7 +36,7 @@ from simexchange.faces.streams import MarketStreams
 from simexchange.faces.user_streams import UserStreams
 from simexchange.faces.ws_api import SocketApi
 from simexchange.faults import Faults
-from simexchange.journal import Journal
+from simexchange.journal import SYNC_EVERY_S, Journal
 from simexchange.market.floor import Floor
 from simexchange.market.opening import MarketOptions, open_market
 from simexchange.market.resting import RestingOrders
@@ -71,6 +71,7 @@ class Options:
     balances: dict[str, Decimal] = field(default_factory=dict)
     fee_bps: Decimal = Decimal(10)
     state: Path | None = None
+    sync_every_s: float = SYNC_EVERY_S
     key: str = ""
     secret: str = ""
     clock: ClockOrigin | None = None
@@ -112,7 +113,11 @@ class Program:
         self.account = self._first_account()
         self.journal: Journal | None = None
         if options.state is not None:
-            self.journal = Journal(options.state, [*saved.candle_records(), *self._state_records()])
+            self.journal = Journal(
+                options.state,
+                [*saved.candle_records(), *self._state_records()],
+                sync_every_s=options.sync_every_s,
+            )
             self.market.on_touched(self._keep_candle)
         self.exchange.record = self._record
         self.resting = RestingOrders(self.market)
