@@ -5,6 +5,7 @@ import asyncio
 import re
 import socket
 import sys
+import time
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
 
@@ -152,6 +153,7 @@ def read_options(arguments: list[str]) -> Options:
         interval=given.interval,
         start_ms=given.start_ms,
         regime=given.regime,
+        say=Progress().say,
         mirror=given.mirror,
         mirror_streams=given.mirror_streams,
     )
@@ -186,6 +188,20 @@ def open_listener(host: str, port: int) -> socket.socket:
         listener.close()
         raise
     return listener
+
+
+class Progress:
+    """Tells of what takes long, on stderr; what is over within a second says nothing."""
+
+    def __init__(self) -> None:
+        self._since = time.monotonic()
+
+    def say(self, line: str) -> None:
+        """Print a line once a second has gone by since the last."""
+        if time.monotonic() - self._since >= 1.0:
+            self._since = time.monotonic()
+            sys.stderr.write(f"simexchange: {line}\n")
+            sys.stderr.flush()
 
 
 def complain(message: str) -> int:

@@ -125,8 +125,11 @@ def read_columns(paths: Sequence[Path]) -> FileColumns:
             _read_file(path, csv.reader(stream), times, numbers, missing)
     open_ms = np.frombuffer(times, dtype=np.int64) if times else np.zeros(0, dtype=np.int64)
     table = np.frombuffer(numbers, dtype=np.int64) if numbers else np.zeros(0, dtype=np.int64)
-    kept, places_of = np.unique(open_ms, return_index=True)
-    return FileColumns(kept, table.reshape(-1, len(NUMBERS))[places_of], frozenset(missing))
+    table = table.reshape(-1, len(NUMBERS))
+    if bool(np.any(np.diff(open_ms) <= 0)):
+        open_ms, places_of = np.unique(open_ms, return_index=True)
+        table = table[places_of]
+    return FileColumns(open_ms, table, frozenset(missing))
 
 
 def _read_file(

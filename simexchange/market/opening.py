@@ -15,7 +15,7 @@ from simexchange.market.intervals import MINUTE_MS
 from simexchange.market.live import SimMarket
 from simexchange.market.mirror import Mirror
 from simexchange.market.recording import Recording, recordings_among
-from simexchange.market.replay import ReplaySource
+from simexchange.market.replay import ReplaySource, say_nothing
 from simexchange.market.venue import Venue
 
 DEFAULT_SYMBOLS = ("BTCUSDT", "ETHUSDT", "SOLUSDT")
@@ -39,6 +39,7 @@ class MarketOptions:
         interval: replay: which files to take where several intervals lie together.
         start_ms: generated: exchange time at the start; by default the wall clock's minute.
         planted: generated: symbols with the declared signal.
+        say: is told of progress where opening takes long.
         mirror: REST address of an exchange to follow live; then `history_bars` are minutes.
         mirror_streams: address of its streams, where it is not the usual one.
         regime: generated: a regime for all symbols, or ``SYMBOL=NAME,…``; see `characters`.
@@ -54,6 +55,7 @@ class MarketOptions:
     interval: str | None = None
     start_ms: int | None = None
     planted: frozenset[str] = PLANTED_BY_DEFAULT
+    say: Callable[[str], None] = say_nothing
     mirror: str = ""
     mirror_streams: str = ""
     regime: str = ""
@@ -135,6 +137,7 @@ def _open_source(options: MarketOptions, start_ms: int) -> Source:
             seed=options.seed,
             history_bars=options.history_bars,
             interval=options.interval,
+            say=options.say,
         )
     symbols = options.symbols or DEFAULT_SYMBOLS
     days = options.history_days

@@ -1,6 +1,6 @@
 """Candles from files, several symbols in step, gaps kept."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -44,6 +44,10 @@ LARGEST_SUM = 2**62
 """A month's quote volume must stay below it; quote decimals are dropped until it does."""
 
 
+def say_nothing(_line: str) -> None:
+    """Tell nobody."""
+
+
 class ReplaySource:
     """Candles exactly as files have them.
 
@@ -57,6 +61,7 @@ class ReplaySource:
         seed: orders the walk inside the candles.
         history_bars: closed candles before the start.
         interval: which files to take where several intervals lie together.
+        say: is told of progress.
 
     Raises:
         ValueError: when files do not fit or hold too few candles.
@@ -73,6 +78,7 @@ class ReplaySource:
         seed: int,
         history_bars: int,
         interval: str | None = None,
+        say: Callable[[str], None] = say_nothing,
     ) -> None:
         if history_bars < 1:
             raise ValueError(f"at least one candle of history is needed, was {history_bars}")
@@ -84,8 +90,9 @@ class ReplaySource:
         self._made_up: dict[str, list[str]] = {}
         self._rows: dict[str, CandleRows] = {}
         self._count: dict[str, int] = {}
-        for symbol, paths_of_symbol in files.items():
+        for number, (symbol, paths_of_symbol) in enumerate(files.items(), start=1):
             self._load(symbol, read_columns(paths_of_symbol))
+            say(f"read {symbol} ({number} of {len(files)}), {self._count[symbol]} candles")
         self.start_ms = max(self._start_of(symbol, history_bars) for symbol in self.symbols)
         self._first = {s: int(np.searchsorted(self._times(s), self.start_ms)) for s in self.symbols}
         for symbol, first in self._first.items():
