@@ -26,7 +26,9 @@ logger = logging.getLogger(__name__)
 STREAMS = ("trade", "bookTicker", "depth@100ms", "kline_1m")
 SILENCE_S = 30.0
 """A line that says nothing for so long is taken for dead; trades alone come far oftener."""
-FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.5, 30.0
+FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.5, 10.0
+BROKEN = (OSError, WebSocketException, TimeoutError, ValueError, KeyError, ArithmeticError)
+"""What ends a line: it broke, it went silent, or it says what nobody understands."""
 
 
 class Mirror:
@@ -137,7 +139,7 @@ class Mirror:
             connects = self.connects
             try:
                 await self._follow()
-            except (OSError, WebSocketException, VenueUnreachable, TimeoutError) as error:
+            except BROKEN as error:
                 logger.warning("mirror.line_lost url=%s reason=%s", self._stream_url, error)
             self._is_whole = False
             for task in self._fetching:

@@ -80,9 +80,7 @@ class Desk:
         )
         clock = _read_clock(port)
         # Started again within this run, the exchange goes on by the same clock.
-        again = plan.exchange(
-            state, port=port, data_dir=self._data_dir, market=market, clock=clock
-        )
+        again = plan.exchange(state, port=port, data_dir=self._data_dir, market=market, clock=clock)
         self._supervisor.replace(child, again)
         self.share(
             CLOCK=clock,
