@@ -61,8 +61,9 @@ def test_its_five_minute_moves_are_worth_trading() -> None:
 
 
 def test_its_candles_are_whole() -> None:
+    source = make(4, days=10)
     for symbol in SYMBOLS:
-        rows = rows_of(make(4), symbol)
+        rows = rows_of(source, symbol)
 
         assert (rows[:, HIGH] >= np.maximum(rows[:, OPEN], rows[:, CLOSE])).all()
         assert (rows[:, LOW] <= np.minimum(rows[:, OPEN], rows[:, CLOSE])).all()
