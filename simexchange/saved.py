@@ -22,7 +22,13 @@ class Saved:
         self.candles: dict[str, dict[int, list[int]]] = {}
         self.now_ms = 0
         for record in read_journal(path) if path else ():
-            self._take(record)
+            try:
+                self._take(record)
+            except (KeyError, TypeError) as error:
+                raise ValueError(
+                    f"{path} holds a record this version cannot read ({error!r}); "
+                    "choose another --state"
+                ) from error
 
     def _take(self, record: dict[str, Any]) -> None:
         self.ledger.apply(record)

@@ -105,7 +105,9 @@ class Matching:
         for leg in plan.legs:
             if leg.maker is not None:
                 self.leave_list(tx, leg.maker)
-            trade = self.market.consume(order.symbol, side, leg.price, leg.quantity)
+            trade = self.market.consume(
+                order.symbol, side, leg.price, leg.quantity, of_user=leg.maker is not None
+            )
             if leg.maker is not None:
                 self._fill(tx, leg.maker, trade, is_maker=True)
             self._fill(tx, order, trade, is_maker=False)
@@ -221,7 +223,7 @@ class Matching:
             return
         self.leave_list(tx, order)
         taker_side: Side = "SELL" if order.side == "BUY" else "BUY"
-        trade = self.market.consume(order.symbol, taker_side, order.price, quantity)
+        trade = self.market.consume(order.symbol, taker_side, order.price, quantity, of_user=True)
         self._fill(tx, order, trade, is_maker=True)
         self._prices.append((order.symbol, trade.price))
 

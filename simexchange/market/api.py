@@ -61,18 +61,19 @@ class Market(Protocol):
     def average_price(self, symbol: str) -> Decimal:
         """Return the volume weighted price of the last five minutes."""
 
-    def consume(self, symbol: str, side: Side, price: Decimal, quantity: Decimal) -> Trade:
+    def consume(
+        self, symbol: str, side: Side, price: Decimal, quantity: Decimal, *, of_user: bool = False
+    ) -> Trade:
         """Print a user's execution and take its quantity out of the ladder.
 
         The depth comes back with a half-life. `on_trade` subscribers are not called.
 
         Args:
             symbol: which book.
-            side: the TAKER's side: "BUY" takes asks away, "SELL" bids. For an execution of a
-                user's resting order pass the side of the counterpart; what lies off the ladder
-                is printed without taking depth.
+            side: the TAKER's side: "BUY" takes asks away, "SELL" bids.
             price: quote per base, on the tick.
             quantity: base units, on the step.
+            of_user: the maker is a user's order: the ladder keeps its depth.
 
         Returns:
             The printed trade with its id and time.

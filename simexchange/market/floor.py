@@ -119,12 +119,15 @@ class Floor(ABC):
         """Return the volume weighted price of the last five minutes."""
         return self.states[symbol].average_price(self._present_ms())
 
-    def consume(self, symbol: str, side: Side, price: Decimal, quantity: Decimal) -> Trade:
+    def consume(
+        self, symbol: str, side: Side, price: Decimal, quantity: Decimal, *, of_user: bool = False
+    ) -> Trade:
         """Print a user's execution, the taker being on `side`, and take its depth away."""
         state = self.states[symbol]
         ticks, units = state.grid.ticks(price), state.grid.units(quantity)
         now_ms = self._present_ms()
-        state.book.take(SELL if side == BUY else BUY, ticks, units, now_ms)
+        if not of_user:
+            state.book.take(SELL if side == BUY else BUY, ticks, units, now_ms)
         entry = self._print_extra(
             state, ticks, units, now_ms, is_buyer_maker=side == SELL, is_own=True
         )

@@ -45,9 +45,11 @@ class FakeMarket:
     def average_price(self, symbol: str) -> Decimal:
         return self.average
 
-    def consume(self, symbol: str, side: Side, price: Decimal, quantity: Decimal) -> Trade:
+    def consume(
+        self, symbol: str, side: Side, price: Decimal, quantity: Decimal, *, of_user: bool = False
+    ) -> Trade:
         for level in self.books["SELL" if side == "BUY" else "BUY"]:
-            if level[0] == price:
+            if level[0] == price and not of_user:
                 level[1] -= quantity
         trade = Trade(symbol, self.next_id, price, quantity, self.now_ms(), side == "SELL")
         self.next_id += 1
