@@ -20,9 +20,11 @@ from websockets import http11
 from websockets.frames import Frame
 
 from simexchange.clock import SimClock
-from simexchange.engine.accounts import Account
+from simexchange.engine import saving
+from simexchange.engine.accounts import Account, Credential
+from simexchange.engine.commission import Commission
 from simexchange.engine.exchange import Exchange, ignore_record
-from simexchange.engine.orders import to_record
+from simexchange.engine.records import to_record
 from simexchange.faces.app import App
 from simexchange.faces.control import Control
 from simexchange.faces.gateway import Gateway
@@ -30,7 +32,11 @@ from simexchange.faces.limits import ORDERS_10S_LIMIT, WEIGHT_LIMIT, Limits
 from simexchange.faces.misbehave import Misbehaviour
 from simexchange.faces.rest_account import AccountFace
 from simexchange.faces.rest_general import routes as general_routes
+from simexchange.faces.rest_lists import ListFace
 from simexchange.faces.rest_market import market_routes
+from simexchange.faces.rest_orders import OrdersFace
+from simexchange.faces.rest_replace import ReplaceFace
+from simexchange.faces.rest_sapi import SapiFace
 from simexchange.faces.rest_trade import TradeFace
 from simexchange.faces.streams import MarketStreams
 from simexchange.faces.user_streams import UserStreams
@@ -40,6 +46,7 @@ from simexchange.journal import SYNC_EVERY_S, Journal
 from simexchange.market.floor import Floor
 from simexchange.market.opening import MarketOptions, open_market
 from simexchange.market.resting import RestingOrders
+from simexchange.pauses import keep_pauses_short
 from simexchange.saved import Saved
 
 LONGEST_ADDRESS = 65_536
@@ -110,6 +117,7 @@ class Program:
             rules.change({"filters": self.market.filters(symbol)})
         for symbol, record in saved.symbols.items():
             self.exchange.rules[symbol].change(record)
+        self.exchange.exchange_rules.change(saved.rules)
         self.account = self._first_account()
         self.journal: Journal | None = None
         if options.state is not None:
@@ -157,18 +165,18 @@ class Program:
         fee = options.fee_bps / Decimal(10_000)
         account = ledger.accounts.get("1")
         if account is None:
-            account = Account(
-                account_id="1",
-                key=options.key or "SIM" + secrets.token_hex(30)[:61],
-                secret=options.secret or secrets.token_hex(32),
-                maker_fee=fee,
-                taker_fee=fee,
+            key = Credential(
+                options.key or "SIM" + secrets.token_hex(30)[:61],
+                options.secret or secrets.token_hex(32),
             )
+            account = Account.open("1", Commission.flat(fee, fee), [key])
             for asset, quantity in options.balances.items():
                 account.credit(asset, quantity)
         elif options.key:
-            ledger.by_key.pop(account.key, None)
-            account.key, account.secret = options.key, options.secret
+            ledger.by_key.pop(account.first_key.key, None)
+            key = Credential(options.key, options.secret)
+            others = list(account.credentials.values())[1:]
+            account.credentials = {one.key: one for one in (key, *others)}
         for rules in self.exchange.rules.values():
             account.balance(rules.base)
             account.balance(rules.quote)
@@ -178,8 +186,9 @@ class Program:
     def _state_records(self) -> list[dict[str, Any]]:
         exchange = self.exchange
         return [
-            *exchange.ledger.records(),
+            *saving.ledger_records(exchange.ledger),
             *(exchange.symbol_record(rules) for rules in exchange.rules.values()),
+            exchange.rules_record(),
             {"k": "market", "market": self.market.snapshot()},
             {"k": "time", "t": self.clock.now_ms()},
         ]
@@ -196,9 +205,13 @@ class Program:
         gateway = Gateway(self.exchange, limits)
         routes = {
             **market_routes(self.market, self._status_of),
-            **general_routes(self.exchange),
+            **general_routes(self.exchange, limits),
             **AccountFace(self.exchange, limits).routes(),
+            **OrdersFace(self.exchange).routes(),
             **TradeFace(self.exchange, limits).routes(),
+            **ReplaceFace(self.exchange, limits).routes(),
+            **ListFace(self.exchange, limits).routes(),
+            **SapiFace(self.exchange).routes(),
         }
         self.streams = MarketStreams(self.market, faults)
         self.market.is_unwatched = self._is_unwatched
@@ -267,6 +280,7 @@ class Program:
             asyncio.create_task(self.market.run(), name="market"),
             asyncio.create_task(self.streams.run(), name="streams"),
             asyncio.create_task(self.socket_api.run(), name="socket-api"),
+            asyncio.create_task(keep_pauses_short(), name="pauses"),
         ]
         if self.journal is not None:
             tasks.append(asyncio.create_task(self._keep_marks(), name="marks"))
@@ -295,8 +309,8 @@ class Program:
         line = {
             "event": "listening",
             "port": listener.getsockname()[1],
-            "key": self.account.key,
-            "secret": self.account.secret,
+            "key": self.account.first_key.key,
+            "secret": self.account.first_key.secret,
             "speed": "manual" if self.clock.manual else self.clock.speed,
         }
         sys.stdout.write(orjson.dumps(line).decode() + "\n")

@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import Any
 
+from simexchange.engine import saving
 from simexchange.engine.ledger import Ledger
 from simexchange.journal import read_journal
 
@@ -18,6 +19,7 @@ class Saved:
     def __init__(self, path: Path | None, seed: int) -> None:
         self.ledger = Ledger(seed)
         self.symbols: dict[str, dict[str, Any]] = {}
+        self.rules: dict[str, Any] = {}
         self.market: dict[str, Any] | None = None
         self.candles: dict[str, dict[int, list[int]]] = {}
         self.now_ms = 0
@@ -31,10 +33,12 @@ class Saved:
                 ) from error
 
     def _take(self, record: dict[str, Any]) -> None:
-        self.ledger.apply(record)
+        saving.apply(self.ledger, record)
         self.now_ms = max(self.now_ms, record.get("t", 0))
         if record["k"] == "symbol":
             self.symbols[record["symbol"]] = record
+        elif record["k"] == "rules":
+            self.rules = record
         elif record["k"] == "candle":
             self.candles.setdefault(record["symbol"], {})[record["row"][0]] = record["row"]
         elif record["k"] == "market":

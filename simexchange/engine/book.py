@@ -7,7 +7,7 @@ from decimal import Decimal
 from simexchange.engine.orders import Order
 
 Entry = tuple[Decimal, int, Order]
-"""(key, order id, order): ids are unique, so orders themselves are never compared."""
+"""(key, turn, order): turns are unique, so orders themselves are never compared."""
 
 
 class UserBook:
@@ -18,9 +18,10 @@ class UserBook:
         self.sells: list[Entry] = []
         self.rising: list[Entry] = []
         self.falling: list[Entry] = []
+        self.trailing: dict[int, Order] = {}
 
     def __bool__(self) -> bool:
-        return bool(self.buys or self.sells or self.rising or self.falling)
+        return bool(self.buys or self.sells or self.rising or self.falling or self.trailing)
 
     def _place_of(self, order: Order) -> tuple[list[Entry], Decimal]:
         if order.waits_for_stop:
@@ -33,19 +34,32 @@ class UserBook:
 
     def add(self, order: Order) -> None:
         """Enter the order where it waits: among the stops or on its side of the book."""
+        if order.waits_for_stop and order.trailing_delta:
+            self.trailing[order.order_id] = order
+            return
         row, key = self._place_of(order)
-        insort(row, (key, order.order_id, order))
+        insort(row, (key, order.turn, order))
 
     def remove(self, order: Order) -> None:
         """Take the order out; one that is not in is left alone."""
+        if self.trailing.pop(order.order_id, None) is not None:
+            return
         row, key = self._place_of(order)
-        at = bisect_left(row, (key, order.order_id))
+        at = bisect_left(row, (key, order.turn))
         if at < len(row) and row[at][2] is order:
             del row[at]
 
     def makers(self, taker_side: str) -> Iterator[Order]:
         """Yield the orders a taker of `taker_side` would meet, best price first."""
         for entry in self.sells if taker_side == "BUY" else self.buys:
+            yield entry[2]
+
+    def at_price(self, side: str, price: Decimal) -> Iterator[Order]:
+        """Yield the orders that rest at exactly this price, first come first."""
+        row, key = (self.buys, -price) if side == "BUY" else (self.sells, price)
+        for entry in row[bisect_left(row, (key,)) :]:
+            if entry[0] != key:
+                return
             yield entry[2]
 
     def triggered(self, price: Decimal) -> list[Order]:

@@ -1,23 +1,32 @@
 """The engine's face to the outside: commands in, orders back, events out. One call at a time."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from copy import copy
 from decimal import Decimal
 from typing import Any, NamedTuple
 
 from simexchange.clock import SimClock
+from simexchange.engine import saving
 from simexchange.engine.accounts import Account
+from simexchange.engine.amending import Amending
 from simexchange.engine.decimals import show
+from simexchange.engine.finding import (
+    UNKNOWN_ORDER,
+    check_restriction,
+    find_list,
+    find_open_order,
+)
 from simexchange.engine.ledger import Ledger
-from simexchange.engine.lists import Lists, OcoRequest
+from simexchange.engine.lists import ListRequest, Lists
 from simexchange.engine.matching import Matching
-from simexchange.engine.orders import Order, OrderList, OrderRequest
+from simexchange.engine.orders import Amendment, Order, OrderList, OrderRequest
+from simexchange.engine.permits import check_account
 from simexchange.engine.placing import Placing
-from simexchange.engine.symbols import SymbolRules
+from simexchange.engine.symbols import ExchangeRules, SymbolRules
+from simexchange.engine.tape import Tape
 from simexchange.engine.transaction import Publish, Record, Transaction
 from simexchange.errors import ApiError
 from simexchange.market.api import Market, Trade
-
-UNKNOWN_ORDER = "Unknown order sent."
 
 
 class Canceled(NamedTuple):
@@ -28,12 +37,23 @@ class Canceled(NamedTuple):
     cancel_id: str
 
 
+class Listed(NamedTuple):
+    """A list as it stood when it was placed, before legs that its fill sets off were."""
+
+    group: OrderList
+    orders: list[Order]
+
+
 def ignore_event(_account: str, _event: dict[str, Any]) -> None:
     """Publish to nobody."""
 
 
 def ignore_record(_record: dict[str, Any]) -> None:
     """Keep no journal."""
+
+
+def ignore_fill(_account: str, _is_maker: bool) -> None:  # noqa: FBT001 (a callback's shape)
+    """Tell nobody of an order's first fill."""
 
 
 class Exchange:
@@ -61,36 +81,74 @@ class Exchange:
         self.clock = clock
         self.record = record
         self.publish = publish
+        self.on_first_fill: Callable[[str, bool], None] = ignore_fill
         self.rules: dict[str, SymbolRules] = {
             symbol: SymbolRules(market.instrument(symbol)) for symbol in market.symbols
         }
+        self.exchange_rules = ExchangeRules()
         self.matching = Matching(ledger, market, self.rules)
-        self.placing = Placing(self.matching)
+        self.tape = Tape(self.matching)
+        self.placing = Placing(self.matching, self.exchange_rules)
         self.lists = Lists(self.placing)
+        self.amending = Amending(self.lists)
         self.market_moved = False
-        for account_id in ledger.accounts:
-            for order in ledger.open_orders(account_id):
-                self.matching.books[order.symbol].add(order)
+        self._enter_open()
         market.on_trade(self._on_trade)
+
+    def _enter_open(self) -> None:
+        """Put the open orders of a ledger that was read back where they waited."""
+        waiting = [
+            order
+            for account_id in self.ledger.accounts
+            for order in self.ledger.open_orders(account_id)
+            if not order.is_pending
+        ]
+        for order in sorted(waiting, key=lambda one: one.turn):
+            self.matching.books[order.symbol].add(order)
+        for group in self.ledger.lists.values():
+            if group.is_open and not group.legs_placed:
+                working = self.ledger.orders[group.working_id]
+                if working.status == "FILLED":
+                    self.matching.filled_workings.append(group)
+        self._activate_lists()
 
     def _begin(self) -> Transaction:
         return Transaction(self.ledger, self.clock.now_ms())
 
+    def _command(self) -> Transaction:
+        """Begin a user's event: the market is brought to the present before it is met."""
+        self.market.catch_up()
+        return self._begin()
+
     def _commit(self, tx: Transaction) -> None:
-        self.matching.settle_prices(tx)
-        self.record(tx.record())
+        if self.matching.prices:
+            self.tape.settle(tx)
+        if self.record is not ignore_record:
+            self.record(tx.record())
         self.market_moved |= tx.has_fills
+        for account_id, is_maker in tx.first_fills:
+            self.on_first_fill(account_id, is_maker)
         tx.publish(self.publish)
+
+    def _activate_lists(self) -> None:
+        """Place the legs of lists whose working orders were filled, each in its own event."""
+        waiting = self.matching.filled_workings
+        while waiting:
+            tx = self._begin()
+            self.lists.activate(tx, waiting.popleft())
+            if tx.has_changes:
+                self._commit(tx)
 
     def _on_trade(self, trade: Trade) -> None:
         if not self.matching.books[trade.symbol]:
             return
         tx = self._begin()
-        self.matching.on_tape(tx, trade)
+        self.tape.follow(tx, trade)
         if tx.has_changes:
             self._commit(tx)
+            self._activate_lists()
 
-    # --- commands -----------------------------------------------------------------------------
+    # --- placing and amending -----------------------------------------------------------------
 
     def place(self, account: Account, request: OrderRequest) -> Order:
         """Place one order.
@@ -98,43 +156,56 @@ class Exchange:
         Raises:
             ApiError: refused; nothing changed.
         """
-        tx = self._begin()
+        tx = self._command()
         order = self.placing.place(tx, account, request)
         self._commit(tx)
+        if self.matching.filled_workings:
+            order = copy(order)
+            order.fills = list(order.fills)
+            self._activate_lists()
         return order
 
     def check(self, account: Account, request: OrderRequest) -> None:
         """Do what order/test does: parameters and filters, not the engine."""
-        self.placing.check(account, request, self.clock.now_ms())
+        self.placing.check(account, (request,), self.clock.now_ms())
 
-    def place_oco(self, account: Account, request: OcoRequest) -> OrderList:
-        """Place an OCO list.
+    def place_list(self, account: Account, request: ListRequest) -> Listed:
+        """Place an order list.
 
         Raises:
             ApiError: refused; nothing changed.
         """
-        tx = self._begin()
+        tx = self._command()
         group = self.lists.place(tx, account, request)
         self._commit(tx)
-        return group
+        placed = Listed(copy(group), [copy(one) for one in self.ledger.list_members(group)])
+        for one in placed.orders:
+            one.fills = list(one.fills)
+        self._activate_lists()
+        return placed
 
-    def find_order(self, account: Account, symbol: str, order_id: int, client_id: str) -> Order:
-        """Return the order by id, or the latest by client id.
+    def amend(
+        self,
+        account: Account,
+        symbol: str,
+        *,
+        order_id: int,
+        client_id: str,
+        quantity: Decimal,
+        new_client_id: str = "",
+    ) -> tuple[Order, Amendment]:
+        """Reduce an open order's quantity; it keeps its priority.
 
         Raises:
-            ApiError: -2013 when there is none, -2039 when both are given and do not agree.
+            ApiError: -2038 and the filters' codes; nothing changed.
         """
-        if order_id:
-            order = self.ledger.orders.get(order_id)
-            if order is not None and (order.account, order.symbol) != (account.account_id, symbol):
-                order = None
-        else:
-            order = self.ledger.by_client.get((account.account_id, symbol, client_id))
-        if order is None:
-            raise ApiError(-2013, "Order does not exist.")
-        if order_id and client_id and order.client_order_id != client_id:
-            raise ApiError(-2039, "Client order ID is not correct for this order ID.")
-        return order
+        tx = self._command()
+        order = find_open_order(self.ledger, account, symbol, order_id, client_id, -2038)
+        amendment = self.amending.amend(tx, account, order, quantity, new_client_id)
+        self._commit(tx)
+        return order, amendment
+
+    # --- canceling ----------------------------------------------------------------------------
 
     def cancel(
         self,
@@ -151,23 +222,17 @@ class Exchange:
         Raises:
             ApiError: -2011 when there is no such open order or the restriction forbids it.
         """
-        try:
-            order = self.find_order(account, symbol, order_id, client_id)
-        except ApiError as error:
-            raise ApiError(-2011, UNKNOWN_ORDER) from error
-        if not order.is_open:
-            raise ApiError(-2011, UNKNOWN_ORDER)
-        wanted = {"ONLY_NEW": "NEW", "ONLY_PARTIALLY_FILLED": "PARTIALLY_FILLED"}.get(restriction)
-        if wanted and order.status != wanted:
-            raise ApiError(-2011, "Order was not canceled due to cancel restrictions.")
-        tx = self._begin()
+        tx = self._command()
+        check_account(account, -2011)
+        order = find_open_order(self.ledger, account, symbol, order_id, client_id, -2011)
+        check_restriction(order, restriction)
         done = self._cancel(tx, order, cancel_id or self.ledger.generate_id())
         self._commit(tx)
         return done
 
     def _cancel(self, tx: Transaction, order: Order, cancel_id: str) -> Canceled:
-        group = self.ledger.lists.get(order.list_id)
-        if group is not None and group.is_open:
+        group = self.ledger.list_of(order)
+        if group is not None:
             return Canceled(self.lists.cancel(tx, group, cancel_id), group, cancel_id)
         self.matching.finish(tx, order, "CANCEL", cancel_id=cancel_id)
         return Canceled([order], None, cancel_id)
@@ -178,34 +243,34 @@ class Exchange:
         Raises:
             ApiError: -2011 when there is none.
         """
+        tx = self._command()
+        check_account(account, -2011)
         held = self.ledger.open_orders(account.account_id, symbol)
         if not held:
             raise ApiError(-2011, UNKNOWN_ORDER)
-        tx = self._begin()
         cancel_id = self.ledger.generate_id()
         done = [self._cancel(tx, order, cancel_id) for order in held if order.is_open]
         self._commit(tx)
         return done
 
-    def find_list(self, account: Account, list_id: int | None, client_id: str) -> OrderList | None:
-        """Return the account's list by id or client id, if any."""
-        if list_id is None:
-            return self.lists.find(account, client_id)
-        group = self.ledger.lists.get(list_id)
-        return group if group is not None and group.account == account.account_id else None
-
     def cancel_list(
-        self, account: Account, list_id: int | None, client_id: str, cancel_id: str = ""
+        self,
+        account: Account,
+        symbol: str,
+        list_id: int | None,
+        client_id: str,
+        cancel_id: str = "",
     ) -> Canceled:
         """Cancel an open list.
 
         Raises:
             ApiError: -2011 when there is no such open list.
         """
-        group = self.find_list(account, list_id, client_id)
-        if group is None or not group.is_open:
+        tx = self._command()
+        check_account(account, -2011)
+        group = find_list(self.ledger, account, list_id, client_id)
+        if group is None or not group.is_open or group.symbol != symbol:
             raise ApiError(-2011, UNKNOWN_ORDER)
-        tx = self._begin()
         cancel_id = cancel_id or self.ledger.generate_id()
         orders = self.lists.cancel(tx, group, cancel_id)
         self._commit(tx)
@@ -214,9 +279,9 @@ class Exchange:
     # --- the operator's hand ------------------------------------------------------------------
 
     def add_account(self, account: Account) -> None:
-        """Open an account, or give an old one its present key and balances."""
+        """Open an account, or keep what changed of an old one: keys, permissions, commission."""
         self.ledger.add_account(account)
-        self.record(self.ledger.account_record(account))
+        self.record(saving.account_record(account))
 
     def transfer(self, account: Account, asset: str, quantity: Decimal) -> None:
         """Deposit, or withdraw when negative, from outside.
@@ -240,7 +305,7 @@ class Exchange:
         self._commit(tx)
 
     def change_symbol(self, symbol: str, patch: Mapping[str, Any]) -> SymbolRules:
-        """Change a symbol's status or filters.
+        """Change a symbol's status, permissions or filters.
 
         Raises:
             KeyError: no such symbol.
@@ -251,6 +316,16 @@ class Exchange:
         self.record(self.symbol_record(rules))
         return rules
 
+    def change_rules(self, patch: Mapping[str, Any]) -> dict[str, Any]:
+        """Change the filters over all symbols and those of assets; return them.
+
+        Raises:
+            ValueError: the change makes no sense.
+        """
+        self.exchange_rules.change(patch)
+        self.record(self.rules_record())
+        return self.exchange_rules.record()
+
     def keep_market(self) -> None:
         """Journal what users and hands did to the market."""
         self.market_moved = False
@@ -260,11 +335,9 @@ class Exchange:
         """Journal the exchange time, for a clock that stands still while the program is down."""
         self.record({"k": "time", "t": self.clock.now_ms()})
 
+    def rules_record(self) -> dict[str, Any]:
+        return {"k": "rules", **self.exchange_rules.record()}
+
     @staticmethod
     def symbol_record(rules: SymbolRules) -> dict[str, Any]:
-        return {
-            "k": "symbol",
-            "symbol": rules.symbol,
-            "status": rules.status,
-            "filters": rules.filters,
-        }
+        return {"k": "symbol", "symbol": rules.symbol, **rules.record()}

@@ -2,21 +2,13 @@
 
 import hashlib
 from collections import defaultdict, deque
-from decimal import Decimal
+from collections.abc import Iterator
 from typing import Any
 
 from simexchange.engine import views
-from simexchange.engine.accounts import Account, Balance
-from simexchange.engine.filters import OpenCounts
-from simexchange.engine.orders import (
-    STOP_TYPES,
-    Fill,
-    Order,
-    OrderList,
-    copy_state,
-    from_record,
-    to_record,
-)
+from simexchange.engine.accounts import Account
+from simexchange.engine.orders import Amendment, Fill, Order, OrderList, PreventedMatch
+from simexchange.engine.records import copy_state
 
 REQUESTS_KEPT = 100_000
 """Older requests leave the memory; the journal has them still until it is compacted."""
@@ -32,22 +24,28 @@ class Ledger:
         self.orders: dict[int, Order] = {}
         self.lists: dict[int, OrderList] = {}
         self.lists_by_client: dict[tuple[str, str], OrderList] = {}
-        self.open: dict[str, dict[int, Order]] = defaultdict(dict)
+        self.open: dict[str, dict[str, dict[int, Order]]] = defaultdict(lambda: defaultdict(dict))
         self.by_symbol: dict[tuple[str, str], list[Order]] = defaultdict(list)
         self.by_client: dict[tuple[str, str, str], Order] = {}
         self.fills: dict[tuple[str, str], list[Fill]] = defaultdict(list)
+        self.prevented: list[PreventedMatch] = []
+        self.prevented_of: dict[int, list[PreventedMatch]] = defaultdict(list)
+        self.amendments: dict[int, list[Amendment]] = defaultdict(list)
         self.requests: deque[dict[str, Any]] = deque(maxlen=REQUESTS_KEPT)
         self.next_order_id = 1
         self.next_list_id = 0
         self.next_execution_id = 1
         self.next_generated = 0
+        self.next_turn = 1
+        self.next_match_id = 0
 
     def add_account(self, account: Account) -> None:
-        old = self.accounts.get(account.account_id)
-        if old is not None:
-            self.by_key.pop(old.key, None)
+        """Take an account in; an old one of its id loses the keys it has no more."""
+        for key in [k for k, a in self.by_key.items() if a.account_id == account.account_id]:
+            del self.by_key[key]
         self.accounts[account.account_id] = account
-        self.by_key[account.key] = account
+        for key in account.credentials:
+            self.by_key[key] = account
 
     def generate_id(self) -> str:
         """Return a 22 character id like the exchange's own, the same for the same seed and turn."""
@@ -55,20 +53,45 @@ class Ledger:
         digest = hashlib.blake2b(f"{self.seed}:{self.next_generated}".encode(), digest_size=11)
         return digest.hexdigest()
 
+    def take_turn(self) -> int:
+        """Return the next place in time among orders of one price."""
+        turn = self.next_turn
+        self.next_turn += 1
+        return turn
+
     def put_order(self, order: Order) -> None:
         """Take a new order in, or one read back from the journal in its latest state."""
         before = self.orders.get(order.order_id)
         if before is None:
             self.orders[order.order_id] = order
             self.by_symbol[order.account, order.symbol].append(order)
-            self.by_client[order.account, order.symbol, order.client_order_id] = order
+            self._index(order)
         elif before is not order:
+            self.rename(before, order.client_order_id)
             copy_state(order, before)
             order = before
+        held = self.open[order.account][order.symbol]
         if order.is_open:
-            self.open[order.account][order.order_id] = order
+            held[order.order_id] = order
         else:
-            self.open[order.account].pop(order.order_id, None)
+            held.pop(order.order_id, None)
+
+    def _index(self, order: Order) -> None:
+        """Let the client id find the order: the open one, else the latest."""
+        name = (order.account, order.symbol, order.client_order_id)
+        held = self.by_client.get(name)
+        if held is None or not held.is_open:
+            self.by_client[name] = order
+
+    def rename(self, order: Order, client_order_id: str) -> None:
+        """Give an order another client id; the old one is free again."""
+        if order.client_order_id == client_order_id:
+            return
+        old = (order.account, order.symbol, order.client_order_id)
+        if self.by_client.get(old) is order:
+            del self.by_client[old]
+        order.client_order_id = client_order_id
+        self.by_client[order.account, order.symbol, client_order_id] = order
 
     def put_list(self, group: OrderList) -> None:
         """Take a new list in, or one read back from the journal in its latest state."""
@@ -81,19 +104,35 @@ class Ledger:
         self.fills[fill.account, fill.symbol].append(fill)
         self.orders[fill.order_id].fills.append(fill)
 
+    def put_prevented(self, match: PreventedMatch) -> None:
+        self.prevented.append(match)
+        for order_id in {match.taker_order_id, match.maker_order_id}:
+            self.prevented_of[order_id].append(match)
+
+    def put_amendment(self, amendment: Amendment) -> None:
+        self.amendments[amendment.order_id].append(amendment)
+
     def list_members(self, group: OrderList) -> list[Order]:
         return [self.orders[order_id] for order_id in group.order_ids]
 
-    def open_orders(self, account: str, symbol: str = "") -> list[Order]:
-        return [one for one in self.open[account].values() if not symbol or one.symbol == symbol]
+    def list_of(self, order: Order) -> OrderList | None:
+        """Return the order's list while that is open."""
+        group = self.lists.get(order.list_id)
+        return group if group is not None and group.is_open else None
 
-    def open_counts(self, account: str, symbol: str) -> OpenCounts:
-        held = self.open_orders(account, symbol)
-        return OpenCounts(
-            orders=len(held),
-            algos=sum(1 for one in held if one.type in STOP_TYPES),
-            lists=len({one.list_id for one in held if one.list_id >= 0}),
-        )
+    def find_list(
+        self, account: Account, client_list_id: str, *, is_open: bool = False
+    ) -> OrderList | None:
+        """Return the account's latest list with this client id, if any."""
+        group = self.lists_by_client.get((account.account_id, client_list_id))
+        return None if group is None or (is_open and not group.is_open) else group
+
+    def open_orders(self, account: str, symbol: str = "") -> list[Order]:
+        """Return the account's open orders in the order of their ids."""
+        if symbol:
+            return list(self.open[account][symbol].values())
+        held = [one for row in self.open[account].values() for one in row.values()]
+        return sorted(held, key=lambda one: one.order_id)
 
     # --- what the journal keeps ---------------------------------------------------------------
 
@@ -103,94 +142,45 @@ class Ledger:
             self.next_list_id,
             self.next_execution_id,
             self.next_generated,
+            self.next_turn,
+            self.next_match_id,
         ]
 
-    def account_record(self, account: Account) -> dict[str, Any]:
-        return {
-            "k": "account",
-            "id": account.account_id,
-            "key": account.key,
-            "secret": account.secret,
-            "public": account.public_key,
-            "fees": [str(account.maker_fee), str(account.taker_fee)],
-            "b": {a: [str(h.free), str(h.locked)] for a, h in account.balances.items()},
-        }
-
-    def records(self) -> list[dict[str, Any]]:
-        """Return records that `apply` rebuilds this ledger from."""
-        rows = [self.account_record(account) for account in self.accounts.values()]
-        rows.extend({"k": "x", "o": [to_record(one)]} for one in self.orders.values())
-        rows.extend({"k": "x", "l": [to_record(one)]} for one in self.lists.values())
-        rows.extend({"k": "x", "f": [to_record(f)]} for row in self.fills.values() for f in row)
-        rows.extend({"k": "request", **one} for one in self.requests)
-        rows.append({"k": "x", "n": self.ids()})
-        return rows
-
-    def apply(self, record: dict[str, Any]) -> None:
-        """Take one journal record in; kinds that are not the ledger's are passed over."""
-        kind = record["k"]
-        if kind == "account":
-            self._apply_account(record)
-        elif kind == "request":
-            self.requests.append({name: held for name, held in record.items() if name != "k"})
-        elif kind == "x":
-            self._apply_change(record)
-
-    def _apply_account(self, record: dict[str, Any]) -> None:
-        maker, taker = record["fees"]
-        account = Account(
-            account_id=record["id"],
-            key=record["key"],
-            secret=record["secret"],
-            public_key=record["public"],
-            maker_fee=Decimal(maker),
-            taker_fee=Decimal(taker),
-        )
-        self._apply_balances(account, record["b"])
-        self.add_account(account)
-
-    def _apply_change(self, record: dict[str, Any]) -> None:
-        for row in record.get("o", ()):
-            self.put_order(from_record(Order, row))
-        for row in record.get("l", ()):
-            self.put_list(from_record(OrderList, row))
-        for row in record.get("f", ()):
-            self.put_fill(from_record(Fill, row))
-        for account_id, held in record.get("b", {}).items():
-            account = self.accounts[account_id]
-            self._apply_balances(account, held)
-            account.updated_ms = record["t"]
-        if "n" in record:
-            (
-                self.next_order_id,
-                self.next_list_id,
-                self.next_execution_id,
-                self.next_generated,
-            ) = record["n"]
-
-    @staticmethod
-    def _apply_balances(account: Account, held: dict[str, list[str]]) -> None:
-        for asset, (free, locked) in held.items():
-            account.balances[asset] = Balance(Decimal(free), Decimal(locked))
+    def set_ids(self, ids: list[int]) -> None:
+        """Take back what `ids` returned."""
+        (
+            self.next_order_id,
+            self.next_list_id,
+            self.next_execution_id,
+            self.next_generated,
+            self.next_turn,
+            self.next_match_id,
+        ) = ids
 
     # --- the control face -----------------------------------------------------------------------
 
+    def _lines(self, view: Any, rows: Iterator[tuple[str, Any]]) -> list[dict[str, Any]]:
+        return [{"account": account, **view(row)} for account, row in rows]
+
     def describe(self) -> dict[str, Any]:
         """Return everything, as ``GET /_sim/ledger`` shows it."""
+        fills = ((fill.account, fill) for row in self.fills.values() for fill in row)
         return {
             "accounts": [
-                {"account": one.account_id, "key": one.key, "balances": views.balances(one)}
+                {
+                    "account": one.account_id,
+                    "key": one.first_key.key,
+                    "keys": list(one.credentials),
+                    "balances": views.balances(one),
+                }
                 for one in self.accounts.values()
             ],
-            "orders": [{"account": o.account, **views.query(o)} for o in self.orders.values()],
+            "orders": self._lines(views.query, ((o.account, o) for o in self.orders.values())),
             "lists": [
                 {"account": g.account, **views.order_list(g, self.list_members(g))}
                 for g in self.lists.values()
             ],
-            "trades": [
-                {"account": account, **views.trade(fill)}
-                for (account, _), row in self.fills.items()
-                for fill in row
-            ],
+            "trades": self._lines(views.trade, fills),
+            "prevented": [views.prevented_match(one) for one in self.prevented],
             "requests": list(self.requests),
         }

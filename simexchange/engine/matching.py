@@ -1,43 +1,44 @@
-"""Executions: takers through the ladder, resting orders by the tape, stops by the last price."""
+"""Executions: a taker through the ladder and the users' orders; what ends and what rests."""
 
 from collections import defaultdict, deque
 from collections.abc import Mapping
 from decimal import Decimal
 
 from simexchange.engine.book import UserBook
-from simexchange.engine.decimals import ZERO, cut_atoms
+from simexchange.engine.decimals import ZERO
 from simexchange.engine.ledger import Ledger
-from simexchange.engine.orders import MARKET_TYPES, Fill, Order, OrderList
+from simexchange.engine.orders import MARKET_TYPES, Order, OrderList, PreventedMatch
+from simexchange.engine.settling import Settling
 from simexchange.engine.symbols import SymbolRules
-from simexchange.engine.taker import Leg, Plan, Wish, plan_walk
+from simexchange.engine.taker import Plan, Step, Wish, plan_walk
 from simexchange.engine.transaction import Transaction
 from simexchange.market.api import Market, Side, Trade
 
+REPORTED = {
+    "CANCEL": "CANCELED",
+    "EXPIRE": "EXPIRED",
+    "PREVENT": "TRADE_PREVENTION",
+}
+"""How the end of an order is reported."""
+
 
 class Matching:
-    """Changes orders and balances; every change goes through the transaction handed in."""
+    """Changes orders; every change goes through the transaction handed in.
+
+    `prices` are the trades whose stops are still to be set off, `filled_workings` the lists whose
+    legs are to be placed in engine events of their own.
+    """
 
     def __init__(self, ledger: Ledger, market: Market, rules: Mapping[str, SymbolRules]) -> None:
         self.ledger = ledger
         self.market = market
         self.rules = rules
+        self.settling = Settling(ledger, market, rules)
         self.books: dict[str, UserBook] = defaultdict(UserBook)
-        self._prices: deque[tuple[str, Decimal]] = deque()
+        self.prices: deque[tuple[str, Decimal]] = deque()
+        self.filled_workings: deque[OrderList] = deque()
 
     # --- entering and leaving ------------------------------------------------------------------
-
-    def pay_asset(self, order: Order | OrderList, side: str) -> str:
-        rules = self.rules[order.symbol]
-        return rules.quote if side == "BUY" else rules.base
-
-    @staticmethod
-    def lock_needed(order: Order) -> Decimal:
-        """Return what an open order has to hold for its remaining quantity."""
-        if order.type == "MARKET":
-            return ZERO
-        if order.side == "SELL":
-            return order.remaining
-        return (order.price or order.stop_price) * order.remaining
 
     def finish(
         self,
@@ -47,112 +48,195 @@ class Matching:
         *,
         reason: str = "NONE",
         cancel_id: str = "",
+        match: PreventedMatch | None = None,
     ) -> None:
-        """End an open order: off the book, lock released, reported."""
+        """End an open order: off the book, lock released, reported, its list told."""
         self.books[order.symbol].remove(order)
         order.move(event)
         order.expiry_reason = reason
-        self._release(tx, order)
-        kind = {"CANCEL": "CANCELED", "EXPIRE": "EXPIRED", "PREVENT": "TRADE_PREVENTION"}[event]
+        self.settling.release(tx, order)
         self.ledger.put_order(order)
-        tx.report(order, kind, cancel_id=cancel_id)
+        tx.report(order, REPORTED[event], client_id=cancel_id, match=match)
+        self._after_end(tx, order)
 
-    def _release(self, tx: Transaction, order: Order) -> None:
-        if order.locked:
-            account = self.ledger.accounts[order.account]
-            asset = self.pay_asset(order, order.side)
-            account.release(asset, order.locked)
-            order.locked = ZERO
-            tx.touched(account, asset)
+    def _after_end(self, tx: Transaction, order: Order) -> None:
+        """Let the list follow when one of its orders is over."""
+        group = self.ledger.list_of(order)
+        if group is None:
+            return
+        if order.order_id == group.working_id:
+            if order.status == "FILLED":
+                self.filled_workings.append(group)
+            else:
+                self.end_list(tx, group, reason="OTO_PHASE_ONE_EXPIRED")
+        elif group.legs_placed and not any(o.is_open for o in self.ledger.list_members(group)):
+            self.end_list(tx, group)
+
+    def end_list(self, tx: Transaction, group: OrderList, reason: str = "NONE") -> None:
+        """Close a list: what is still open of it expires, what it holds is given back."""
+        group.order_status = "ALL_DONE"
+        for order in self.ledger.list_members(group):
+            if order.is_open:
+                self.finish(tx, order, "EXPIRE", reason=reason)
+        self.close_list(tx, group)
+
+    def close_list(self, tx: Transaction, group: OrderList) -> None:
+        """Mark a list as done and give back what it holds; its orders are left alone."""
+        self.settling.release_list(tx, group)
+        group.status_type = group.order_status = "ALL_DONE"
+        tx.list_changed(group)
 
     def leave_list(self, tx: Transaction, order: Order, reason: str = "OCO_TRIGGER") -> None:
         """Before a leg executes: expire the other leg and hand the list's lock to this one."""
-        group = self.ledger.lists.get(order.list_id)
-        if group is None or not group.is_open:
+        group = self.ledger.list_of(order)
+        if group is None or order.order_id == group.working_id or len(group.leg_ids) == 1:
             return
         order.locked, group.locked = group.locked, ZERO
+        group.order_status = "ALL_DONE"
         for sibling in self.ledger.list_members(group):
             if sibling is not order and sibling.is_open:
                 self.finish(tx, sibling, "EXPIRE", reason=reason)
         self.close_list(tx, group)
-
-    def close_list(self, tx: Transaction, group: OrderList) -> None:
-        group.status_type = group.order_status = "ALL_DONE"
-        tx.list_changed(group)
 
     # --- executing -----------------------------------------------------------------------------
 
     def plan(self, order: Order, *, quote: Decimal = ZERO) -> Plan:
         """Work out what the order would take now."""
         maker_side: Side = "SELL" if order.side == "BUY" else "BUY"
+        account = self.ledger.accounts[order.account]
+
+        def mode_against(maker: Order) -> str:
+            if order.stp_mode == "NONE":
+                return ""
+            other = self.ledger.accounts[maker.account]
+            if not account.is_same_trader(other):
+                return ""
+            if order.stp_mode == "TRANSFER" and (maker.stp_mode != "TRANSFER" or other is account):
+                return "DECREMENT"
+            return order.stp_mode
+
         wish = Wish(
-            account=order.account,
             side=order.side,
             quantity=order.remaining,
             quote=quote,
             limit=ZERO if order.type in MARKET_TYPES else order.price,
-            step=self.rules[order.symbol].step,
-            stp_mode=order.stp_mode,
+            step=self.rules[order.symbol].market_step,
+            mode_against=mode_against,
         )
         makers = self.books[order.symbol].makers(order.side)
         return plan_walk(wish, self.market.ladder(order.symbol, maker_side), makers)
 
     def execute(self, tx: Transaction, order: Order, plan: Plan) -> None:
-        """Carry a plan out: prevented makers expire, then leg by leg."""
-        for maker in plan.prevented:
-            self._leave_or_close(tx, maker)
+        """Carry a plan out step by step."""
+        for step in plan.steps:
+            if step.mode:
+                self._prevent(tx, order, step)
+            else:
+                self._trade(tx, order, step)
+
+    def _trade(self, tx: Transaction, order: Order, step: Step) -> None:
         side: Side = "BUY" if order.side == "BUY" else "SELL"
-        for leg in plan.legs:
-            if leg.maker is not None:
-                self.leave_list(tx, leg.maker)
-            trade = self.market.consume(
-                order.symbol, side, leg.price, leg.quantity, of_user=leg.maker is not None
-            )
-            if leg.maker is not None:
-                self._fill(tx, leg.maker, trade, is_maker=True)
-            self._fill(tx, order, trade, is_maker=False)
-            self._prices.append((order.symbol, leg.price))
-        if plan.stopped and order.is_open:
-            self.finish(tx, order, "PREVENT")
-
-    def _leave_or_close(self, tx: Transaction, maker: Order) -> None:
-        self.leave_list(tx, maker)
-        self.finish(tx, maker, "PREVENT")
-
-    def _fill(self, tx: Transaction, order: Order, trade: Trade, *, is_maker: bool) -> None:
-        account, rules = self.ledger.accounts[order.account], self.rules[order.symbol]
-        cost = trade.price * trade.quantity
-        is_buy = order.side == "BUY"
-        pay, receive = (rules.quote, rules.base) if is_buy else (rules.base, rules.quote)
-        paid, received = (cost, trade.quantity) if is_buy else (trade.quantity, cost)
-        fee = cut_atoms(received * (account.maker_fee if is_maker else account.taker_fee))
-        order.executed += trade.quantity
-        order.quote_executed += cost
-        account.spend(pay, order.locked, paid)
-        order.locked = min(self.lock_needed(order), account.balance(pay).free)
-        account.lock(pay, order.locked)
-        account.credit(receive, received - fee)
-        fill = Fill(
-            account=order.account,
-            symbol=order.symbol,
-            trade_id=trade.trade_id,
-            order_id=order.order_id,
-            list_id=order.list_id,
-            side=order.side,
-            price=trade.price,
-            quantity=trade.quantity,
-            fee=fee,
-            fee_asset=receive,
-            time_ms=trade.time_ms,
-            is_maker=is_maker,
+        maker = step.maker
+        if maker is not None:
+            self.leave_list(tx, maker)
+        trade = self.market.consume(
+            order.symbol, side, step.price, step.quantity, of_user=maker is not None
         )
-        order.move("FILL_ALL" if order.remaining <= 0 else "FILL_PART")
-        self.ledger.put_fill(fill)
-        if not order.is_open:
+        if maker is None:
+            self._move_queues(tx, order, step)
+        else:
+            self.fill(tx, maker, trade, is_maker=True)
+        self.fill(tx, order, trade, is_maker=False)
+        self.prices.append((order.symbol, step.price))
+
+    def _move_queues(self, tx: Transaction, order: Order, step: Step) -> None:
+        """Let users' orders at the price move up by what the taker took of the ladder."""
+        book = self.books[order.symbol]
+        if book:
+            for waiting in book.at_price("SELL" if order.side == "BUY" else "BUY", step.price):
+                waiting.queue_ahead = max(ZERO, waiting.queue_ahead - step.quantity)
+                tx.changed(waiting)
+
+    def fill(self, tx: Transaction, order: Order, trade: Trade, *, is_maker: bool) -> None:
+        """Book one execution of an order and report it."""
+        fill = self.settling.fill(tx, order, trade, is_maker=is_maker)
+        if order.remaining > 0:
+            order.move("FILL_PART")
+            if order.iceberg_quantity and is_maker:
+                self._shrink(order, trade.quantity)
+        else:
+            order.move("FILL_ALL")
             self.books[order.symbol].remove(order)
             self.ledger.put_order(order)
-        tx.touched(account, pay, receive)
         tx.report(order, "TRADE", fill=fill)
+        if not order.is_open:
+            self._after_end(tx, order)
+
+    def _shrink(self, order: Order, quantity: Decimal) -> None:
+        """Take from what an iceberg shows; a new slice goes to the end of the queue."""
+        order.shown -= quantity
+        if order.shown <= 0:
+            self.books[order.symbol].remove(order)
+            self.rest(order)
+
+    def _prevent(self, tx: Transaction, taker: Order, step: Step) -> None:
+        """Carry a prevented self-trade out: quantity expires instead of trading."""
+        maker, mode = step.maker, step.mode
+        if maker is None:
+            raise ValueError("only a user's order can be a self-trade's maker")
+        self.leave_list(tx, maker)
+        takes_all = {"EXPIRE_TAKER": (taker,), "EXPIRE_MAKER": (maker,)}.get(mode, (taker, maker))
+        quantities = {
+            one.order_id: one.remaining if mode.startswith("EXPIRE") else step.quantity
+            for one in takes_all
+        }
+        match = self._match(tx, taker, maker, step, quantities)
+        for one in (maker, taker):
+            quantity = quantities.get(one.order_id)
+            if quantity is not None:
+                one.prevented += quantity
+                one.prevented_match_id = match.match_id
+                self._lose(tx, one, match, quantity)
+
+    def _lose(
+        self, tx: Transaction, order: Order, match: PreventedMatch, quantity: Decimal
+    ) -> None:
+        if match.mode == "TRANSFER":
+            self.settling.swap(tx, order, match.price, quantity)
+        if order.remaining <= 0:
+            self.finish(tx, order, "PREVENT", match=match)
+            return
+        if order.type not in MARKET_TYPES:
+            self.settling.lock(tx, order, self.settling.lock_needed(order))
+        if order.iceberg_quantity and order.order_id == match.maker_order_id:
+            self._shrink(order, quantity)
+        tx.report(order, "TRADE_PREVENTION", match=match)
+
+    def _match(
+        self,
+        tx: Transaction,
+        taker: Order,
+        maker: Order,
+        step: Step,
+        quantities: Mapping[int, Decimal],
+    ) -> PreventedMatch:
+        match = PreventedMatch(
+            symbol=taker.symbol,
+            match_id=self.ledger.next_match_id,
+            taker_account=taker.account,
+            taker_order_id=taker.order_id,
+            maker_account=maker.account,
+            maker_order_id=maker.order_id,
+            trade_group=self.ledger.accounts[taker.account].trade_group,
+            mode=step.mode,
+            price=step.price,
+            taker_quantity=quantities.get(taker.order_id, ZERO),
+            maker_quantity=quantities.get(maker.order_id, ZERO),
+            time_ms=tx.now_ms,
+        )
+        self.ledger.next_match_id += 1
+        tx.prevented(match)
+        return match
 
     def take(self, tx: Transaction, order: Order, plan: Plan) -> None:
         """Execute what is there, then let the rest expire or rest as the order says."""
@@ -171,94 +255,8 @@ class Matching:
     def rest(self, order: Order) -> None:
         """Enter a working order into the book behind what the ladder shows at its price."""
         side: Side = "BUY" if order.side == "BUY" else "SELL"
-        order.queue_ahead = ZERO
-        for price, quantity in self.market.ladder(order.symbol, side):
-            if price == order.price:
-                order.queue_ahead = quantity
-            if (price <= order.price) if side == "BUY" else (price >= order.price):
-                break
+        order.queue_ahead = self.market.quantity_at(order.symbol, side, order.price)
+        order.turn = self.ledger.take_turn()
+        if order.iceberg_quantity:
+            order.shown = min(order.iceberg_quantity, order.remaining)
         self.books[order.symbol].add(order)
-
-    # --- the tape ------------------------------------------------------------------------------
-
-    def on_tape(self, tx: Transaction, trade: Trade) -> None:
-        """Let one trade of the tape fill resting orders and set off stops."""
-        book = self.books[trade.symbol]
-        sellers_hit = trade.is_buyer_maker
-        for row, is_opposite in ((book.buys, sellers_hit), (book.sells, not sellers_hit)):
-            self._fill_resting(tx, trade, [entry[2] for entry in row], is_opposite=is_opposite)
-        self._prices.append((trade.symbol, trade.price))
-        self.settle_prices(tx)
-
-    def _fill_resting(
-        self, tx: Transaction, trade: Trade, orders: list[Order], *, is_opposite: bool
-    ) -> None:
-        left = trade.quantity
-        for order in orders:
-            through = order.price - trade.price
-            if order.side == "SELL":
-                through = -through
-            if through < 0:
-                break
-            if through > 0:
-                # The level is gone: all that rested there was taken.
-                self._fill_maker(tx, order, order.remaining)
-            elif is_opposite:
-                left, quantity = self._queue_share(tx, order, left)
-                if quantity > 0:
-                    self._fill_maker(tx, order, quantity)
-
-    @staticmethod
-    def _queue_share(tx: Transaction, order: Order, left: Decimal) -> tuple[Decimal, Decimal]:
-        """Give a trade at the order's price first to the queue ahead; return (left, ours)."""
-        ahead = min(order.queue_ahead, left)
-        order.queue_ahead -= ahead
-        if ahead:
-            tx.changed(order)
-        ours = min(left - ahead, order.remaining)
-        return left - ahead - ours, ours
-
-    def _fill_maker(self, tx: Transaction, order: Order, quantity: Decimal) -> None:
-        if not order.is_open:
-            return
-        self.leave_list(tx, order)
-        taker_side: Side = "SELL" if order.side == "BUY" else "BUY"
-        trade = self.market.consume(order.symbol, taker_side, order.price, quantity, of_user=True)
-        self._fill(tx, order, trade, is_maker=True)
-        self._prices.append((order.symbol, trade.price))
-
-    def settle_prices(self, tx: Transaction) -> None:
-        """Set off the stops of every price seen since, and of the prices they cause themselves."""
-        while self._prices:
-            symbol, price = self._prices.popleft()
-            for order in self.books[symbol].triggered(price):
-                if order.is_open and order.waits_for_stop:
-                    self._trigger(tx, order)
-
-    def _trigger(self, tx: Transaction, order: Order) -> None:
-        self.books[order.symbol].remove(order)
-        self.leave_list(tx, order)
-        order.working_ms = tx.now_ms
-        tx.report(order, "NEW")
-        plan = self.plan(order)
-        if order.time_in_force == "FOK" and plan.quantity < order.remaining:
-            plan = Plan()
-        self._cut_to_funds(order, plan)
-        self.take(tx, order, plan)
-
-    def _cut_to_funds(self, order: Order, plan: Plan) -> None:
-        """A triggered market BUY locked at its stop price: drop what it cannot pay for now."""
-        if order.side != "BUY" or order.type not in MARKET_TYPES:
-            return
-        account = self.ledger.accounts[order.account]
-        funds = account.balance(self.pay_asset(order, "BUY")).free + order.locked
-        step = self.rules[order.symbol].step
-        kept: list[Leg] = []
-        for leg in plan.legs:
-            quantity = min(leg.quantity, (funds / leg.price) // step * step)
-            if quantity > 0:
-                kept.append(leg._replace(quantity=quantity))
-                funds -= quantity * leg.price
-            if quantity < leg.quantity:
-                break
-        plan.legs = kept

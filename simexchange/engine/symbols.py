@@ -1,11 +1,12 @@
-"""The rules of a symbol: its exchangeInfo object and the same as numbers for the checks."""
+"""The rules of symbols and of the exchange: as exchangeInfo shows them and as numbers."""
 
 from collections.abc import Iterable, Mapping
 from copy import deepcopy
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
-from simexchange.engine.decimals import show
+from simexchange.engine.decimals import ZERO
+from simexchange.engine.default_filters import PERMISSIONS, default_filters
 from simexchange.market.api import Instrument
 
 STATUSES = ("TRADING", "HALT", "BREAK", "CANCEL_ONLY", "END_OF_DAY", "AUCTION_MATCH")
@@ -18,68 +19,55 @@ ORDER_TYPES = (
     "TAKE_PROFIT",
     "TAKE_PROFIT_LIMIT",
 )
-STP_MODES = ("NONE", "EXPIRE_TAKER", "EXPIRE_MAKER", "EXPIRE_BOTH")
+STP_MODES = ("NONE", "EXPIRE_TAKER", "EXPIRE_MAKER", "EXPIRE_BOTH", "DECREMENT", "TRANSFER")
 DEFAULT_STP = "EXPIRE_MAKER"
 
-# The testnet's BTCUSDT allows 900 million steps per order and 16.502 million per market order.
-MAX_STEPS = 900_000_000
-MAX_MARKET_STEPS = 16_502_000
-
-RATE_LIMITS = (
-    {"rateLimitType": "REQUEST_WEIGHT", "interval": "MINUTE", "intervalNum": 1, "limit": 6000},
-    {"rateLimitType": "ORDERS", "interval": "SECOND", "intervalNum": 10, "limit": 100},
-    {"rateLimitType": "ORDERS", "interval": "DAY", "intervalNum": 1, "limit": 200000},
-    {"rateLimitType": "RAW_REQUESTS", "interval": "MINUTE", "intervalNum": 5, "limit": 300000},
-)
+Numbers = dict[str, dict[str, Decimal]]
 
 
-def default_filters(instrument: Instrument) -> list[dict[str, Any]]:
-    """Return the filters the testnet shows for BTCUSDT, scaled to the instrument's grid."""
-    step, tick = instrument.step_size, instrument.tick_size
-    return [
-        {
-            "filterType": "PRICE_FILTER",
-            "minPrice": show(tick),
-            "maxPrice": "1000000.00000000",
-            "tickSize": show(tick),
-        },
-        {
-            "filterType": "LOT_SIZE",
-            "minQty": show(step),
-            "maxQty": show(step * MAX_STEPS),
-            "stepSize": show(step),
-        },
-        {"filterType": "ICEBERG_PARTS", "limit": 100},
-        {
-            "filterType": "MARKET_LOT_SIZE",
-            "minQty": "0.00000000",
-            "maxQty": show(step * MAX_MARKET_STEPS),
-            "stepSize": "0.00000000",
-        },
-        {
-            "filterType": "PERCENT_PRICE_BY_SIDE",
-            "bidMultiplierUp": "2",
-            "bidMultiplierDown": "0.5",
-            "askMultiplierUp": "2",
-            "askMultiplierDown": "0.5",
-            "avgPriceMins": 5,
-        },
-        {
-            "filterType": "NOTIONAL",
-            "minNotional": "5.00000000",
-            "applyMinToMarket": True,
-            "maxNotional": "9000000.00000000",
-            "applyMaxToMarket": False,
-            "avgPriceMins": 5,
-        },
-        {"filterType": "MAX_NUM_ORDERS", "maxNumOrders": 200},
-        {"filterType": "MAX_NUM_ORDER_LISTS", "maxNumOrderLists": 20},
-        {"filterType": "MAX_NUM_ALGO_ORDERS", "maxNumAlgoOrders": 5},
-    ]
+def read_numbers(filters: Iterable[Mapping[str, Any]]) -> Numbers:
+    """Return the filters' fields as Decimal, by filter type and name; flags are left out.
+
+    Raises:
+        ValueError: on a field that is not a number of zero or more.
+    """
+    return {
+        str(entry["filterType"]): {
+            name: _number(entry["filterType"], name, held)
+            for name, held in entry.items()
+            if name not in {"filterType", "asset"} and not isinstance(held, bool)
+        }
+        for entry in filters
+    }
+
+
+def _number(filter_type: Any, name: str, held: Any) -> Decimal:
+    try:
+        number = Decimal(str(held))
+    except InvalidOperation as error:
+        raise ValueError(f"{filter_type} {name} must be a number, was {held!r}") from error
+    if not number.is_finite() or number < 0:
+        raise ValueError(f"{filter_type} {name} must be zero or more, was {held!r}")
+    return number
+
+
+def merge_filters(
+    present: Iterable[Mapping[str, Any]], patch: Iterable[Mapping[str, Any]]
+) -> list[dict[str, Any]]:
+    """Return the filters with the patch's fields in; a patch with ``"remove": true`` ends one."""
+    merged = {entry["filterType"]: dict(entry) for entry in present}
+    for entry in patch:
+        if not isinstance(entry, Mapping) or "filterType" not in entry:
+            raise ValueError(f"a filter has a filterType, was {entry!r}")
+        if entry.get("remove"):
+            merged.pop(entry["filterType"], None)
+        else:
+            merged.setdefault(entry["filterType"], {}).update(entry)
+    return list(merged.values())
 
 
 class SymbolRules:
-    """One symbol's status and filters.
+    """One symbol's status, permissions and filters.
 
     `numbers[filterType][field]` are the filter's text fields as Decimal, kept in step with
     `filters` by `change`.
@@ -90,49 +78,74 @@ class SymbolRules:
         self.base = instrument.base
         self.quote = instrument.quote
         self.status = "TRADING"
-        self.filters = default_filters(instrument)
-        self.numbers: dict[str, dict[str, Decimal]] = {}
-        self._read_numbers()
+        self.permissions = dict(PERMISSIONS)
+        self.order_types = list(ORDER_TYPES)
+        self.stp_modes = list(STP_MODES)
+        self.default_stp = DEFAULT_STP
+        self._set_filters(default_filters(instrument))
 
-    def _read_numbers(self) -> None:
-        self.numbers = {
-            entry["filterType"]: {
-                name: Decimal(str(text))
-                for name, text in entry.items()
-                if name != "filterType" and not isinstance(text, bool)
-            }
-            for entry in self.filters
-        }
+    def _set_filters(self, filters: list[dict[str, Any]]) -> None:
+        self.numbers = read_numbers(filters)
+        self.filters = filters
+        self.flags = frozenset(
+            (entry["filterType"], name)
+            for entry in filters
+            for name, held in entry.items()
+            if held is True
+        )
+        self.step = self.numbers.get("LOT_SIZE", {}).get("stepSize", ZERO)
+        self.market_step = max(
+            self.step, self.numbers.get("MARKET_LOT_SIZE", {}).get("stepSize", ZERO)
+        )
 
     def flag(self, filter_type: str, name: str) -> bool:
         """Return a boolean field of a filter, False when the symbol has no such filter."""
-        return any(entry["filterType"] == filter_type and entry.get(name) for entry in self.filters)
+        return (filter_type, name) in self.flags
 
-    @property
-    def step(self) -> Decimal:
-        return self.numbers["LOT_SIZE"]["stepSize"]
+    def allows(self, permission: str) -> bool:
+        """Tell whether the symbol has this permission of exchangeInfo."""
+        return self.permissions[permission]
 
     def change(self, patch: Mapping[str, Any]) -> None:
-        """Set a new status or merge filters by type, as ``POST /_sim/symbol`` asks.
+        """Set status, permissions, order types or prevention modes, or merge filters by type.
 
         Raises:
-            ValueError: on an unknown status or a filter that is not numbers.
+            ValueError: on what does not exist or is not a number.
         """
-        status = patch.get("status", self.status)
-        if status not in STATUSES:
-            raise ValueError(f"status must be one of {', '.join(STATUSES)}, was {status}")
-        merged = {entry["filterType"]: dict(entry) for entry in self.filters}
-        for entry in patch.get("filters", ()):
-            merged.setdefault(entry["filterType"], {}).update(entry)
-        before = self.filters
-        self.filters = list(merged.values())
-        try:
-            self._read_numbers()
-        except InvalidOperation as error:
-            self.filters = before
-            self._read_numbers()
-            raise ValueError(f"filters must be numbers, were {patch.get('filters')}") from error
-        self.status = status
+        status = _one_of("status", patch.get("status", self.status), STATUSES)
+        order_types = _some_of("orderTypes", patch.get("orderTypes", self.order_types), ORDER_TYPES)
+        modes = _some_of(
+            "allowedSelfTradePreventionModes",
+            patch.get("allowedSelfTradePreventionModes", self.stp_modes),
+            STP_MODES,
+        )
+        mode = _one_of(
+            "defaultSelfTradePreventionMode",
+            patch.get("defaultSelfTradePreventionMode", self.default_stp),
+            tuple(modes),
+        )
+        filters = merge_filters(self.filters, patch.get("filters", ()))
+        read_numbers(filters)
+        self._set_filters(filters)
+        self.status, self.order_types, self.stp_modes, self.default_stp = (
+            status,
+            order_types,
+            modes,
+            mode,
+        )
+        for name in PERMISSIONS:
+            self.permissions[name] = bool(patch.get(name, self.permissions[name]))
+
+    def record(self) -> dict[str, Any]:
+        """Return what `change` takes back."""
+        return {
+            "status": self.status,
+            "orderTypes": self.order_types,
+            "defaultSelfTradePreventionMode": self.default_stp,
+            "allowedSelfTradePreventionModes": self.stp_modes,
+            "filters": self.filters,
+            **self.permissions,
+        }
 
     def describe(self) -> dict[str, Any]:
         """Return the symbol object of exchangeInfo."""
@@ -146,32 +159,70 @@ class SymbolRules:
             "quoteAssetPrecision": 8,
             "baseCommissionPrecision": 8,
             "quoteCommissionPrecision": 8,
-            "orderTypes": list(ORDER_TYPES),
-            "icebergAllowed": True,
-            "ocoAllowed": True,
-            "otoAllowed": False,
-            "opoAllowed": False,
-            "quoteOrderQtyMarketAllowed": True,
-            "allowTrailingStop": False,
-            "cancelReplaceAllowed": True,
-            "amendAllowed": False,
-            "pegInstructionsAllowed": False,
-            "isSpotTradingAllowed": True,
-            "isMarginTradingAllowed": False,
+            "orderTypes": list(self.order_types),
+            **self.permissions,
             "filters": deepcopy(self.filters),
             "permissions": [],
             "permissionSets": [["SPOT"]],
-            "defaultSelfTradePreventionMode": DEFAULT_STP,
-            "allowedSelfTradePreventionModes": list(STP_MODES),
+            "defaultSelfTradePreventionMode": self.default_stp,
+            "allowedSelfTradePreventionModes": list(self.stp_modes),
         }
 
 
-def exchange_info(rules: Iterable[SymbolRules], now_ms: int) -> dict[str, Any]:
+class ExchangeRules:
+    """The filters over all symbols, and those of single assets that only myFilters shows."""
+
+    def __init__(self) -> None:
+        self.filters: list[dict[str, Any]] = []
+        self.asset_filters: list[dict[str, Any]] = []
+        self.numbers: Numbers = {}
+        self.asset_limits: dict[str, Decimal] = {}
+
+    def change(self, patch: Mapping[str, Any]) -> None:
+        """Merge `exchangeFilters` by type, and set `assetFilters` (MAX_ASSET) anew.
+
+        Raises:
+            ValueError: on what is not a filter of numbers.
+        """
+        filters = merge_filters(self.filters, patch.get("exchangeFilters", ()))
+        numbers = read_numbers(filters)
+        assets = list(patch.get("assetFilters", self.asset_filters))
+        try:
+            limits = {str(one["asset"]): Decimal(str(one["limit"])) for one in assets}
+        except (InvalidOperation, KeyError, TypeError) as error:
+            raise ValueError(f"an asset filter has asset and limit: {error!r}") from error
+        self.filters, self.numbers = filters, numbers
+        self.asset_filters, self.asset_limits = assets, limits
+
+    def record(self) -> dict[str, Any]:
+        """Return what `change` takes back."""
+        return {"exchangeFilters": self.filters, "assetFilters": self.asset_filters}
+
+
+def _one_of(name: str, held: Any, allowed: tuple[str, ...]) -> str:
+    if held not in allowed:
+        raise ValueError(f"{name} must be one of {', '.join(allowed)}, was {held}")
+    return str(held)
+
+
+def _some_of(name: str, held: Any, allowed: tuple[str, ...]) -> list[str]:
+    if not isinstance(held, list) or not held or not set(held) <= set(allowed):
+        raise ValueError(f"{name} takes some of {', '.join(allowed)}, was {held}")
+    return list(held)
+
+
+def exchange_info(
+    rules: Iterable[SymbolRules],
+    now_ms: int,
+    *,
+    rate_limits: Iterable[Mapping[str, Any]],
+    exchange_filters: Iterable[Mapping[str, Any]],
+) -> dict[str, Any]:
     """Return the exchangeInfo reply for these symbols."""
     return {
         "timezone": "UTC",
         "serverTime": now_ms,
-        "rateLimits": [dict(limit) for limit in RATE_LIMITS],
-        "exchangeFilters": [],
+        "rateLimits": [dict(limit) for limit in rate_limits],
+        "exchangeFilters": [dict(one) for one in exchange_filters],
         "symbols": [one.describe() for one in rules],
     }

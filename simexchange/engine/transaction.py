@@ -3,10 +3,11 @@
 from collections.abc import Callable
 from typing import Any
 
-from simexchange.engine import views
+from simexchange.engine import events
 from simexchange.engine.accounts import Account
 from simexchange.engine.ledger import Ledger
-from simexchange.engine.orders import Fill, Order, OrderList, to_record
+from simexchange.engine.orders import Amendment, Fill, Order, OrderList, PreventedMatch
+from simexchange.engine.records import to_record
 
 Publish = Callable[[str, dict[str, Any]], None]
 Record = Callable[[dict[str, Any]], None]
@@ -22,11 +23,15 @@ class Transaction:
     def __init__(self, ledger: Ledger, now_ms: int) -> None:
         self.ledger = ledger
         self.now_ms = now_ms
+        self.first_fills: list[tuple[str, bool]] = []
         self._orders: dict[int, Order] = {}
         self._lists: dict[int, OrderList] = {}
         self._fills: list[Fill] = []
+        self._prevented: list[PreventedMatch] = []
+        self._amendments: list[Amendment] = []
         self._assets: dict[str, dict[str, None]] = {}
         self._reports: list[tuple[str, dict[str, Any]]] = []
+        self._statuses: list[tuple[str, dict[str, Any]]] = []
 
     def changed(self, order: Order) -> None:
         """Note that the order differs, for the journal only."""
@@ -39,28 +44,67 @@ class Transaction:
         for asset in assets:
             held[asset] = None
 
-    def list_changed(self, group: OrderList) -> None:
+    def list_held(self, group: OrderList) -> None:
+        """Note that the list differs, for the journal only."""
         self._lists[group.list_id] = group
 
+    def list_changed(self, group: OrderList) -> None:
+        """Note a list's new status and what its listStatus says at this very step."""
+        self.list_held(group)
+        members = self.ledger.list_members(group)
+        self._statuses.append((group.account, events.list_status(group, members, self.now_ms)))
+
     def report(
-        self, order: Order, kind: str, *, fill: Fill | None = None, cancel_id: str = ""
-    ) -> None:
-        """Note the order as changed and what its executionReport says at this very step."""
+        self,
+        order: Order,
+        kind: str,
+        *,
+        fill: Fill | None = None,
+        client_id: str = "",
+        match: PreventedMatch | None = None,
+    ) -> int:
+        """Note the order as changed and what its executionReport says at this very step.
+
+        Args:
+            order: as it stands after the step.
+            kind: the execution type.
+            fill: the execution when kind is TRADE.
+            client_id: of a cancel its own id, of an amendment the order's id before.
+            match: the prevented match when kind is TRADE_PREVENTION.
+
+        Returns:
+            The execution's id.
+        """
         order.updated_ms = self.now_ms
         self.changed(order)
         if fill is not None:
             self._fills.append(fill)
+            if len(order.fills) == 1:
+                self.first_fills.append((order.account, fill.is_maker))
         execution_id = self.ledger.next_execution_id
         self.ledger.next_execution_id += 1
-        event = views.execution_report(
+        event = events.execution_report(
             order,
             kind=kind,
             execution_id=execution_id,
             fill=fill,
-            cancel_id=cancel_id,
+            client_id=client_id,
             now_ms=self.now_ms,
         )
+        if match is not None:
+            event.update(events.prevention(order, match))
         self._reports.append((order.account, event))
+        return execution_id
+
+    def prevented(self, match: PreventedMatch) -> None:
+        """Note a prevented match."""
+        self.ledger.put_prevented(match)
+        self._prevented.append(match)
+
+    def amended(self, amendment: Amendment) -> None:
+        """Note an accepted amendment."""
+        self.ledger.put_amendment(amendment)
+        self._amendments.append(amendment)
 
     def tell(self, account_id: str, event: dict[str, Any]) -> None:
         """Add an event of another kind, told before the account's position."""
@@ -77,12 +121,16 @@ class Transaction:
     def record(self) -> dict[str, Any]:
         """Return the journal record of everything noted."""
         record: dict[str, Any] = {"k": "x", "t": self.now_ms, "n": self.ledger.ids()}
-        if self._orders:
-            record["o"] = [to_record(one) for one in self._orders.values()]
-        if self._lists:
-            record["l"] = [to_record(one) for one in self._lists.values()]
-        if self._fills:
-            record["f"] = [to_record(one) for one in self._fills]
+        rows = (
+            ("o", self._orders.values()),
+            ("l", self._lists.values()),
+            ("f", self._fills),
+            ("p", self._prevented),
+            ("a", self._amendments),
+        )
+        for name, held in rows:
+            if held:
+                record[name] = [to_record(one) for one in held]
         if self._assets:
             record["b"] = {
                 account_id: {
@@ -100,7 +148,6 @@ class Transaction:
             send(account_id, event)
         for account_id, assets in self._assets.items():
             account = self.ledger.accounts[account_id]
-            send(account_id, views.account_position(account, list(assets), self.now_ms))
-        for group in self._lists.values():
-            members = self.ledger.list_members(group)
-            send(group.account, views.list_status(group, members, self.now_ms))
+            send(account_id, events.account_position(account, list(assets), self.now_ms))
+        for account_id, event in self._statuses:
+            send(account_id, event)

@@ -1,11 +1,19 @@
-"""Orders, fills and lists in Binance's field names: REST replies and user stream events."""
+"""Orders, fills, lists and accounts in Binance's field names, as replies show them."""
 
 from decimal import Decimal
 from typing import Any
 
 from simexchange.engine.accounts import Account
+from simexchange.engine.commission import DISCOUNT_ASSET, Commission, Rates
 from simexchange.engine.decimals import ZERO, show
-from simexchange.engine.orders import STOP_TYPES, Fill, Order, OrderList
+from simexchange.engine.orders import (
+    STOP_TYPES,
+    Amendment,
+    Fill,
+    Order,
+    OrderList,
+    PreventedMatch,
+)
 
 ZERO_TEXT = show(ZERO)
 
@@ -21,7 +29,7 @@ def ack(order: Order) -> dict[str, Any]:
 
 
 def _state(order: Order) -> dict[str, Any]:
-    return {
+    state = {
         "price": show(order.price),
         "origQty": show(order.quantity),
         "executedQty": show(order.executed),
@@ -32,18 +40,28 @@ def _state(order: Order) -> dict[str, Any]:
         "type": order.type,
         "side": order.side,
     }
+    if order.is_pending and not order.quantity:
+        # The leg of a list that pays for it: its quantity is not known yet.
+        del state["origQty"]
+    return state
 
 
 def _extras(order: Order) -> dict[str, Any]:
     extras: dict[str, Any] = {}
-    if order.type in STOP_TYPES:
+    if order.type in STOP_TYPES and (order.stop_price or not order.trailing_delta):
         extras["stopPrice"] = show(order.stop_price)
     if order.iceberg_quantity:
         extras["icebergQty"] = show(order.iceberg_quantity)
+    if order.trailing_delta:
+        extras["trailingDelta"] = order.trailing_delta
+        extras["trailingTime"] = order.trailing_ms
     if order.strategy_id is not None:
         extras["strategyId"] = order.strategy_id
     if order.strategy_type is not None:
         extras["strategyType"] = order.strategy_type
+    if order.prevented:
+        extras["preventedMatchId"] = order.prevented_match_id
+        extras["preventedQuantity"] = show(order.prevented)
     if order.expiry_reason != "NONE":
         extras["expiryReason"] = order.expiry_reason
     return extras
@@ -110,6 +128,45 @@ def canceled(order: Order, cancel_id: str) -> dict[str, Any]:
     }
 
 
+def amended(order: Order, amendment: Amendment) -> dict[str, Any]:
+    """Return the order as the amendment's reply shows it; its names differ from all others'."""
+    shown = {
+        "symbol": order.symbol,
+        "orderId": order.order_id,
+        "orderListId": order.list_id,
+        "origClientOrderId": amendment.old_client_id,
+        "clientOrderId": order.client_order_id,
+        "price": show(order.price),
+        "qty": show(order.quantity),
+        "executedQty": show(order.executed),
+        "preventedQty": show(order.prevented),
+        "quoteOrderQty": show(order.quote_quantity),
+        "cumulativeQuoteQty": show(order.quote_executed),
+        "status": order.status,
+        "timeInForce": order.time_in_force,
+        "type": order.type,
+        "side": order.side,
+        **_extras(order),
+        "selfTradePreventionMode": order.stp_mode,
+    }
+    if order.is_working:
+        shown["workingTime"] = order.working_ms
+    return shown
+
+
+def amendment(row: Amendment) -> dict[str, Any]:
+    return {
+        "symbol": row.symbol,
+        "orderId": row.order_id,
+        "executionId": row.execution_id,
+        "origClientOrderId": row.old_client_id,
+        "newClientOrderId": row.new_client_id,
+        "origQty": show(row.old_quantity),
+        "newQty": show(row.new_quantity),
+        "time": row.time_ms,
+    }
+
+
 def trade(fill: Fill) -> dict[str, Any]:
     return {
         "symbol": fill.symbol,
@@ -128,10 +185,46 @@ def trade(fill: Fill) -> dict[str, Any]:
     }
 
 
+def _prevented_quantities(match: PreventedMatch) -> dict[str, str]:
+    quantities = {}
+    if match.taker_quantity:
+        quantities["takerPreventedQuantity"] = show(match.taker_quantity)
+    if match.maker_quantity:
+        quantities["makerPreventedQuantity"] = show(match.maker_quantity)
+    return quantities
+
+
+def prevented_match(match: PreventedMatch) -> dict[str, Any]:
+    """Return the row of myPreventedMatches."""
+    return {
+        "symbol": match.symbol,
+        "preventedMatchId": match.match_id,
+        "takerOrderId": match.taker_order_id,
+        "makerSymbol": match.symbol,
+        "makerOrderId": match.maker_order_id,
+        "tradeGroupId": match.trade_group,
+        "selfTradePreventionMode": match.mode,
+        "price": show(match.price),
+        **_prevented_quantities(match),
+        "transactTime": match.time_ms,
+    }
+
+
+def prevented_in_reply(match: PreventedMatch) -> dict[str, Any]:
+    """Return the row of a placement's `preventedMatches`."""
+    return {
+        "preventedMatchId": match.match_id,
+        "makerSymbol": match.symbol,
+        "makerOrderId": match.maker_order_id,
+        "price": show(match.price),
+        **_prevented_quantities(match),
+    }
+
+
 def order_list(group: OrderList, members: list[Order]) -> dict[str, Any]:
     return {
         "orderListId": group.list_id,
-        "contingencyType": "OCO",
+        "contingencyType": group.contingency,
         "listStatusType": group.status_type,
         "listOrderStatus": group.order_status,
         "listClientOrderId": group.client_list_id,
@@ -141,95 +234,6 @@ def order_list(group: OrderList, members: list[Order]) -> dict[str, Any]:
             {"symbol": one.symbol, "orderId": one.order_id, "clientOrderId": one.client_order_id}
             for one in members
         ],
-    }
-
-
-def execution_report(
-    order: Order, *, kind: str, execution_id: int, fill: Fill | None, cancel_id: str, now_ms: int
-) -> dict[str, Any]:
-    """Return the executionReport of one step of the order's life.
-
-    Args:
-        order: as it stands after the step.
-        kind: the execution type: NEW, CANCELED, TRADE, EXPIRED, TRADE_PREVENTION.
-        execution_id: strictly increasing over the exchange.
-        fill: the execution when kind is TRADE.
-        cancel_id: the cancel's own client id when kind is CANCELED, else empty.
-        now_ms: exchange time of the step.
-    """
-    report = {
-        "e": "executionReport",
-        "E": now_ms,
-        "s": order.symbol,
-        "c": cancel_id or order.client_order_id,
-        "S": order.side,
-        "o": order.type,
-        "f": order.time_in_force,
-        "q": show(order.quantity),
-        "p": show(order.price),
-        "P": show(order.stop_price),
-        "F": show(order.iceberg_quantity),
-        "g": order.list_id,
-        "C": order.client_order_id if cancel_id else "",
-        "x": kind,
-        "X": order.status,
-        "r": "NONE",
-        "i": order.order_id,
-        "l": show(fill.quantity) if fill else ZERO_TEXT,
-        "z": show(order.executed),
-        "L": show(fill.price) if fill else ZERO_TEXT,
-        "n": show(fill.fee) if fill else "0",
-        "N": fill.fee_asset if fill else None,
-        "T": now_ms,
-        "t": fill.trade_id if fill else -1,
-        "I": execution_id,
-        "w": order.is_working and order.is_open and not (fill and not fill.is_maker),
-        "m": bool(fill and fill.is_maker),
-        "M": fill is not None,
-        "O": order.created_ms,
-        "Z": show(order.quote_executed),
-        "Y": show(fill.price * fill.quantity) if fill else ZERO_TEXT,
-        "Q": show(order.quote_quantity),
-        "V": order.stp_mode,
-    }
-    if order.is_working:
-        report["W"] = order.working_ms
-    if order.strategy_id is not None:
-        report["j"] = order.strategy_id
-    if order.strategy_type is not None:
-        report["J"] = order.strategy_type
-    if kind == "EXPIRED" and order.expiry_reason != "NONE":
-        report["eR"] = order.expiry_reason
-    return report
-
-
-def account_position(account: Account, assets: list[str], now_ms: int) -> dict[str, Any]:
-    """Return the outboundAccountPosition with the assets that changed."""
-    return {
-        "e": "outboundAccountPosition",
-        "E": now_ms,
-        "u": account.updated_ms,
-        "B": [
-            {"a": asset, "f": show(held.free), "l": show(held.locked)}
-            for asset in assets
-            for held in (account.balance(asset),)
-        ],
-    }
-
-
-def list_status(group: OrderList, members: list[Order], now_ms: int) -> dict[str, Any]:
-    return {
-        "e": "listStatus",
-        "E": now_ms,
-        "s": group.symbol,
-        "g": group.list_id,
-        "c": "OCO",
-        "l": group.status_type,
-        "L": group.order_status,
-        "r": "NONE",
-        "C": group.client_list_id,
-        "T": now_ms,
-        "O": [{"s": one.symbol, "i": one.order_id, "c": one.client_order_id} for one in members],
     }
 
 
@@ -243,3 +247,29 @@ def balances(account: Account, *, omit_zero: bool = False) -> list[dict[str, str
 
 def rate_text(rate: Decimal) -> str:
     return show(rate)
+
+
+def rates(held: Rates) -> dict[str, str]:
+    return {
+        "maker": show(held.maker),
+        "taker": show(held.taker),
+        "buyer": show(held.buyer),
+        "seller": show(held.seller),
+    }
+
+
+def order_rates(held: Rates, *, is_buyer: bool) -> dict[str, str]:
+    """Return the rates of an order of one side, which adds the side's own to each role."""
+    return {
+        "maker": show(held.of(is_maker=True, is_buyer=is_buyer)),
+        "taker": show(held.of(is_maker=False, is_buyer=is_buyer)),
+    }
+
+
+def discount(commission: Commission) -> dict[str, Any]:
+    return {
+        "enabledForAccount": commission.has_discount,
+        "enabledForSymbol": commission.has_discount,
+        "discountAsset": DISCOUNT_ASSET,
+        "discount": show(commission.discount),
+    }

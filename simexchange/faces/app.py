@@ -8,10 +8,11 @@ import orjson
 
 from simexchange.errors import ApiError
 from simexchange.faces.control import Control
-from simexchange.faces.gateway import Answer, Gateway, Signed, client_order_id_of, refusal
+from simexchange.faces.gateway import Answer, Gateway, Signed, client_order_id_of
 from simexchange.faces.misbehave import Misbehaviour
 from simexchange.faces.routing import Call, Routes
 from simexchange.faces.signing import rest_payload
+from simexchange.faces.time_unit import in_microseconds, wants_microseconds
 from simexchange.faces.ws_api import SocketApi
 
 Scope = MutableMapping[str, Any]
@@ -86,12 +87,14 @@ class App:
             return
         call, signed, broken = self._decode(scope, body)
         client_id = client_order_id_of(call.params)
-
-        def handle() -> Answer:
-            answer = refusal(broken) if broken else self.gateway.answer(route, call, signed)
-            self.gateway.log(call, client_id, answer.outcome, answer.status)
-            return answer
-
+        handle = self.gateway.handling(route, call, signed, client_id)
+        micro = False
+        try:
+            if broken:
+                raise broken
+            micro = wants_microseconds(header(scope, b"x-mbx-time-unit"))
+        except ApiError as error:
+            handle.refuse(error)
         rule = self.misbehaviour.match(call, client_id)
         if rule is not None:
             effect = await self.misbehaviour.apply(rule, call, client_id, handle)
@@ -102,7 +105,8 @@ class App:
             return
         answer = handle()
         headers = self._headers(answer)
-        await respond(send, answer.status, orjson.dumps(answer.body), JSON, headers)
+        body = answer.body if not micro else in_microseconds(path, answer.body)
+        await respond(send, answer.status, orjson.dumps(body), JSON, headers)
 
     def _decode(self, scope: Scope, body: bytes) -> tuple[Call, Signed, ApiError | None]:
         """Read parameters, key and signature; a duplicate parameter is told of, not raised."""
@@ -115,11 +119,7 @@ class App:
             ApiError(-1101, "Duplicate values for a parameter detected.") if is_double else None
         )
         signature = params.pop("signature", "")
-        key = ""
-        for name, held in scope["headers"]:
-            if name == b"x-mbx-apikey":
-                key = held.decode("latin-1")
-                break
+        key = header(scope, b"x-mbx-apikey")
         call = self.gateway.new_call(scope["method"], scope["path"], params)
         return call, Signed(key, signature, rest_payload(query, body)), broken
 
@@ -135,6 +135,15 @@ class App:
         if answer.retry_ms is not None:
             headers["retry-after"] = str(max(1, -int(-answer.retry_ms // 1000)))
         return headers
+
+
+def header(scope: Scope, wanted: bytes) -> str:
+    """Return a request header, empty when not sent."""
+    for name, held in scope["headers"]:
+        if name == wanted:
+            text: str = held.decode("latin-1")
+            return text
+    return ""
 
 
 async def read_body(receive: Receive) -> bytes:

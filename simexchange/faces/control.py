@@ -7,7 +7,7 @@ from urllib.parse import parse_qsl
 
 import orjson
 
-from simexchange.engine.accounts import Account
+from simexchange.faces.control_accounts import change_account
 from simexchange.faces.gateway import Gateway
 from simexchange.faults import AT_ONCE_WITHOUT_MATCH, Fault, Faults, read_fault
 
@@ -126,6 +126,8 @@ class Control:
         return {"symbol": symbol, "price": str(market.last_price(symbol))}
 
     def _symbol(self, data: dict[str, Any]) -> dict[str, Any]:
+        if "symbol" not in data and {"exchangeFilters", "assetFilters"} & data.keys():
+            return self.exchange.change_rules(data)
         return self.exchange.change_symbol(data["symbol"], data).describe()
 
     def _clock(self, _data: Any) -> dict[str, Any]:
@@ -144,22 +146,4 @@ class Control:
         return {"now_ms": now_ms}
 
     def _account(self, data: dict[str, Any]) -> dict[str, Any]:
-        """Open an account (key, secret, balances) or move funds (account, asset, quantity)."""
-        ledger = self.exchange.ledger
-        if "asset" in data:
-            account = ledger.accounts[str(data.get("account", "1"))]
-            self.exchange.transfer(account, data["asset"], Decimal(str(data["quantity"])))
-        else:
-            pattern = next(iter(ledger.accounts.values()))
-            account = Account(
-                account_id=str(max(map(int, ledger.accounts)) + 1),
-                key=data["key"],
-                secret=data.get("secret", ""),
-                public_key=data.get("public_key", ""),
-                maker_fee=pattern.maker_fee,
-                taker_fee=pattern.taker_fee,
-            )
-            for asset, quantity in data.get("balances", {}).items():
-                account.credit(asset, Decimal(str(quantity)))
-            self.exchange.add_account(account)
-        return {"account": account.account_id, "key": account.key}
+        return change_account(self.exchange, data)

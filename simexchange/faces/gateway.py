@@ -8,18 +8,24 @@ from simexchange.engine.exchange import Exchange
 from simexchange.errors import ApiError
 from simexchange.faces.limits import Limits, Refused
 from simexchange.faces.routing import Call, Route
-from simexchange.faces.signing import check_signature, check_time, find_account
+from simexchange.faces.signing import check_signature, check_time, find_key
+
+PROOF = frozenset({"apiKey", "signature", "timestamp", "recvWindow", "returnRateLimits"})
+"""Parameters that prove who asks and when, and how to answer; every signed route reads them."""
 
 
 @dataclass(slots=True)
 class Answer:
-    """What goes back: HTTP status, body, extra headers; `retry_ms` when a limit refused."""
+    """What goes back: HTTP status, body, extra headers; `retry_ms` when a limit refused.
+
+    `placed_by` is the account whose unfilled orders the request counted.
+    """
 
     status: int
     body: Any
     headers: dict[str, str] = field(default_factory=dict)
     retry_ms: float | None = None
-    account: str = ""
+    placed_by: str = ""
 
     @property
     def outcome(self) -> str:
@@ -31,12 +37,17 @@ class Answer:
 
 @dataclass(slots=True)
 class Signed:
-    """What a request carries to prove who sent it; `logged_on` is a session's proven account."""
+    """What a request carries to prove who sent it.
+
+    `logged_on` is a session's proven account. `may_say_more` lets unknown parameters pass, as the
+    WebSocket API does: ccxt.pro sends some.
+    """
 
     key: str = ""
     signature: str = ""
     payload: bytes = b""
     logged_on: str = ""
+    may_say_more: bool = False
 
 
 class Gateway:
@@ -51,6 +62,7 @@ class Gateway:
         self.exchange = exchange
         self.limits = limits
         self.clock_offset_ms = 0.0
+        exchange.on_first_fill = limits.relieve
 
     def now_ms(self) -> int:
         """Return exchange time as the server shows it, an injected offset included."""
@@ -59,35 +71,29 @@ class Gateway:
     def new_call(self, method: str, path: str, params: Mapping[str, str]) -> Call:
         return Call(method, path, params, self.now_ms())
 
-    def authenticate(self, signed: Signed, params: Mapping[str, str]) -> str:
+    def authenticate(
+        self, signed: Signed, params: Mapping[str, str], *, trades: bool = False
+    ) -> str:
         """Return the account id that signed the request.
 
         Raises:
-            ApiError: key, signature or time are not right.
+            ApiError: key, its permission, signature or time are not right.
         """
         if signed.logged_on and not signed.key:
             check_time(params, self.exchange.clock, self.clock_offset_ms)
             return signed.logged_on
-        account = find_account(self.exchange.ledger, signed.key)
+        account, key = find_key(self.exchange.ledger, signed.key, trades=trades)
         if "timestamp" not in params:
             check_time(params, self.exchange.clock, self.clock_offset_ms)
-        check_signature(account, signed.payload, signed.signature)
+        check_signature(key, signed.payload, signed.signature)
         check_time(params, self.exchange.clock, self.clock_offset_ms)
         return account.account_id
 
-    def answer(self, route: Route, call: Call, signed: Signed) -> Answer:
-        """Answer one call; refusals become answers too."""
-        try:
-            weight = route.weight if isinstance(route.weight, int) else route.weight(call)
-            self.limits.charge(weight)
-            if route.signed:
-                call.account = self.authenticate(signed, call.params)
-            reply = route.handler(call)
-        except ApiError as error:
-            return refusal(error)
-        if route.free_on_success:
-            self.limits.give_back(weight)
-        return Answer(200, reply, call.headers, account=call.account)
+    def handling(
+        self, route: Route, call: Call, signed: Signed, client_order_id: str
+    ) -> "Handling":
+        """Return the request's way through the exchange, not begun yet."""
+        return Handling(self, route, call, signed, client_order_id)
 
     def log(self, call: Call, client_order_id: str, outcome: str, status: int) -> None:
         """Note a request in the ledger and the journal; reads in the ledger only."""
@@ -102,6 +108,91 @@ class Gateway:
         self.exchange.ledger.requests.append(entry)
         if call.method != "GET":
             self.exchange.record({"k": "request", **entry})
+
+
+class Handling:
+    """One request: let in by `admit`, carried out and logged by calling it.
+
+    Time may pass between the two, as on the exchange's own way to its engine: what was in time at
+    the door is looked at again before the engine.
+    """
+
+    def __init__(
+        self, gateway: Gateway, route: Route, call: Call, signed: Signed, client_order_id: str
+    ) -> None:
+        self.gateway = gateway
+        self.route = route
+        self.call = call
+        self.signed = signed
+        self.client_order_id = client_order_id
+        self._weight = 0
+        self._is_admitted = False
+        self._refused: Answer | None = None
+
+    def refuse(self, error: ApiError) -> None:
+        """Answer with this refusal, whatever else may be wrong."""
+        self._refused, self._is_admitted = refusal(error), True
+
+    def admit(self) -> None:
+        """Charge the weight and test key, signature and time; a refusal is the answer then."""
+        if self._is_admitted:
+            return
+        self._is_admitted = True
+        route, call, gateway = self.route, self.call, self.gateway
+        try:
+            self._weight = route.weight if isinstance(route.weight, int) else route.weight(call)
+            gateway.limits.charge(self._weight)
+            if route.signed:
+                call.account = gateway.authenticate(self.signed, call.params, trades=route.trades)
+            if not self.signed.may_say_more:
+                check_unread(route, call.params)
+        except ApiError as error:
+            self._refused = refusal(error)
+
+    def __call__(self) -> Answer:
+        """Return the answer, noted in the request log."""
+        self.admit()
+        answer = self._refused or self._carry_out()
+        self.gateway.log(self.call, self.client_order_id, answer.outcome, answer.status)
+        return answer
+
+    def _carry_out(self) -> Answer:
+        route, call, gateway = self.route, self.call, self.gateway
+        try:
+            if route.trades:
+                self._check_time_again()
+            reply = route.handler(call)
+        except ApiError as error:
+            return refusal(error)
+        if route.free_on_success:
+            gateway.limits.give_back(self._weight)
+        placed_by = call.account if route.orders else ""
+        return Answer(200, reply, call.headers, placed_by=placed_by)
+
+    def _check_time_again(self) -> None:
+        gateway = self.gateway
+        try:
+            check_time(self.call.params, gateway.exchange.clock, gateway.clock_offset_ms)
+        except ApiError:
+            gateway.limits.count_orders(self.call.account, self.route.orders)
+            raise
+
+
+def check_unread(route: Route, params: Mapping[str, str]) -> None:
+    """Refuse parameters the route does not know.
+
+    Raises:
+        ApiError: -1104.
+    """
+    if route.names is None:
+        return
+    read = sum(1 for name in params if name in route.names or name in PROOF)
+    if read < len(params):
+        raise ApiError(
+            -1104,
+            f"Not all sent parameters were read; read '{read}' parameter(s) but was sent "
+            f"'{len(params)}'.",
+        )
 
 
 def refusal(error: ApiError) -> Answer:

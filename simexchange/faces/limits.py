@@ -12,6 +12,11 @@ ORDERS_10S_LIMIT = 100
 ORDERS_1D_LIMIT = 200_000
 TEN_SECONDS_MS = 10_000
 DAY_MS = 86_400_000
+RAW_LIMIT = 300_000
+RAW_WINDOW_MS = 300_000
+MAKER_RELIEF = 5
+"""A first fill as maker takes so many unfilled orders off the count, one as taker a single one."""
+LONGEST_BAN_MS = 3 * DAY_MS
 IGNORED_BEFORE_BAN = 50
 """So many requests after the first 429 of a minute bring the ban."""
 FIRST_BAN_MS = 120_000
@@ -68,6 +73,7 @@ class Limits:
         self.orders_10s = orders_10s
         self.orders_1d = orders_1d
         self._weight = Window(MINUTE_MS)
+        self._raw = Window(RAW_WINDOW_MS)
         self._ignored = 0
         self._banned_until_ms = 0.0
         self._ban_ms = FIRST_BAN_MS
@@ -94,21 +100,29 @@ class Limits:
             raise self._ban_refusal(wall_ms)
         if self._weight.roll(wall_ms) == 0:
             self._ignored = 0
+        self._raw.roll(wall_ms)
+        self._raw.count += 1
         self._weight.count += weight
-        if self._weight.count <= self.weight_limit:
-            return self._weight.count
+        if self._raw.count > RAW_LIMIT:
+            message = f"Too many requests; current limit is {RAW_LIMIT} requests per 5 MINUTE."
+            raise self._refuse(message, self._raw, wall_ms)
+        if self._weight.count > self.weight_limit:
+            message = (
+                f"Too much request weight used; current limit is {self.weight_limit} request "
+                "weight per 1 MINUTE. Please use WebSocket Streams for live updates to avoid "
+                "polling the API."
+            )
+            raise self._refuse(message, self._weight, wall_ms)
+        return self._weight.count
+
+    def _refuse(self, message: str, window: Window, wall_ms: float) -> Refused:
+        """Return the refusal: 429, and 418 for who does not stop then."""
         self._ignored += 1
         if self._ignored > IGNORED_BEFORE_BAN:
             self._banned_until_ms = wall_ms + self._ban_ms
-            self._ban_ms *= 2
-            raise self._ban_refusal(wall_ms)
-        raise Refused(
-            -1003,
-            f"Too much request weight used; current limit is {self.weight_limit} request weight "
-            "per 1 MINUTE. Please use WebSocket Streams for live updates to avoid polling the API.",
-            429,
-            self._weight.left_ms(wall_ms),
-        )
+            self._ban_ms = min(self._ban_ms * 2, LONGEST_BAN_MS)
+            return self._ban_refusal(wall_ms)
+        return Refused(-1003, message, 429, window.left_ms(wall_ms))
 
     def _ban_refusal(self, wall_ms: float) -> Refused:
         return Refused(
@@ -153,6 +167,10 @@ class Limits:
         for window in self._orders[account]:
             window.count = max(0, window.count + orders)
 
+    def relieve(self, account: str, is_maker: bool) -> None:  # noqa: FBT001 (a callback)
+        """Take an order's first fill off the account's unfilled orders."""
+        self.count_orders(account, -MAKER_RELIEF if is_maker else -1)
+
     def describe_orders(self, account: str) -> list[dict[str, Any]]:
         """Return the order limits with the account's counts, as rateLimit/order shows them."""
         short, day = self.order_counts(account)
@@ -166,6 +184,19 @@ class Limits:
                 "count": count,
             }
             for interval, several, limit, count in rows
+        ]
+
+    def describe(self) -> list[dict[str, Any]]:
+        """Return every limit, as exchangeInfo shows them."""
+        rows = (
+            ("REQUEST_WEIGHT", "MINUTE", 1, self.weight_limit),
+            ("ORDERS", "SECOND", 10, self.orders_10s),
+            ("ORDERS", "DAY", 1, self.orders_1d),
+            ("RAW_REQUESTS", "MINUTE", 5, RAW_LIMIT),
+        )
+        return [
+            {"rateLimitType": kind, "interval": interval, "intervalNum": several, "limit": limit}
+            for kind, interval, several, limit in rows
         ]
 
     def describe_weight(self) -> dict[str, Any]:

@@ -27,34 +27,12 @@ ACCEPTS: dict[str, frozenset[str]] = {
     "ticker/bookTicker": frozenset({"symbol", "symbols", "symbolStatus"}),
     "ticker": frozenset({"symbol", "symbols", "windowSize", "type", "symbolStatus"}),
 }
-ALWAYS = frozenset({"apiKey"})
-"""What a WebSocket API request may carry along anyway."""
-
 StatusOf = Callable[[str], str]
 
 
 def always_trading(_symbol: str) -> str:
     """Say that a symbol trades."""
     return "TRADING"
-
-
-def check_known(name: str, params: Params) -> None:
-    """Refuse parameters that an endpoint does not read.
-
-    Raises:
-        ApiError: -1101 where it reads none, else -1104.
-    """
-    sent = params.keys() - ALWAYS
-    known = sent & ACCEPTS[name]
-    if sent == known:
-        return
-    if not ACCEPTS[name]:
-        raise ApiError(-1101, f"Too many parameters; expected '0' and received '{len(sent)}'.")
-    raise ApiError(
-        -1104,
-        f"Not all sent parameters were read; read '{len(known)}' parameter(s) but was sent "
-        f"'{len(sent)}'.",
-    )
 
 
 def read_status(params: Params) -> str:

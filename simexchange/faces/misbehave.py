@@ -3,11 +3,12 @@
 import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
+from functools import partial
 
 import orjson
 
 from simexchange.errors import ApiError
-from simexchange.faces.gateway import Answer, Gateway
+from simexchange.faces.gateway import Answer, Gateway, Handling
 from simexchange.faces.routing import Call
 from simexchange.faults import INSTANT_FAULTS, REQUEST_FAULTS, Fault, Faults
 
@@ -26,9 +27,22 @@ class Effect:
     headers: dict[str, str] = field(default_factory=dict)
 
 
-Handle = Callable[[], Answer]
-Inner = Callable[[], Awaitable[Effect | None]]
-"""What the request would get without this fault; None is a line that is cut."""
+class Inner:
+    """What the request would get without this fault; None is a line that is cut."""
+
+    def __init__(self, handle: Handling, go: Callable[[], Awaitable[Effect | None]]) -> None:
+        self._handle = handle
+        self._go = go
+
+    async def __call__(self) -> Effect | None:
+        """Go on to it."""
+        return await self._go()
+
+    def admit(self) -> None:
+        """Let the request in at the door, without carrying it out yet."""
+        self._handle.admit()
+
+
 Row = Callable[[Fault, Call, str, Inner], Awaitable[Effect | None]]
 
 
@@ -75,26 +89,21 @@ class Misbehaviour:
         return self.faults.take(seen, REQUEST_FAULTS)
 
     async def apply(
-        self, rule: Fault, call: Call, client_order_id: str, handle: Handle
+        self, rule: Fault, call: Call, client_order_id: str, handle: Handling
     ) -> Effect | None:
         """Return what the client gets, None when the line is to be cut."""
 
         async def honest() -> Effect | None:
             return plain(handle())
 
-        inner: Inner = honest
+        inner = Inner(handle, honest)
         for one in reversed([rule, *rule.companions]):
             if one.name in INSTANT_FAULTS:
                 self.instant(one)
             else:
-                inner = self._around(one, call, client_order_id, inner)
+                around = partial(self._rows[one.name], one, call, client_order_id, inner)
+                inner = Inner(handle, around)
         return await inner()
-
-    def _around(self, rule: Fault, call: Call, client_order_id: str, inner: Inner) -> Inner:
-        async def befallen() -> Effect | None:
-            return await self._rows[rule.name](rule, call, client_order_id, inner)
-
-        return befallen
 
     async def _accept_then_drop(
         self, _rule: Fault, _call: Call, _client_id: str, inner: Inner
@@ -107,9 +116,14 @@ class Misbehaviour:
     async def _delay(
         self, rule: Fault, _call: Call, _client_id: str, inner: Inner
     ) -> Effect | None:
-        """Answer late; with ``"when": "before"`` the request itself arrives late."""
+        """Answer late; with ``"when": "before"`` the request itself arrives late.
+
+        With ``"when": "engine"`` it is late between the door and the engine.
+        """
         pause_s = float(rule.options["ms"]) / 1000.0
-        if rule.options.get("when") == "before":
+        if rule.options.get("when") in {"before", "engine"}:
+            if rule.options["when"] == "engine":
+                inner.admit()
             await asyncio.sleep(pause_s)
             return await inner()
         effect = await inner()

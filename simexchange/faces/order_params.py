@@ -6,36 +6,31 @@ from decimal import Decimal
 from typing import Any
 
 from simexchange.engine.decimals import ZERO
-from simexchange.engine.orders import OrderRequest
-from simexchange.engine.symbols import DEFAULT_STP, ORDER_TYPES, STP_MODES
 from simexchange.errors import ApiError
 from simexchange.faces.params import Params, illegal, missing, read_symbols
 
 CLIENT_ID = re.compile(r"^[\.A-Z\:/a-z0-9_-]{1,36}$")
 NUMBER = re.compile(r"^([0-9]{1,20})(\.[0-9]{1,20})?$")
 WHOLE = re.compile(r"^[0-9]{1,20}$")
+DECIMALS = 8
+LARGEST = 2**63 - 1
+"""Whole numbers, and prices and quantities in their smallest unit, are 64 bits wide."""
 
-# What a type must have beside symbol, side and type, and what it must not have.
-NEEDS = {
-    "LIMIT": ("timeInForce", "quantity", "price"),
-    "LIMIT_MAKER": ("quantity", "price"),
-    "MARKET": (),
-    "STOP_LOSS": ("quantity", "stopPrice"),
-    "STOP_LOSS_LIMIT": ("timeInForce", "quantity", "price", "stopPrice"),
-    "TAKE_PROFIT": ("quantity", "stopPrice"),
-    "TAKE_PROFIT_LIMIT": ("timeInForce", "quantity", "price", "stopPrice"),
-}
-REFUSES = {
-    "LIMIT": ("stopPrice", "quoteOrderQty"),
-    "LIMIT_MAKER": ("timeInForce", "stopPrice", "quoteOrderQty"),
-    "MARKET": ("timeInForce", "price", "stopPrice", "icebergQty"),
-    "STOP_LOSS": ("timeInForce", "price", "quoteOrderQty", "icebergQty"),
-    "STOP_LOSS_LIMIT": ("quoteOrderQty",),
-    "TAKE_PROFIT": ("timeInForce", "price", "quoteOrderQty", "icebergQty"),
-    "TAKE_PROFIT_LIMIT": ("quoteOrderQty",),
-}
 TIMES_IN_FORCE = ("GTC", "IOC", "FOK")
 RESPONSES = ("ACK", "RESULT", "FULL")
+REFUSED_CHOICES = {
+    "side": (-1117, "Invalid side."),
+    "type": (-1116, "Invalid orderType."),
+    "timeInForce": (-1115, "Invalid timeInForce."),
+    "cancelRestrictions": (-1145, "Invalid cancelRestrictions"),
+    "pegPriceType": (-1210, "Invalid pegPriceType."),
+    "pegOffsetType": (-1211, "Invalid pegOffsetType."),
+}
+
+
+def named(prefix: str, name: str) -> str:
+    """Return a parameter's name: of a list's order it carries the order's role in front."""
+    return prefix + name[0].upper() + name[1:] if prefix else name
 
 
 def need(params: Params, name: str) -> str:
@@ -46,12 +41,29 @@ def need(params: Params, name: str) -> str:
     return held
 
 
+def need_one(params: Params, *names: str) -> None:
+    """Refuse when none of these parameters was sent."""
+    if not any(params.get(name) for name in names):
+        listed = " or ".join(f"'{name}'" for name in names)
+        raise ApiError(-1102, f"Param {listed} must be sent, but both were empty/null!")
+
+
+def refuse_extra(params: Params, name: str) -> None:
+    """Refuse a parameter that does not belong to the request."""
+    if params.get(name):
+        raise ApiError(-1106, f"Parameter '{name}' sent when not required.")
+
+
 def symbol_of(params: Params, known: Mapping[str, Any]) -> str:
     """Return the mandatory symbol, known to the exchange."""
     symbol = need(params, "symbol")
     if symbol not in known:
         raise ApiError(-1121, "Invalid symbol.")
     return symbol
+
+
+def _overflowed(name: str) -> ApiError:
+    return ApiError(-1108, f"Parameter '{name}' overflowed.")
 
 
 def number(params: Params, name: str) -> Decimal:
@@ -61,23 +73,39 @@ def number(params: Params, name: str) -> Decimal:
         return ZERO
     if not text:
         raise ApiError(-1105, f"Parameter '{name}' was empty.")
-    if not NUMBER.match(text):
+    match = NUMBER.match(text)
+    if match is None or not text.isascii():
         raise illegal(name, NUMBER.pattern)
-    held = Decimal(text)
-    exponent = held.normalize().as_tuple().exponent
-    if isinstance(exponent, int) and exponent < -8:
+    fraction = match.group(2)
+    if fraction is not None and len(fraction.rstrip("0")) > DECIMALS + 1:
         raise ApiError(-1111, f"Parameter '{name}' has too much precision.")
+    held = Decimal(text)
+    if held.scaleb(DECIMALS) > LARGEST:
+        raise _overflowed(name)
+    return held
+
+
+def positive(params: Params, name: str, what: str) -> Decimal:
+    """Return a price or quantity that, when sent, is more than zero."""
+    held = number(params, name)
+    if name in params and not held:
+        raise ApiError(-1013, f"Invalid {what}.")
     return held
 
 
 def whole(params: Params, name: str, default: int = 0) -> int:
     """Return an id, count or time."""
     text = params.get(name)
-    if text is None or not text:
+    if text is None:
         return default
-    if not WHOLE.match(text):
+    if not text:
+        raise ApiError(-1105, f"Parameter '{name}' was empty.")
+    if not WHOLE.match(text) or not text.isascii():
         raise illegal(name, WHOLE.pattern)
-    return int(text)
+    held = int(text)
+    if held > LARGEST:
+        raise _overflowed(name)
+    return held
 
 
 def limit_of(params: Params, default: int = 500, most: int = 1000) -> int:
@@ -87,109 +115,53 @@ def limit_of(params: Params, default: int = 500, most: int = 1000) -> int:
 
 def client_id(params: Params, name: str) -> str:
     """Return a client id, empty when not sent."""
-    text = params.get(name, "")
-    if text and not CLIENT_ID.match(text):
+    text = params.get(name)
+    if text is None:
+        return ""
+    if not text:
+        if name.startswith(("orig", "cancelOrig")):
+            raise ApiError(-1119, "Original client order ID was empty.")
+        raise ApiError(-1118, "New client order ID was empty.")
+    if not CLIENT_ID.match(text):
         raise illegal(name, CLIENT_ID.pattern)
     return text
 
 
 def flag(params: Params, name: str, *, default: bool = False) -> bool:
+    """Return a switch."""
     text = params.get(name)
-    return default if text is None else text.lower() == "true"
+    if text is None:
+        return default
+    if text.lower() not in {"true", "false"}:
+        raise ApiError(-1130, f"Data sent for parameter '{name}' is not valid.")
+    return text.lower() == "true"
 
 
-def choice(params: Params, name: str, allowed: tuple[str, ...], default: str = "") -> str:
-    """Return one of the allowed words."""
+def choice(
+    params: Params, name: str, allowed: tuple[str, ...], default: str = "", *, kind: str = ""
+) -> str:
+    """Return one of the allowed words; `kind` names the refusal where the name alone does not."""
     text = params.get(name) or default
     if text and text not in allowed:
-        code, message = {
-            "side": (-1117, "Invalid side."),
-            "type": (-1116, "Invalid orderType."),
-            "timeInForce": (-1115, "Invalid timeInForce."),
-            "cancelRestrictions": (-1145, "Invalid cancelRestrictions"),
-        }.get(name, (-1130, f"Data sent for parameter '{name}' is not valid."))
+        code, message = REFUSED_CHOICES.get(
+            kind or name, (-1130, f"Data sent for parameter '{name}' is not valid.")
+        )
         raise ApiError(code, message)
     return text
 
 
-def strategy(params: Params, prefix: str = "") -> tuple[int | None, int | None]:
-    """Return strategyId and strategyType."""
-    id_name, type_name = (
-        (f"{prefix}StrategyId", f"{prefix}StrategyType")
-        if prefix
-        else ("strategyId", "strategyType")
-    )
-    strategy_type = whole(params, type_name) if type_name in params else None
-    if strategy_type is not None and strategy_type < 1_000_000:
-        raise ApiError(-1134, f"{type_name} was less than 1000000.")
-    return (whole(params, id_name) if id_name in params else None), strategy_type
+def need_choice(params: Params, name: str, allowed: tuple[str, ...], kind: str) -> str:
+    """Return one of the allowed words, mandatory."""
+    need(params, name)
+    return choice(params, name, allowed, kind=kind)
 
 
-def read_order(params: Params, known: Mapping[str, Any]) -> OrderRequest:
-    """Return the placement the parameters ask for.
-
-    Raises:
-        ApiError: with the first parameter that is missing, illegal or too many.
-    """
-    symbol = symbol_of(params, known)
-    side = choice({"side": need(params, "side")}, "side", ("BUY", "SELL"))
-    order_type = choice({"type": need(params, "type")}, "type", ORDER_TYPES)
-    if "trailingDelta" in params:
-        raise ApiError(-1013, "Trailing stop orders are not supported for this symbol.")
-    time_in_force = choice(params, "timeInForce", TIMES_IN_FORCE)
-    request = _read_numbers(params, order_type)
-    strategy_id, strategy_type = strategy(params)
-    default = "FULL" if order_type in {"MARKET", "LIMIT"} else "ACK"
-    return OrderRequest(
-        symbol=symbol,
-        side=side,
-        type=order_type,
-        time_in_force=time_in_force or "GTC",
-        client_order_id=client_id(params, "newClientOrderId"),
-        stp_mode=choice(params, "selfTradePreventionMode", STP_MODES, DEFAULT_STP),
-        strategy_id=strategy_id,
-        strategy_type=strategy_type,
-        response=choice(params, "newOrderRespType", RESPONSES, default),
-        **request,
-    )
-
-
-def _read_numbers(params: Params, order_type: str) -> dict[str, Decimal]:
-    for name in NEEDS[order_type]:
-        need(params, name)
-    for name in REFUSES[order_type]:
-        if params.get(name):
-            raise ApiError(-1106, f"Parameter '{name}' sent when not required.")
-    if order_type == "MARKET":
-        _check_market_amount(params)
-    held = {
-        "quantity": number(params, "quantity"),
-        "quote_quantity": number(params, "quoteOrderQty"),
-        "price": number(params, "price"),
-        "stop_price": number(params, "stopPrice"),
-        "iceberg_quantity": number(params, "icebergQty"),
-    }
-    if "quantity" in params and not held["quantity"]:
-        raise ApiError(-1013, "Invalid quantity.")
-    if "quoteOrderQty" in params and not held["quote_quantity"]:
-        raise ApiError(-1013, "Invalid quote order qty.")
-    if "price" in params and not held["price"]:
-        raise ApiError(-1013, "Invalid price.")
-    if "stopPrice" in params and not held["stop_price"]:
-        raise ApiError(-1013, "Invalid stopPrice.")
-    if held["iceberg_quantity"] and params.get("timeInForce", "GTC") != "GTC":
-        raise ApiError(-1013, "Iceberg orders must have timeInForce GTC.")
-    return held
-
-
-def _check_market_amount(params: Params) -> None:
-    has_quantity, has_quote = bool(params.get("quantity")), bool(params.get("quoteOrderQty"))
-    if has_quantity and has_quote:
-        raise ApiError(-1106, "Parameter 'quoteOrderQty' sent when not required.")
-    if not has_quantity and not has_quote:
-        raise ApiError(
-            -1102, "Param 'quantity' or 'quoteOrderQty' must be sent, but both were empty/null!"
-        )
+def order_key(
+    params: Params, id_name: str = "orderId", client_name: str = "origClientOrderId"
+) -> tuple[int, str]:
+    """Return (order id or 0, client id or empty), at least one of them given."""
+    need_one(params, client_name, id_name)
+    return whole(params, id_name), client_id(params, client_name)
 
 
 def symbols_of(params: Params, known: Mapping[str, Any]) -> list[str] | None:

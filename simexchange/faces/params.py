@@ -2,9 +2,11 @@
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from typing import Any
 
 from simexchange.errors import ApiError
+from simexchange.faces.routing import Call
 
 Params = Mapping[str, str]
 
@@ -15,6 +17,15 @@ HOUR_MS, MINUTE_MS = 3_600_000, 60_000
 EARLIEST_ZONE_MS, LATEST_ZONE_MS = -12 * HOUR_MS, 14 * HOUR_MS
 MICROSECONDS_FROM = 10**14
 """Epoch times at or above this are microseconds (as milliseconds they lie past the year 5000)."""
+
+
+def on_params(handler: Callable[[Params], Any]) -> Callable[[Call], Any]:
+    """Return a route's handler for a function that needs nothing but the parameters."""
+
+    def answer(call: Call) -> Any:
+        return handler(call.params)
+
+    return answer
 
 
 def missing(name: str) -> ApiError:

@@ -8,6 +8,7 @@ from typing import Any
 from simexchange.engine.exchange import Exchange
 from simexchange.engine.symbols import STATUSES, SymbolRules, exchange_info
 from simexchange.errors import ApiError
+from simexchange.faces.limits import Limits
 from simexchange.faces.order_params import symbols_of
 from simexchange.faces.params import illegal
 from simexchange.faces.routing import Call, Route, Routes
@@ -65,7 +66,7 @@ def choose_rules(params: Mapping[str, str], known: Mapping[str, SymbolRules]) ->
     ]
 
 
-def routes(exchange: Exchange) -> Routes:
+def routes(exchange: Exchange, limits: Limits) -> Routes:
     """Return the general routes."""
 
     def ping(_call: Call) -> dict[str, Any]:
@@ -75,7 +76,12 @@ def routes(exchange: Exchange) -> Routes:
         return {"serverTime": call.now_ms}
 
     def info(call: Call) -> dict[str, Any]:
-        told = exchange_info(choose_rules(call.params, exchange.rules), call.now_ms)
+        told = exchange_info(
+            choose_rules(call.params, exchange.rules),
+            call.now_ms,
+            rate_limits=limits.describe(),
+            exchange_filters=exchange.exchange_rules.filters,
+        )
         if call.params.get("showPermissionSets", "true") == "false":
             for one in told["symbols"]:
                 one["permissionSets"] = []

@@ -3,10 +3,11 @@
 from typing import TYPE_CHECKING, Any
 
 from simexchange.errors import ApiError
-from simexchange.faces.market_params import StatusOf, always_trading, check_status
+from simexchange.faces.market_params import ACCEPTS, StatusOf, always_trading, check_status
 from simexchange.faces.params import (
     Params,
     missing,
+    on_params,
     read_int,
     read_limit,
     read_symbol,
@@ -14,7 +15,7 @@ from simexchange.faces.params import (
     read_zone_ms,
 )
 from simexchange.faces.routing import Call, Route, Routes
-from simexchange.faces.tickers import checked, ticker_routes
+from simexchange.faces.tickers import ticker_routes
 from simexchange.market.candles import Candle
 from simexchange.market.floor import Floor
 from simexchange.market.grid import Grid
@@ -51,7 +52,9 @@ def market_routes(market: Floor, status_of: StatusOf = always_trading) -> Routes
         "historicalBlockTrades": (face.block_trades, 25),
     }
     routes = {
-        ("GET", f"/api/v3/{name}"): Route(handler=checked(name, handler), weight=weight)
+        ("GET", f"/api/v3/{name}"): Route(
+            handler=on_params(handler), weight=weight, names=ACCEPTS[name]
+        )
         for name, (handler, weight) in table.items()
     }
     return routes | ticker_routes(market, status_of)

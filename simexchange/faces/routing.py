@@ -36,13 +36,19 @@ class Route:
         handler: called on the event loop; must not block.
         weight: request weight, fixed or worked out of the call.
         signed: needs API key, timestamp and signature.
+        trades: needs a key that may trade.
         free_on_success: successful placements and cancels weigh nothing.
+        orders: how many orders a placement counts, also when it comes to the engine too late.
+        names: every parameter it reads beside the signature's; None takes any.
     """
 
     handler: Handler
     weight: Weight = 1
     signed: bool = False
+    trades: bool = False
     free_on_success: bool = False
+    orders: int = 0
+    names: frozenset[str] | None = None
 
 
 Routes = dict[tuple[str, str], Route]

@@ -6,16 +6,18 @@ import hashlib
 import hmac
 import re
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Protocol
 from urllib.parse import unquote
 
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric import ed25519, padding, rsa
+from cryptography.hazmat.primitives.asymmetric.types import PublicKeyTypes
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import load_pem_public_key
 
 from simexchange.clock import SimClock
-from simexchange.engine.accounts import Account
+from simexchange.engine.accounts import Account, Credential
 from simexchange.errors import ApiError
 from simexchange.faces.params import missing
 
@@ -29,24 +31,28 @@ _SIGNATURE = re.compile(rb"(?:^|&)signature=[^&]*")
 _WINDOW = re.compile(r"^[0-9]{1,5}(\.[0-9]{1,3})?$")
 
 
+_KEY = re.compile(r"^[A-Za-z0-9_-]{1,128}$")
+
+
 class Accounts(Protocol):
     """Finds an account by its API key."""
 
     by_key: dict[str, Account]
 
 
-def find_account(accounts: Accounts, key: str) -> Account:
-    """Return the key's account.
+def find_key(accounts: Accounts, key: str, *, trades: bool = False) -> tuple[Account, Credential]:
+    """Return the key's account and the key.
 
     Raises:
-        ApiError: -2014 without a key, -2015 with one nobody issued.
+        ApiError: -2014 without a key that looks like one, -2015 with one nobody issued or that may
+            not trade.
     """
-    if not key:
+    if not _KEY.match(key):
         raise ApiError(-2014, "API-key format invalid.", 401)
     account = accounts.by_key.get(key)
-    if account is None:
+    if account is None or (trades and not account.credentials[key].can_trade):
         raise ApiError(-2015, "Invalid API-key, IP, or permissions for action.", 401)
-    return account
+    return account, account.credentials[key]
 
 
 def rest_payload(query: bytes, body: bytes) -> bytes:
@@ -67,25 +73,46 @@ def socket_payload(params: Mapping[str, str]) -> bytes:
     return "&".join(parts).encode()
 
 
-def check_signature(account: Account, payload: bytes, signature: str) -> None:
-    """Compare the signature with the account's own.
+def check_signature(key: Credential, payload: bytes, signature: str) -> None:
+    """Compare the signature with the key's own.
 
     Raises:
         ApiError: -1102 when there is none, -1022 when it does not fit.
     """
     if not signature:
         raise missing("signature")
-    if account.public_key:
-        fits = _fits_public_key(account.public_key, payload, signature)
+    if key.public_key:
+        fits = _fits_public_key(key.public_key, payload, signature)
     else:
-        expected = hmac.new(account.secret.encode(), payload, hashlib.sha256).hexdigest()
+        expected = hmac.new(key.secret.encode(), payload, hashlib.sha256).hexdigest()
         fits = hmac.compare_digest(expected.encode(), signature.lower().encode())
     if not fits:
         raise ApiError(-1022, "Signature for this request is not valid.")
 
 
+@lru_cache(maxsize=256)
+def _read_public_key(pem: str) -> PublicKeyTypes:
+    return load_pem_public_key(pem.encode())
+
+
+def check_public_key(pem: str) -> None:
+    """Refuse a PEM that is no RSA or Ed25519 public key.
+
+    Raises:
+        ValueError: it is something else.
+    """
+    try:
+        key = _read_public_key(pem)
+    except ValueError:
+        key = None
+    if not isinstance(key, ed25519.Ed25519PublicKey | rsa.RSAPublicKey):
+        raise ValueError(
+            f"public_key must be the PEM of an RSA or Ed25519 public key, was {pem[:40]!r}"
+        )
+
+
 def _fits_public_key(pem: str, payload: bytes, signature: str) -> bool:
-    key = load_pem_public_key(pem.encode())
+    key = _read_public_key(pem)
     try:
         raw = base64.b64decode(unquote(signature), validate=True)
         if isinstance(key, ed25519.Ed25519PublicKey):
@@ -126,7 +153,9 @@ def check_time(params: Mapping[str, str], clock: SimClock, offset_ms: float = 0.
             raise missing("recvWindow")
         window_ms = float(params["recvWindow"])
         if window_ms > LARGEST_WINDOW_MS:
-            raise ApiError(-1131, "Parameter 'recvWindow' must be less than or equal to 60000.")
+            raise ApiError(
+                -1102, "'recvWindow' contains unexpected value. Cannot be greater than 60000."
+            )
     late_ms = (clock.now_ms() + offset_ms - at_ms) / clock.speed
     if late_ms <= -AHEAD_MS:
         raise ApiError(-1021, "Timestamp for this request was 1000ms ahead of the server's time.")

@@ -6,9 +6,9 @@ from typing import Any
 
 from simexchange.errors import ApiError
 from simexchange.faces.market_params import (
+    ACCEPTS,
     StatusOf,
     always_trading,
-    check_known,
     check_status,
     with_status,
 )
@@ -16,6 +16,7 @@ from simexchange.faces.params import (
     Params,
     check_symbol_text,
     missing,
+    on_params,
     read_symbols,
     read_zone_ms,
 )
@@ -32,16 +33,6 @@ MOST_SYMBOLS = 100
 MOST_WEIGHT = 200
 
 
-def checked(name: str, handler: Callable[[Params], Any]) -> Callable[[Call], Any]:
-    """Return a route's handler that refuses parameters it does not read."""
-
-    def answer(call: Call) -> Any:
-        check_known(name, call.params)
-        return handler(call.params)
-
-    return answer
-
-
 def ticker_routes(market: Floor, status_of: StatusOf = always_trading) -> Routes:
     """Return the routes of all tickers."""
     face = TickerFace(market, status_of)
@@ -53,7 +44,9 @@ def ticker_routes(market: Floor, status_of: StatusOf = always_trading) -> Routes
         "ticker": (face.window, _window_weight),
     }
     return {
-        ("GET", f"/api/v3/{name}"): Route(handler=checked(name, handler), weight=weight)
+        ("GET", f"/api/v3/{name}"): Route(
+            handler=on_params(handler), weight=weight, names=ACCEPTS[name]
+        )
         for name, (handler, weight) in table.items()
     }
 

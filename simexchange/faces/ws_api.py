@@ -13,6 +13,7 @@ from simexchange.faces.misbehave import Effect, Misbehaviour
 from simexchange.faces.routing import Routes
 from simexchange.faces.signing import socket_payload
 from simexchange.faces.user_streams import Outbox, UserStreams
+from simexchange.faces.ws_order_methods import ORDER_METHODS
 from simexchange.faces.ws_session import Session
 
 CONNECT_WEIGHT = 2
@@ -43,24 +44,7 @@ METHODS = {
     "ticker": ("GET", "/api/v3/ticker"),
     "ticker.price": ("GET", "/api/v3/ticker/price"),
     "ticker.book": ("GET", "/api/v3/ticker/bookTicker"),
-    "order.place": ("POST", "/api/v3/order"),
-    "order.test": ("POST", "/api/v3/order/test"),
-    "order.status": ("GET", "/api/v3/order"),
-    "order.cancel": ("DELETE", "/api/v3/order"),
-    "order.cancelReplace": ("POST", "/api/v3/order/cancelReplace"),
-    "openOrders.status": ("GET", "/api/v3/openOrders"),
-    "openOrders.cancelAll": ("DELETE", "/api/v3/openOrders"),
-    "orderList.place": ("POST", "/api/v3/order/oco"),
-    "orderList.place.oco": ("POST", "/api/v3/orderList/oco"),
-    "orderList.status": ("GET", "/api/v3/orderList"),
-    "orderList.cancel": ("DELETE", "/api/v3/orderList"),
-    "openOrderLists.status": ("GET", "/api/v3/openOrderList"),
-    "allOrderLists": ("GET", "/api/v3/allOrderList"),
-    "allOrders": ("GET", "/api/v3/allOrders"),
-    "myTrades": ("GET", "/api/v3/myTrades"),
-    "account.status": ("GET", "/api/v3/account"),
-    "account.commission": ("GET", "/api/v3/account/commission"),
-    "account.rateLimits.orders": ("GET", "/api/v3/rateLimit/order"),
+    **ORDER_METHODS,
 }
 
 
@@ -182,7 +166,8 @@ class Connection:
         except (orjson.JSONDecodeError, KeyError, AttributeError, TypeError):
             self._reply(None, refusal(ApiError(-1135, "Invalid JSON Request")), shows=False)
             return
-        shows = params.pop("returnRateLimits", "true" if self.shows_limits else "false") == "true"
+        # It is among the signed parameters, so it stays.
+        shows = params.get("returnRateLimits", "true" if self.shows_limits else "false") == "true"
         if method in self.session.methods:
             own = self.session.answer(method, params, self._signed(params))
             self._reply(request.get("id"), own, shows=shows)
@@ -201,12 +186,7 @@ class Connection:
         signed = self._signed(params)
         call = self.gateway.new_call(*twin, params)
         client_id = client_order_id_of(params)
-
-        def handle() -> Answer:
-            answer = self.gateway.answer(route, call, signed)
-            self.gateway.log(call, client_id, answer.outcome, answer.status)
-            return answer
-
+        handle = self.gateway.handling(route, call, signed, client_id)
         rule = self.api.misbehaviour.match(call, client_id)
         if rule is None:
             return handle()
@@ -227,6 +207,7 @@ class Connection:
             signature=params.get("signature", ""),
             payload=socket_payload(params),
             logged_on=self.session.account,
+            may_say_more=True,
         )
 
     def _reply(self, request_id: Any, answer: Answer, *, shows: bool) -> None:
@@ -240,7 +221,7 @@ class Connection:
                 retry = {"serverTime": now_ms, "retryAfter": now_ms + int(answer.retry_ms)}
                 reply["error"] = {**answer.body, "data": retry}
         if shows:
-            reply["rateLimits"] = [self.gateway.limits.describe_weight()]
-            if ORDER_COUNT in answer.headers:
-                reply["rateLimits"][:0] = self.gateway.limits.describe_orders(answer.account)
+            limits = self.gateway.limits
+            orders = limits.describe_orders(answer.placed_by) if answer.placed_by else []
+            reply["rateLimits"] = [*orders, limits.describe_weight()]
         self.outbox.put_nowait(reply)

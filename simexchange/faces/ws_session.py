@@ -110,7 +110,8 @@ class Session:
     def _logon(self, params: dict[str, str], signed: Signed) -> dict[str, Any]:
         signed.logged_on = ""
         account = self.gateway.authenticate(signed, params)
-        if not is_ed25519(self.gateway.exchange.ledger.accounts[account].public_key):
+        key = self.gateway.exchange.ledger.accounts[account].credentials[params["apiKey"]]
+        if not is_ed25519(key.public_key):
             raise ApiError(-1020, "This operation is not supported.")
         self.account, self._key = account, params["apiKey"]
         self._authorized_ms = self.gateway.now_ms()

@@ -4,11 +4,12 @@ from decimal import Decimal
 from typing import Any
 
 from simexchange.clock import SimClock
-from simexchange.engine.accounts import Account
+from simexchange.engine.accounts import Account, Credential
+from simexchange.engine.commission import Commission
 from simexchange.engine.exchange import Exchange
 from simexchange.engine.ledger import Ledger
-from simexchange.engine.lists import OcoRequest
-from simexchange.engine.orders import Order, OrderRequest
+from simexchange.engine.lists import ListRequest
+from simexchange.engine.orders import Order, OrderList, OrderRequest
 from tests.fakes.sim_market import FakeMarket
 
 FEE = Decimal("0.001")
@@ -36,7 +37,8 @@ class Desk:
             self.account = ledger.accounts["1"]
 
     def add_account(self, account_id: str, fee: Decimal = FEE) -> Account:
-        account = Account(account_id, f"SIM{account_id}", "secret", fee, fee)
+        key = Credential(f"SIM{account_id}", "secret")
+        account = Account.open(account_id, Commission.flat(fee, fee), [key])
         account.credit("BTC", Decimal(1_000))
         account.credit("USDT", Decimal(1_000_000))
         self.exchange.add_account(account)
@@ -46,14 +48,46 @@ class Desk:
         account = fields.pop("account", self.account)
         return self.exchange.place(account, request(side, kind, **fields))
 
-    def place_oco(self, side: str, above: OrderRequest, below: OrderRequest) -> Any:
-        oco = OcoRequest(symbol="BTCUSDT", side=side, above=above, below=below)
-        return self.exchange.place_oco(self.account, oco)
+    def place_list(
+        self,
+        above: OrderRequest,
+        below: OrderRequest | None = None,
+        *,
+        working: OrderRequest | None = None,
+        pays: bool = False,
+    ) -> OrderList:
+        """Place a list and return it as it is now, its legs activated where they were."""
+        listed = self.exchange.place_list(
+            self.account,
+            ListRequest(
+                symbol="BTCUSDT", above=above, below=below, working=working, pays_legs=pays
+            ),
+        )
+        return self.ledger.lists[listed.group.list_id]
+
+    def members(self, group: OrderList) -> list[Order]:
+        return self.ledger.list_members(group)
 
     def held(self, asset: str) -> tuple[Decimal, Decimal]:
         """Return (free, locked)."""
         balance = self.account.balance(asset)
         return balance.free, balance.locked
+
+    def snapshot(self) -> tuple[Any, ...]:
+        """Return all that a refused request must leave alone."""
+        ledger = self.ledger
+        return (
+            ledger.ids(),
+            [(o.order_id, o.status, o.quantity, o.locked) for o in ledger.orders.values()],
+            [
+                (account.account_id, asset, held.free, held.locked)
+                for account in ledger.accounts.values()
+                for asset, held in account.balances.items()
+                if held.free or held.locked
+            ],
+            len(self.events),
+            len(self.records),
+        )
 
     def told(self) -> list[str]:
         """Return what was published, reports with execution type and status."""

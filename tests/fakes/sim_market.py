@@ -49,7 +49,7 @@ class FakeMarket:
         self, symbol: str, side: Side, price: Decimal, quantity: Decimal, *, of_user: bool = False
     ) -> Trade:
         for level in self.books["SELL" if side == "BUY" else "BUY"]:
-            if level[0] == price and not of_user:
+            if not of_user and level[0] == price:
                 level[1] -= quantity
         trade = Trade(symbol, self.next_id, price, quantity, self.now_ms(), side == "SELL")
         self.next_id += 1
@@ -88,3 +88,6 @@ class FakeMarket:
 
     def snapshot(self) -> dict[str, Any]:
         return {}
+
+    def restore(self, data: dict[str, Any]) -> None:
+        return

@@ -9,6 +9,7 @@ import pytest
 
 from tests import processes
 from tests.fakes.sim_clients import control, open_client, price_of
+from tests.fakes.sim_raw import RawClient
 
 OPTIONS = (
     *("--generate", "--symbols", "BTCUSDT", "--history-days", "1", "--seed", "11"),
@@ -59,6 +60,46 @@ def test_it_repeats_itself(run: Callable[[str, str], dict[str, Any]]) -> None:
     assert first == second
     assert first["trades"] != other["trades"]
     assert any(trade["isMaker"] for trade in first["trades"])
+
+
+def converse(raw: RawClient) -> list[bytes]:
+    """Ask for a bit of everything and return the replies as they came."""
+    said = []
+
+    def note(_reply: Any) -> None:
+        said.append(raw.reply.content)
+
+    low, high = raw.price("0.9"), raw.price("1.1")
+    pair = {"pendingAboveType": "LIMIT_MAKER", "pendingAbovePrice": high}
+    pair |= {"pendingBelowType": "STOP_LOSS", "pendingBelowTrailingDelta": 100}
+    working = {"workingType": "LIMIT", "workingTimeInForce": "GTC", "workingSide": "BUY"}
+    working |= {"workingPrice": high, "workingQuantity": "0.5"}
+    note(
+        raw.call("POST", "orderList/opoco", symbol="BTCUSDT", pendingSide="SELL", **working, **pair)
+    )
+    note(raw.order(type="LIMIT", price=low, quantity="1", icebergQty="0.1"))
+    change = {"symbol": "BTCUSDT", "orderId": 4}
+    note(raw.call("PUT", "order/amend/keepPriority", newQty="0.5", **change))
+    note(raw.order(side="SELL", type="LIMIT", price=low, selfTradePreventionMode="DECREMENT"))
+    control(raw.sim, "POST", "advance", {"ms": 240_000})
+    note(raw.call("DELETE", "openOrders", symbol="BTCUSDT"))
+    for path in ("allOrders", "myTrades"):
+        note(raw.call("GET", path, symbol="BTCUSDT"))
+    note(raw.call("GET", "account"))
+    note(raw.call("GET", "depth", signed=False, symbol="BTCUSDT"))
+    note(raw.call("GET", "klines", signed=False, symbol="BTCUSDT", interval="1m"))
+    return said
+
+
+def test_it_answers_with_the_same_bytes(tmp_path: Path) -> None:
+    heard = []
+    for name in ("first", "second"):
+        folder = tmp_path / name
+        with processes.sim_exchange(*OPTIONS, folder=folder, environment=os.environ) as sim:
+            heard.append(converse(RawClient(sim)))
+
+    assert heard[0] == heard[1]
+    assert not any(b'"code"' in one for one in heard[0])
 
 
 def test_it_opens_a_second_account(tmp_path: Path) -> None:

@@ -3,13 +3,13 @@ from typing import Any
 
 import pytest
 
-from simexchange.engine.filters import check_request
+from simexchange.engine.filters import Prices, check_request
 from simexchange.engine.symbols import SymbolRules
 from simexchange.errors import ApiError
 from tests.fakes.sim_exchange import Desk, request
 from tests.fakes.sim_market import FakeMarket
 
-AVERAGE = Decimal(100)
+PRICES = Prices(average=Decimal(100), last=Decimal(100))
 
 
 @pytest.fixture
@@ -42,7 +42,7 @@ def test_it_names_the_filter_that_fails(
     rules: SymbolRules, kind: str, fields: dict[str, Any], name: str
 ) -> None:
     with pytest.raises(ApiError) as refusal:
-        check_request(rules, request("BUY", kind, **fields), AVERAGE)
+        check_request(rules, request("BUY", kind, **fields), PRICES)
 
     assert (refusal.value.code, refusal.value.msg) == (-1013, f"Filter failure: {name}")
 
@@ -59,7 +59,7 @@ def test_it_names_the_filter_that_fails(
 def test_it_passes_what_lies_on_the_edge(
     rules: SymbolRules, kind: str, fields: dict[str, Any]
 ) -> None:
-    check_request(rules, request("BUY", kind, **fields), AVERAGE)
+    check_request(rules, request("BUY", kind, **fields), PRICES)
 
 
 def test_it_limits_open_stops_and_orders() -> None:
@@ -77,7 +77,7 @@ def test_it_changes_filters_and_status(rules: SymbolRules) -> None:
     rules.change({"filters": [{"filterType": "LOT_SIZE", "stepSize": "0.5"}]})
 
     with pytest.raises(ApiError):
-        check_request(rules, request("BUY", "MARKET", quantity="1.25"), AVERAGE)
+        check_request(rules, request("BUY", "MARKET", quantity="1.25"), PRICES)
     assert rules.describe()["filters"][1]["minQty"] == "0.00001000"
     with pytest.raises(ValueError, match="status must be one of"):
         rules.change({"status": "OPEN"})
@@ -91,3 +91,42 @@ def test_it_refuses_orders_on_a_closed_market() -> None:
         desk.place("BUY", quantity="1")
 
     assert refusal.value.msg == "Market is closed."
+
+
+@pytest.mark.parametrize(
+    ("patch", "words"),
+    [
+        ({"filters": [{"filterType": "LOT_SIZE", "stepSize": "x"}]}, "LOT_SIZE stepSize must be"),
+        ({"filters": [{"filterType": "LOT_SIZE", "minQty": "-1"}]}, "must be zero or more"),
+        ({"filters": [{"stepSize": "1"}]}, "a filter has a filterType"),
+        ({"orderTypes": ["FANCY"]}, "orderTypes takes some of"),
+        ({"allowedSelfTradePreventionModes": []}, "takes some of"),
+        ({"defaultSelfTradePreventionMode": "LOUD"}, "must be one of"),
+    ],
+)
+def test_it_names_what_it_cannot_change_and_changes_nothing(
+    rules: SymbolRules, patch: dict[str, Any], words: str
+) -> None:
+    before = rules.describe()
+
+    with pytest.raises(ValueError, match=words):
+        rules.change({"status": "HALT", **patch})
+
+    assert rules.describe() == before
+
+
+def test_a_position_and_an_assets_limit_hold() -> None:
+    desk = Desk()
+    desk.exchange.change_symbol(
+        "BTCUSDT", {"filters": [{"filterType": "MAX_POSITION", "maxPosition": "1003"}]}
+    )
+    desk.place("BUY", "LIMIT", quantity="2", price="90")
+
+    with pytest.raises(ApiError, match="MAX_POSITION"):
+        desk.place("BUY", "LIMIT", quantity="1.5", price="90")
+    desk.place("SELL", "LIMIT", quantity="5", price="110")
+    desk.exchange.change_rules({"assetFilters": [{"asset": "USDT", "limit": "50"}]})
+    with pytest.raises(ApiError, match="MAX_ASSET"):
+        desk.place("SELL", "LIMIT", quantity="1", price="110")
+    with pytest.raises(ValueError, match="an asset filter has asset and limit"):
+        desk.exchange.change_rules({"assetFilters": [{"asset": "USDT"}]})

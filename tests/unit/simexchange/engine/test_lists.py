@@ -7,8 +7,7 @@ from tests.fakes.sim_exchange import Desk, request
 
 
 def sell_oco(desk: Desk) -> list:
-    group = desk.place_oco(
-        "SELL",
+    group = desk.place_list(
         above=request("SELL", "LIMIT_MAKER", quantity="2", price="110"),
         below=request("SELL", "STOP_LOSS_LIMIT", quantity="2", stop_price="95", price="94"),
     )
@@ -97,7 +96,7 @@ def test_it_refuses_an_oco_that_makes_no_sense(
     ]
 
     with pytest.raises(ApiError) as refusal:
-        desk.place_oco(side, *legs)
+        desk.place_list(*legs)
 
     assert refusal.value.code == code
     assert desk.ledger.orders == {}

@@ -144,8 +144,6 @@ def test_tickers_come_for_one_several_or_all(face: Face) -> None:
         ("ticker/price", {"symbols": "BTCUSDT"}, -1100),
         ("ticker", {}, -1102),
         ("ticker", {"symbol": "BTCUSDT", "windowSize": "60m"}, -1130),
-        ("ping", {"symbol": "BTCUSDT"}, -1101),
-        ("avgPrice", {"symbol": "BTCUSDT", "limit": 5}, -1104),
         ("aggTrades", {"symbol": "BTCUSDT", "fromId": 1, "startTime": 5}, -1128),
         ("depth", {"symbol": "BTCUSDT", "symbolStatus": "OPEN"}, -1122),
         ("depth", {"symbol": "BTCUSDT", "symbolStatus": "BREAK"}, -1220),

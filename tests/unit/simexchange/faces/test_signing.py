@@ -6,8 +6,7 @@ from cryptography.hazmat.primitives.asymmetric import ed25519
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from simexchange.clock import SimClock
-from simexchange.engine.accounts import Account
-from simexchange.engine.decimals import ZERO
+from simexchange.engine.accounts import Credential
 from simexchange.errors import ApiError
 from simexchange.faces.signing import (
     check_signature,
@@ -26,13 +25,13 @@ PAYLOAD = (
 DIGEST = "c8db56825ae71d6d79447849e617115f4a920fa2acdcab2b053c4b2838bd6b71"
 
 
-def account(**more: Any) -> Account:
-    return Account("1", KEY, SECRET, ZERO, ZERO, **more)
+def credential(**more: Any) -> Credential:
+    return Credential(KEY, SECRET, **more)
 
 
 @pytest.mark.parametrize("signature", [DIGEST, DIGEST.upper()])
 def test_it_accepts_the_published_example(signature: str) -> None:
-    check_signature(account(), PAYLOAD, signature)
+    check_signature(credential(), PAYLOAD, signature)
 
 
 def test_it_signs_query_and_body_without_a_separator() -> None:
@@ -57,7 +56,7 @@ def test_it_accepts_the_published_socket_example() -> None:
     }
 
     check_signature(
-        account(),
+        credential(),
         socket_payload(params),
         "aa1b5712c094bc4e57c05a1a5c1fd8d88dcd628338ea863fec7b88e59fe2db24",
     )
@@ -66,7 +65,7 @@ def test_it_accepts_the_published_socket_example() -> None:
 @pytest.mark.parametrize(("signature", "code"), [("", -1102), ("00", -1022), ("ü", -1022)])
 def test_it_refuses_other_signatures(signature: str, code: int) -> None:
     with pytest.raises(ApiError) as refusal:
-        check_signature(account(), PAYLOAD, signature)
+        check_signature(credential(), PAYLOAD, signature)
 
     assert refusal.value.code == code
 
@@ -74,7 +73,7 @@ def test_it_refuses_other_signatures(signature: str, code: int) -> None:
 def test_it_accepts_an_ed25519_key() -> None:
     private = ed25519.Ed25519PrivateKey.generate()
     pem = private.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
-    holder = account(public_key=pem.decode())
+    holder = credential(public_key=pem.decode())
     signature = base64.b64encode(private.sign(PAYLOAD)).decode()
 
     check_signature(holder, PAYLOAD, signature)
@@ -93,7 +92,7 @@ def test_it_accepts_an_ed25519_key() -> None:
         (5_001, "6000", None),
         (-999, None, None),
         (-1_000, None, "1000ms ahead"),
-        (0, "60001", "must be less than or equal to 60000"),
+        (0, "60001", "Cannot be greater than 60000"),
     ],
 )
 @pytest.mark.parametrize("speed", [1, 60])
