@@ -17,35 +17,39 @@ from typing import Any
 from bench.results import machine_facts, save, table
 from bench.servers import ROOT
 
-SECTIONS = ("models", "backfill", "backfill_sqlite", "tick")
-_LIMIT_S = 240.0
+SECTIONS = ("models", "backfill", "backfill_sqlite", "push", "api", "sim", "demo", "tick")
+COLD = "demo_cold"
+PEERS = ("peer_api", "peer_backfill")
+# Far above what any needs on a quiet machine: only a section that hangs is ended.
+_LIMIT_S = 480.0
+_COLD_LIMIT_S = 900.0
+_HELP = """examples:
+  python -m bench --only tick models
+  python -m bench --cold          also `make demo` in a fresh clone with an empty package cache
+  python -m bench --peers         also beside programs that are not ours:
+      peer_api       our list of trades and DRF's default one, each on daphne and on gunicorn
+      peer_backfill  our way to store candles and psycopg 3's binary COPY with a merge
+
+The peers' packages are installed below DATA_DIR/peers, never into .venv. The floor of the chain,
+empty Celery chains, Django's bulk_create, DRF's default view and a bare Channels group need
+nothing but our own requirements and are measured in every run. Backtesters (freqtrade, nautilus,
+backtesting.py, FreqAI) will join when this system has a backtester to compare."""
 
 
 def main(arguments: list[str]) -> int:
     """Run the sections; return the exit code: 1 when a section failed."""
-    parser = argparse.ArgumentParser(
-        prog="python -m bench",
-        description="Measures the system; ratios count, absolute figures only orient.",
-        epilog="example: python -m bench --only tick models",
-    )
-    parser.add_argument("--only", nargs="+", choices=SECTIONS, metavar="NAME", default=SECTIONS)
-    parser.add_argument("--peers", action="store_true", help="beside other systems")
-    given = parser.parse_args(arguments)
-    if given.peers:
-        print(
-            "The floor, empty chains and Django's upsert are measured in every run.\n"
-            "Backtest peers (freqtrade, nautilus, backtesting.py, FreqAI) are not compared yet:\n"
-            "this version has no backtest, so their names are absent from bench.json."
-        )
+    given = _parser().parse_args(arguments)
+    names = given.only or (*SECTIONS, *(PEERS if given.peers else ()))
+    names = (*names, *((COLD,) if given.cold else ()))
     target = (ROOT / os.environ.get("DATA_DIR", "var")) / "bench.json"
     figures: dict[str, Any] = {}
     failed = []
     started = time.monotonic()
-    for name in given.only:
-        print(f"{name} …", flush=True)
+    for number, name in enumerate(names, start=1):
+        print(f"[{number}/{len(names)}] {name} …", flush=True)
         begun = time.monotonic()
-        found = _run(name)
-        print(f"{name}: {time.monotonic() - begun:.0f} s", flush=True)
+        found = _run(name, limit_s=_COLD_LIMIT_S if name == COLD else _LIMIT_S)
+        print(f"[{number}/{len(names)}] {name}: {time.monotonic() - begun:.0f} s", flush=True)
         if found is None:
             failed.append(name)
             continue
@@ -57,7 +61,21 @@ def main(arguments: list[str]) -> int:
     return 1 if failed else 0
 
 
-def _run(name: str) -> dict[str, Any] | None:
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m bench",
+        description="Measures the system; ratios count, absolute figures only orient.",
+        epilog=_HELP,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    known = (*SECTIONS, *PEERS, COLD)
+    parser.add_argument("--only", nargs="+", choices=known, metavar="NAME", help=", ".join(known))
+    parser.add_argument("--cold", action="store_true", help="also a fresh clone's first start")
+    parser.add_argument("--peers", action="store_true", help="also beside programs not ours")
+    return parser
+
+
+def _run(name: str, *, limit_s: float) -> dict[str, Any] | None:
     """Run one section in a scratch folder; its own lines go to the terminal."""
     # A short path: sockets of PostgreSQL may have at most 107 characters.
     with tempfile.TemporaryDirectory(prefix="bench-") as folder:
@@ -65,12 +83,14 @@ def _run(name: str) -> dict[str, Any] | None:
         environment = {**os.environ, "ENV_FILE": ""}
         process = subprocess.Popen(command, cwd=ROOT, env=environment)
         try:
-            status = process.wait(_LIMIT_S)
+            status = process.wait(limit_s)
         except subprocess.TimeoutExpired:
-            print(f"  {name} took longer than {_LIMIT_S:.0f} s and is ended")
+            print(f"  {name} took longer than {limit_s:.0f} s and is ended")
+            status = 1
+        finally:
+            # Also after Ctrl-C: the section ends its servers before it goes.
             process.terminate()
             process.wait()
-            return None
         found = Path(folder) / "figures.json"
         if status or not found.exists():
             return None

@@ -38,15 +38,20 @@ class Program:
 
 @contextlib.contextmanager
 def program(
-    name: str, command: list[str], *, folder: Path, environment: Mapping[str, str] | None = None
+    name: str,
+    command: list[str],
+    *,
+    folder: Path,
+    environment: Mapping[str, str] | None = None,
+    root: Path = ROOT,
 ) -> Iterator[Program]:
-    """Run a program from the project's root until the block ends."""
+    """Run a program from the project's root, or another one, until the block ends."""
     folder.mkdir(parents=True, exist_ok=True)
     log = folder / f"{name}.log"
     with log.open("ab") as output:
         process = subprocess.Popen(
             command,
-            cwd=ROOT,
+            cwd=root,
             env={**os.environ, **(environment or {})},
             stdin=subprocess.DEVNULL,
             stdout=output,
@@ -61,6 +66,11 @@ def program(
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
+
+
+def python(module: str, *arguments: str) -> list[str]:
+    """Return the command that runs a module with this interpreter."""
+    return [sys.executable, "-m", module, *arguments]
 
 
 def free_port() -> int:

@@ -21,12 +21,15 @@ HISTORY_LENGTH = 2000
 _SEQ, _STREAM = "live:seq", "live:stream"
 _TIMEOUT_S = 2.0
 # A lost counter starts again at the time in ms: still above every number given out before.
-_APPEND = """
+_LATEST = """
 local seq = redis.call('GET', KEYS[1])
 if not seq then
   local t = redis.call('TIME')
   redis.call('SET', KEYS[1], t[1] * 1000 + math.floor(t[2] / 1000))
+  seq = redis.call('GET', KEYS[1])
 end
+"""
+_APPEND = f"""{_LATEST}
 local last = redis.call('INCRBY', KEYS[1], #ARGV - 1)
 local first = last - (#ARGV - 1) + 1
 for i = 2, #ARGV do
@@ -48,9 +51,9 @@ def flush(timeout_s: float = 2.0) -> bool:
 
 
 async def latest_seq() -> int:
-    """Return the number given last; 0 before the first."""
+    """Return the number given last; before the first, the one that the first will follow."""
     async with _client() as client:
-        return int(await client.get(redis_client.key(_SEQ)) or 0)
+        return int(await client.eval(f"{_LATEST} return seq", 1, redis_client.key(_SEQ)))
 
 
 async def read_since(seq: int) -> list[dict[str, Any]] | None:
@@ -62,8 +65,7 @@ async def read_since(seq: int) -> list[dict[str, Any]] | None:
         stream = redis_client.key(_STREAM)
         entries: Any = await client.xrange(stream, min=f"({seq}-1")
         if not entries:
-            latest = int(await client.get(redis_client.key(_SEQ)) or 0)
-            return [] if seq == latest else None
+            return [] if seq == await latest_seq() else None
     messages = [_numbered(_seq_of(entry_id), fields[b"m"]) for entry_id, fields in entries]
     return messages if messages[0]["seq"] == seq + 1 else None
 

@@ -3,6 +3,7 @@
 from core.rest.authentication import BearerTokenAuthentication
 from core.rest.errors import exception_handler
 from core.rest.fields import ExactDecimal, StrictSerializer, Symbol, Whole
+from core.rest.filtering import FilterBackend
 from core.rest.pagination import TimeCursorPagination
 from core.rest.parsing import StrictJSONParser
 from core.rest.rendering import OrjsonRenderer
@@ -12,6 +13,7 @@ from core.rest.rendering import OrjsonRenderer
 __all__ = [
     "BearerTokenAuthentication",
     "ExactDecimal",
+    "FilterBackend",
     "OrjsonRenderer",
     "StrictJSONParser",
     "StrictSerializer",

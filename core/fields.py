@@ -55,8 +55,8 @@ def _plain(value: Any, _expression: Any, _connection: Any) -> Decimal | None:
     """Drop the zeros that ``numeric(38, 18)`` pads with: both databases then read alike."""
     if value is None:
         return None
-    exact = Decimal(value).normalize(_WIDE)
-    return exact if exact.as_tuple().exponent <= 0 else exact.quantize(Decimal(1), context=_WIDE)  # type: ignore[operator]
+    text = value if isinstance(value, str) else format(Decimal(value), "f")
+    return Decimal(text.rstrip("0").rstrip(".") if "." in text else text)
 
 
 def positive(field: str, *, name: str, or_zero: bool = False) -> models.CheckConstraint:

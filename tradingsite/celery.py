@@ -11,6 +11,8 @@ from celery import Celery
 from celery.signals import (
     celeryd_after_setup,
     heartbeat_sent,
+    task_postrun,
+    task_prerun,
     worker_process_init,
     worker_ready,
 )
@@ -22,6 +24,11 @@ os.environ.setdefault("CELERY_SKIP_CHECKS", "1")
 app = Celery("tradingsite")
 app.config_from_object("celeryconfig")
 app.autodiscover_tasks()
+
+# Celery's own way is a new connection to the database for every task, which costs a close more
+# than its work. A worker runs one task after the other: it keeps its connection as long as that
+# is usable, and Django asks it once per task whether it still is.
+app.conf.CELERY_DB_REUSE_MAX = sys.maxsize
 
 _BEAT_EVERY_S = 5.0
 _last_beat = [0.0]
@@ -38,6 +45,19 @@ def load_ahead(queues: Set[str]) -> None:
         load_pipeline()
 
 
+def relax_commits(queues: Set[str]) -> None:
+    """Let a worker of the pipeline alone commit without waiting for the disk.
+
+    Candles, predictions and decisions can be made again. What makes an order safe is the commit
+    of its write-ahead record, in the orders' worker, and that one takes all earlier commits along.
+    """
+    from django.db import connection
+
+    if connection.vendor == "postgresql" and all(name.startswith("pipeline.") for name in queues):
+        options = connection.settings_dict.setdefault("OPTIONS", {})
+        options["options"] = "-c synchronous_commit=off"
+
+
 @celeryd_after_setup.connect
 def _prepare(instance: Any, **_: Any) -> None:
     """Refuse to start on faulty settings; then import ahead."""
@@ -45,7 +65,9 @@ def _prepare(instance: Any, **_: Any) -> None:
 
     if faults := list_faults():
         sys.exit("\n".join(faults))
-    load_ahead(set(instance.app.amqp.queues.consume_from))
+    queues = set(instance.app.amqp.queues.consume_from)
+    relax_commits(queues)
+    load_ahead(queues)
 
 
 @worker_process_init.connect
@@ -54,6 +76,16 @@ def _stand_back(**_: Any) -> None:
     score = Path("/proc/self/oom_score_adj")
     if score.exists():
         score.write_text("800")
+
+
+@task_prerun.connect
+@task_postrun.connect
+def drop_broken_connections(task: Any, **_: Any) -> None:
+    """Close what cannot be used any more; the next query opens it anew."""
+    from django.db import close_old_connections
+
+    if not task.request.is_eager:
+        close_old_connections()
 
 
 @worker_ready.connect

@@ -19,8 +19,9 @@ from markets.domain.timeframe import Timeframe
 from markets.services.ingestion import store_candles
 from mlmodels.domain.prediction import PredictionView
 
-# Below this many symbols a second chunk costs more than it saves.
-_CHUNK_FROM_SYMBOLS = 10
+# A second chunk saves a fifth of a millisecond per symbol, and costs the orders' worker a second
+# batch to approve, claim and book: some forty milliseconds.
+_CHUNK_FROM_SYMBOLS = 200
 
 Batch = dict[str, Any]
 

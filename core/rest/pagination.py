@@ -17,6 +17,8 @@ from rest_framework.utils.urls import replace_query_param
 
 from core.errors import InvalidInput
 
+# What a request may say about its page; everything else is a wish for certain rows.
+PAGE_PARAMETERS = frozenset({"limit", "cursor"})
 MAX_LIMIT = 500
 MAX_CURSOR_LENGTH = 512
 

@@ -149,6 +149,9 @@ if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
     DATABASES["default"]["OPTIONS"] = SQLITE_OPTIONS
 else:
     DATABASES["default"]["CONN_HEALTH_CHECKS"] = True
+# A connection lives as long as it works. Every thread that uses the database is one that stays:
+# the workers', and those of tradingsite/http.py.
+DATABASES["default"].setdefault("CONN_MAX_AGE", None)
 
 # --- broker and live pushes ----------------------------------------------------------------
 CHOSEN_REDIS_URL = env.text("REDIS_URL", "")
@@ -180,7 +183,7 @@ REST_FRAMEWORK = {
     "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
     "DEFAULT_PARSER_CLASSES": ["core.drf.StrictJSONParser"],
-    "DEFAULT_FILTER_BACKENDS": ["django_filters.rest_framework.DjangoFilterBackend"],
+    "DEFAULT_FILTER_BACKENDS": ["core.drf.FilterBackend"],
     "DEFAULT_PAGINATION_CLASS": "core.drf.TimeCursorPagination",
     "PAGE_SIZE": 50,
     "EXCEPTION_HANDLER": "core.drf.exception_handler",

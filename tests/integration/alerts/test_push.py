@@ -37,23 +37,25 @@ async def first_seq():
 
 @pytest.mark.django_db(transaction=True)
 def test_it_sends_after_the_commit_only(redis_url):
+    before = async_to_sync(push.latest_seq)()
     with transaction.atomic():
         push.publish(ticker())
         broadcast.flush()
-        before = async_to_sync(push.latest_seq)()
+        meanwhile = async_to_sync(push.latest_seq)()
 
-    assert before == 0
-    assert len(sent()) == 1
+    assert meanwhile == before
+    assert [message["seq"] for message in sent()] == [before + 1]
 
 
 @pytest.mark.django_db(transaction=True)
 def test_it_sends_nothing_of_a_transaction_rolled_back(redis_url):
+    before = async_to_sync(push.latest_seq)()
     with transaction.atomic():
         push.publish(ticker())
         transaction.set_rollback(True)
     broadcast.flush()
 
-    assert async_to_sync(push.latest_seq)() == 0
+    assert async_to_sync(push.latest_seq)() == before
 
 
 @pytest.mark.django_db(transaction=True)

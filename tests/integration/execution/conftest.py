@@ -94,7 +94,7 @@ def _instrument(symbol: str, price: Decimal, clock: HandClock) -> Instrument:
     return row
 
 
-def _build_world(clock: HandClock, symbols: dict[str, Decimal]) -> World:
+def build_world(clock: HandClock, symbols: dict[str, Decimal]) -> World:
     forget_rules()
     instruments = {name: _instrument(name, price, clock) for name, price in symbols.items()}
     account = open_account(name="test", mode="demo", quote_asset="USDT", now=clock.now())
@@ -117,18 +117,18 @@ def _build_world(clock: HandClock, symbols: dict[str, Decimal]) -> World:
 
 @pytest.fixture
 def world(db: None, clock: HandClock) -> World:
-    return _build_world(clock, PRICES)
+    return build_world(clock, PRICES)
 
 
 @pytest.fixture
 def committed_world(transactional_db: None, clock: HandClock) -> World:
     """The same, seen by other threads and processes."""
-    return _build_world(clock, PRICES)
+    return build_world(clock, PRICES)
 
 
 @pytest.fixture
 def wide_world(db: None, clock: HandClock) -> Callable[[int], World]:
     def build(count: int) -> World:
-        return _build_world(clock, {f"C{index}USDT": D(100) for index in range(count)})
+        return build_world(clock, {f"C{index}USDT": D(100) for index in range(count)})
 
     return build
