@@ -5,11 +5,13 @@ import asyncio
 import re
 import socket
 import sys
+import time
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
 
 from simexchange.faces.limits import ORDERS_10S_LIMIT, WEIGHT_LIMIT
 from simexchange.market.opening import MarketOptions
+from simexchange.market.venue import DEFAULT_URL
 from simexchange.program import ClockOrigin, Options, Program
 
 LOOPBACK = "127.0.0.1"
@@ -61,6 +63,17 @@ def read_fee(text: str) -> Decimal:
     return fee_bps
 
 
+def read_seconds(text: str) -> float:
+    """Read a number of seconds, zero or more."""
+    try:
+        seconds = float(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(f"seconds are a number, was {text!r}") from error
+    if not 0 <= seconds < float("inf"):
+        raise argparse.ArgumentTypeError(f"seconds are zero or more, was {text}")
+    return seconds
+
+
 def read_speed(text: str) -> float | None:
     """Read a speed, None for ``manual``."""
     if text == "manual":
@@ -87,18 +100,31 @@ def build_parser() -> argparse.ArgumentParser:
     add("--host", default=LOOPBACK, help="any other than 127.0.0.1 needs --i-know-it-is-exposed")
     add("--i-know-it-is-exposed", action="store_true", help="really listen on --host")
     source = parser.add_mutually_exclusive_group()
-    source.add_argument("--data", type=Path, nargs="+", default=[], help="candle files to replay")
+    source.add_argument(
+        "--data", type=Path, nargs="+", default=[], help="candle files or recordings"
+    )
+    source.add_argument(
+        "--mirror",
+        nargs="?",
+        const=DEFAULT_URL,
+        default="",
+        metavar="URL",
+        help="follow a real exchange's public streams (default Binance); needs the internet",
+    )
     source.add_argument("--generate", action="store_true", help="generated prices (the default)")
+    add("--mirror-streams", default="", help="address of the streams that belong to --mirror URL")
     add("--seed", type=int, default=7, help="the one seed of generated prices and ids")
     add("--speed", type=read_speed, default=1.0, help="exchange seconds per second, or manual")
     add("--symbols", default="", help="comma separated, e.g. BTCUSDT,ETHUSDT")
     add("--interval", default=None, help="which files to replay where several lie together")
+    add("--regime", default="", help="generated: trend, range, crash, … or BTCUSDT=crash,…")
     add("--start-ms", type=int, default=None, help="generated: exchange time at the start")
     add("--history-days", type=float, default=None, help="generated: days before the start")
     add("--history-bars", type=int, default=2000, help="replay: candles served before the start")
     add("--balance", type=read_balances, default=read_balances("USDT=10000"), help="BTC=1,USDT=9")
     add("--fee-bps", type=read_fee, default=Decimal(10), help="maker and taker fee (default 10)")
     add("--state", type=Path, default=None, help="file that outlives the process")
+    add("--sync-every", type=read_seconds, default=1.0, help="seconds; 0: with every record")
     add("--key", default="", help="API key; generated with prefix SIM when left out")
     add("--secret", default="", help="its secret")
     add("--clock", type=read_clock, default=None, help="ORIGIN_WALL_MS:ORIGIN_SIM_MS:SPEED")
@@ -126,6 +152,10 @@ def read_options(arguments: list[str]) -> Options:
         history_days=given.history_days,
         interval=given.interval,
         start_ms=given.start_ms,
+        regime=given.regime,
+        say=Progress().say,
+        mirror=given.mirror,
+        mirror_streams=given.mirror_streams,
     )
     return Options(
         market=market,
@@ -134,6 +164,7 @@ def read_options(arguments: list[str]) -> Options:
         balances=given.balance,
         fee_bps=given.fee_bps,
         state=given.state,
+        sync_every_s=given.sync_every,
         key=given.key,
         secret=given.secret,
         clock=given.clock,
@@ -157,6 +188,20 @@ def open_listener(host: str, port: int) -> socket.socket:
         listener.close()
         raise
     return listener
+
+
+class Progress:
+    """Tells of what takes long, on stderr; what is over within a second says nothing."""
+
+    def __init__(self) -> None:
+        self._since = time.monotonic()
+
+    def say(self, line: str) -> None:
+        """Print a line once a second has gone by since the last."""
+        if time.monotonic() - self._since >= 1.0:
+            self._since = time.monotonic()
+            sys.stderr.write(f"simexchange: {line}\n")
+            sys.stderr.flush()
 
 
 def complain(message: str) -> int:

@@ -2,7 +2,8 @@
 
 Every record is one JSON line, handed to the operating system with a single write before the
 exchange answers or publishes: a killed process (kill -9) loses nothing it acknowledged. The disk is
-told to sync once a second beside the loop, so a power cut may lose the last second.
+told to sync once a second beside the loop, so a power cut may lose the last second; or with every
+record, before the answer, when asked to.
 """
 
 import asyncio
@@ -43,10 +44,18 @@ class Journal:
     Args:
         path: the state file.
         records: the whole state as records; they replace the old file in one step.
+        sync_every_s: seconds between syncs of the disk; 0 syncs with every record.
     """
 
-    def __init__(self, path: Path, records: Iterable[dict[str, Any]]) -> None:
+    def __init__(
+        self,
+        path: Path,
+        records: Iterable[dict[str, Any]],
+        *,
+        sync_every_s: float = SYNC_EVERY_S,
+    ) -> None:
         self.path = path
+        self._sync_every_s = sync_every_s
         path.parent.mkdir(parents=True, exist_ok=True)
         fresh = path.with_name(path.name + ".new")
         with fresh.open("wb") as target:
@@ -76,12 +85,15 @@ class Journal:
         written = os.write(self._file, line)
         while written < len(line):
             written += os.write(self._file, line[written:])
-        self._synced = False
+        if self._sync_every_s:
+            self._synced = False
+        else:
+            os.fsync(self._file)
 
     async def keep_synced(self) -> None:
-        """Sync the file once a second, beside the loop, until cancelled."""
+        """Sync the file now and then, beside the loop, until cancelled."""
         while True:
-            await asyncio.sleep(SYNC_EVERY_S)
+            await asyncio.sleep(self._sync_every_s or SYNC_EVERY_S)
             if not self._synced:
                 self._synced = True
                 await asyncio.to_thread(os.fsync, self._file)

@@ -24,7 +24,7 @@ from simexchange.engine import saving
 from simexchange.engine.accounts import Account, Credential
 from simexchange.engine.commission import Commission
 from simexchange.engine.exchange import Exchange, ignore_record
-from simexchange.engine.ledger import Ledger
+from simexchange.engine.records import to_record
 from simexchange.faces.app import App
 from simexchange.faces.control import Control
 from simexchange.faces.gateway import Gateway
@@ -42,10 +42,12 @@ from simexchange.faces.streams import MarketStreams
 from simexchange.faces.user_streams import UserStreams
 from simexchange.faces.ws_api import SocketApi
 from simexchange.faults import Faults
-from simexchange.journal import Journal, read_journal
-from simexchange.market.live import SimMarket
+from simexchange.journal import SYNC_EVERY_S, Journal
+from simexchange.market.floor import Floor
 from simexchange.market.opening import MarketOptions, open_market
+from simexchange.market.resting import RestingOrders
 from simexchange.pauses import keep_pauses_short
+from simexchange.saved import Saved
 
 LONGEST_ADDRESS = 65_536
 """A stream address names up to 1024 streams; the library's own bound ends at about 450."""
@@ -76,6 +78,7 @@ class Options:
     balances: dict[str, Decimal] = field(default_factory=dict)
     fee_bps: Decimal = Decimal(10)
     state: Path | None = None
+    sync_every_s: float = SYNC_EVERY_S
     key: str = ""
     secret: str = ""
     clock: ClockOrigin | None = None
@@ -102,46 +105,6 @@ class Server(uvicorn.Server):
         yield
 
 
-class Saved:
-    """What a state file holds, read back."""
-
-    def __init__(self, path: Path | None, seed: int) -> None:
-        self.ledger = Ledger(seed)
-        self.symbols: dict[str, dict[str, Any]] = {}
-        self.rules: dict[str, Any] = {}
-        self.market: dict[str, Any] | None = None
-        self.now_ms = 0
-        for record in read_journal(path) if path else ():
-            try:
-                self._take(record)
-            except (KeyError, TypeError) as error:
-                raise ValueError(
-                    f"{path} holds a record this version cannot read ({error!r}); "
-                    "choose another --state"
-                ) from error
-
-    def _take(self, record: dict[str, Any]) -> None:
-        saving.apply(self.ledger, record)
-        self.now_ms = max(self.now_ms, record.get("t", 0))
-        if record["k"] == "symbol":
-            self.symbols[record["symbol"]] = record
-        elif record["k"] == "rules":
-            self.rules = record
-        elif record["k"] == "market":
-            self.market = record["market"]
-            self.now_ms = max(self.now_ms, record["market"]["now_ms"])
-
-    def market_at(self, now_ms: int) -> dict[str, Any] | None:
-        """Return the market's snapshot at `now_ms`, no trade id of ours left to be used again."""
-        if self.market is None:
-            return None
-        for (_, symbol), fills in self.ledger.fills.items():
-            kept = self.market["symbols"][symbol]
-            used = max((fill.trade_id for fill in fills), default=0)
-            kept["next_id"] = max(kept["next_id"], used + 1)
-        return {**self.market, "now_ms": now_ms}
-
-
 class Program:
     """A built exchange; `serve` runs it."""
 
@@ -150,25 +113,52 @@ class Program:
         saved = Saved(options.state, options.market.seed)
         self.clock, self.market = self._open_market(saved)
         self.exchange = Exchange(ledger=saved.ledger, market=self.market, clock=self.clock)
+        for symbol, rules in self.exchange.rules.items():
+            rules.change({"filters": self.market.filters(symbol)})
         for symbol, record in saved.symbols.items():
             self.exchange.rules[symbol].change(record)
         self.exchange.exchange_rules.change(saved.rules)
         self.account = self._first_account()
         self.journal: Journal | None = None
         if options.state is not None:
-            self.journal = Journal(options.state, self._state_records())
-            self.exchange.record = self.journal.write
+            self.journal = Journal(
+                options.state,
+                [*saved.candle_records(), *self._state_records()],
+                sync_every_s=options.sync_every_s,
+            )
+            self.market.on_touched(self._keep_candle)
+        self.exchange.record = self._record
+        self.resting = RestingOrders(self.market)
+        for order in self.exchange.ledger.orders.values():
+            if order.is_open:
+                self.resting.take({"o": [to_record(order)]})
         self.app = self._compose()
 
-    def _open_market(self, saved: Saved) -> tuple[SimClock, SimMarket]:
+    def _open_market(self, saved: Saved) -> tuple[SimClock, Floor]:
         origin = self.options.clock
         if origin is None:
             return open_market(self.options.market, saved=saved.market_at(saved.now_ms))
+        if self.options.market.mirror:
+            clock, market = open_market(self.options.market, saved=saved.market_at(saved.now_ms))
+            clock.origin_wall_ms, clock.origin_sim_ms = origin.wall_ms, origin.sim_ms
+            return clock, market
         now_ms = max(origin.at(SimClock(origin_sim_ms=0).wall_ms()), saved.now_ms)
         clock, market = open_market(self.options.market, saved=saved.market_at(now_ms))
         clock.origin_wall_ms, clock.origin_sim_ms = origin.wall_ms, origin.sim_ms
         market.catch_up()
         return clock, market
+
+    def _record(self, record: dict[str, Any]) -> None:
+        """Journal what happened, then let the public book show it."""
+        if self.journal is not None:
+            self.journal.write(record)
+        self.resting.take(record)
+
+    def _keep_candle(self, symbol: str, open_ms: int, row: list[int]) -> None:
+        self._record({"k": "candle", "symbol": symbol, "row": [open_ms, *row]})
+
+    def _is_unwatched(self) -> bool:
+        return not self.streams.follows_prints and not any(self.exchange.matching.books.values())
 
     def _first_account(self) -> Account:
         ledger, options = self.exchange.ledger, self.options
@@ -209,12 +199,12 @@ class Program:
             weight_limit=self.options.weight_limit,
             orders_10s=self.options.orders_limit,
         )
-        faults = Faults()
+        faults = Faults(self.clock.wall_ms)
         self.users = UserStreams(faults, self.clock)
         self.exchange.publish = self.users.publish
         gateway = Gateway(self.exchange, limits)
         routes = {
-            **market_routes(self.market),
+            **market_routes(self.market, self._status_of),
             **general_routes(self.exchange, limits),
             **AccountFace(self.exchange, limits).routes(),
             **OrdersFace(self.exchange).routes(),
@@ -223,8 +213,11 @@ class Program:
             **ListFace(self.exchange, limits).routes(),
             **SapiFace(self.exchange).routes(),
         }
-        self.streams = MarketStreams(self.market)
-        control = Control(gateway, faults, cut=self._cut, mute=self._mute)
+        self.streams = MarketStreams(self.market, faults)
+        self.market.is_unwatched = self._is_unwatched
+        control = Control(
+            gateway, faults, cut=self._cut, shut_down=self._shut_down, mute=self._mute
+        )
         misbehaviour = Misbehaviour(faults, gateway, control.fire)
         self.socket_api = SocketApi(gateway, routes, self.users, misbehaviour)
         return App(
@@ -236,8 +229,14 @@ class Program:
             misbehaviour=misbehaviour,
         )
 
+    def _status_of(self, symbol: str) -> str:
+        return self.exchange.rules[symbol].status
+
     def _cut(self) -> int:
         return self.streams.cut() + self.socket_api.cut()
+
+    def _shut_down(self) -> int:
+        return self.streams.shut_down() + self.socket_api.shut_down()
 
     def _mute(self, ms: float) -> None:
         self.streams.mute(ms)
@@ -276,10 +275,11 @@ class Program:
         )
         server = Server(config)
         for number in (signal.SIGINT, signal.SIGTERM):
-            asyncio.get_running_loop().add_signal_handler(number, server.handle_exit, number, None)
+            asyncio.get_running_loop().add_signal_handler(number, self._leave, server, number)
         tasks = [
             asyncio.create_task(self.market.run(), name="market"),
             asyncio.create_task(self.streams.run(), name="streams"),
+            asyncio.create_task(self.socket_api.run(), name="socket-api"),
             asyncio.create_task(keep_pauses_short(), name="pauses"),
         ]
         if self.journal is not None:
@@ -299,6 +299,11 @@ class Program:
         for task, outcome in zip(tasks, ended, strict=True):
             if task in done and isinstance(outcome, Exception):
                 raise outcome
+
+    def _leave(self, server: Server, number: int) -> None:
+        """Tell every stream that the server goes away, then end."""
+        self._shut_down()
+        server.handle_exit(number, None)
 
     def _announce(self, listener: socket.socket) -> None:
         line = {

@@ -155,6 +155,7 @@ class MarketStream:
     async def _keep_connected(self) -> None:
         failures = 0
         while True:
+            _end_if_cancelled()
             self._changed.clear()
             if not self._series:
                 await self._changed.wait()
@@ -174,6 +175,7 @@ class MarketStream:
         """Run one connection; return when it is time for another, raise when it is lost."""
         names = sorted(series.stream for series in self._series.values())
         async with self._connect(names) as sockets:
+            _end_if_cancelled()
             self.health.connects += 1
             self.health.is_connected = True
             logger.info("stream.connected streams=%s", len(names))
@@ -214,7 +216,9 @@ class MarketStream:
 
     async def _read(self, socket: Any) -> None:
         while True:
-            self._take(await socket.recv())
+            message = await socket.recv()
+            _end_if_cancelled()
+            self._take(message)
 
     def _take(self, message: Message) -> None:
         kind = message.get("e") or message.get("data", {}).get("e")
@@ -326,6 +330,17 @@ class MarketStream:
             self._last_open_ms[series] = row[1]
             self.health.healed += 1
             self._on_close(series, row)
+
+
+def _end_if_cancelled() -> None:
+    """Let a cancellation count that was swallowed on the way.
+
+    Until Python 3.12 ``asyncio.wait_for``, which the library's sockets use, drops one that comes
+    just when its result does.
+    """
+    task = asyncio.current_task()
+    if task is not None and task.cancelling():
+        raise asyncio.CancelledError
 
 
 def parse_row(kline: Message, *, series: Series) -> Row:

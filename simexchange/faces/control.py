@@ -19,6 +19,7 @@ class Control:
         gateway: with the engine and the limits behind it.
         faults: the rules in force.
         cut: breaks every stream and WebSocket API connection, returns how many.
+        shut_down: the same, telling them of the server's end before.
         mute: keeps every stream silent for so many wall milliseconds.
     """
 
@@ -28,12 +29,14 @@ class Control:
         faults: Faults,
         *,
         cut: Callable[[], int],
+        shut_down: Callable[[], int],
         mute: Callable[[float], None],
     ) -> None:
         self.gateway = gateway
         self.exchange = gateway.exchange
         self.faults = faults
         self.cut = cut
+        self.shut_down = shut_down
         self.mute = mute
         self._rows: dict[tuple[str, str], Callable[[Any], Any]] = {
             ("GET", "ledger"): self._ledger,
@@ -48,7 +51,7 @@ class Control:
             ("POST", "account"): self._account,
         }
         self._instant: dict[str, Callable[[Fault], None]] = {
-            "cut_streams": lambda _fault: self._cut(),
+            "cut_streams": self._cut,
             "ban": lambda fault: gateway.limits.ban(float(fault.options["seconds"])),
             "clock_offset": self._offset,
             "filters": self._filters,
@@ -100,8 +103,11 @@ class Control:
         self.mute(0.0)
         return []
 
-    def _cut(self) -> None:
-        self.cut()
+    def _cut(self, fault: Fault) -> None:
+        if fault.options.get("announce"):
+            self.shut_down()
+        else:
+            self.cut()
 
     def _offset(self, fault: Fault) -> None:
         clock = self.exchange.clock

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
+from functools import partial
 
 import orjson
 
@@ -26,7 +27,23 @@ class Effect:
     headers: dict[str, str] = field(default_factory=dict)
 
 
-Row = Callable[[Fault, Call, str, Handling], Awaitable[Effect | None]]
+class Inner:
+    """What the request would get without this fault; None is a line that is cut."""
+
+    def __init__(self, handle: Handling, go: Callable[[], Awaitable[Effect | None]]) -> None:
+        self._handle = handle
+        self._go = go
+
+    async def __call__(self) -> Effect | None:
+        """Go on to it."""
+        return await self._go()
+
+    def admit(self) -> None:
+        """Let the request in at the door, without carrying it out yet."""
+        self._handle.admit()
+
+
+Row = Callable[[Fault, Call, str, Inner], Awaitable[Effect | None]]
 
 
 def plain(answer: Answer) -> Effect:
@@ -35,7 +52,7 @@ def plain(answer: Answer) -> Effect:
 
 
 class Misbehaviour:
-    """Applies the request faults.
+    """Applies the request faults; several of one rule are put around each other, first outermost.
 
     Args:
         faults: the rules in force.
@@ -75,18 +92,29 @@ class Misbehaviour:
         self, rule: Fault, call: Call, client_order_id: str, handle: Handling
     ) -> Effect | None:
         """Return what the client gets, None when the line is to be cut."""
-        return await self._rows[rule.name](rule, call, client_order_id, handle)
+
+        async def honest() -> Effect | None:
+            return plain(handle())
+
+        inner = Inner(handle, honest)
+        for one in reversed([rule, *rule.companions]):
+            if one.name in INSTANT_FAULTS:
+                self.instant(one)
+            else:
+                around = partial(self._rows[one.name], one, call, client_order_id, inner)
+                inner = Inner(handle, around)
+        return await inner()
 
     async def _accept_then_drop(
-        self, _rule: Fault, _call: Call, _client_id: str, handle: Handling
+        self, _rule: Fault, _call: Call, _client_id: str, inner: Inner
     ) -> None:
-        handle()
+        await inner()
 
-    async def _drop(self, rule: Fault, call: Call, client_id: str, _handle: Handling) -> None:
+    async def _drop(self, rule: Fault, call: Call, client_id: str, _inner: Inner) -> None:
         self.gateway.log(call, client_id, rule.name, 0)
 
     async def _delay(
-        self, rule: Fault, _call: Call, _client_id: str, handle: Handling
+        self, rule: Fault, _call: Call, _client_id: str, inner: Inner
     ) -> Effect | None:
         """Answer late; with ``"when": "before"`` the request itself arrives late.
 
@@ -95,20 +123,18 @@ class Misbehaviour:
         pause_s = float(rule.options["ms"]) / 1000.0
         if rule.options.get("when") in {"before", "engine"}:
             if rule.options["when"] == "engine":
-                handle.admit()
+                inner.admit()
             await asyncio.sleep(pause_s)
-            return plain(handle())
-        effect = plain(handle())
+            return await inner()
+        effect = await inner()
         await asyncio.sleep(pause_s)
         return effect
 
-    async def _http(
-        self, rule: Fault, call: Call, client_id: str, handle: Handling
-    ) -> Effect | None:
+    async def _http(self, rule: Fault, call: Call, client_id: str, inner: Inner) -> Effect | None:
         """Answer with another status, the request accepted or not."""
         status = int(rule.options["status"])
         if rule.options.get("accepted", False):
-            handle()
+            await inner()
         else:
             self.gateway.log(call, client_id, f"http {status}", status)
         headers = {}
@@ -120,21 +146,25 @@ class Misbehaviour:
         return Effect(status, orjson.dumps(body), JSON, headers)
 
     async def _truncate(
-        self, _rule: Fault, _call: Call, _client_id: str, handle: Handling
+        self, _rule: Fault, _call: Call, _client_id: str, inner: Inner
     ) -> Effect | None:
-        effect = plain(handle())
-        effect.body = effect.body[: len(effect.body) // 2]
+        effect = await inner()
+        if effect is not None:
+            effect.body = effect.body[: len(effect.body) // 2]
         return effect
 
     async def _not_found_for(
-        self, rule: Fault, call: Call, _client_id: str, handle: Handling
+        self, rule: Fault, call: Call, _client_id: str, inner: Inner
     ) -> Effect | None:
         """Hide an order from queries for its first wall milliseconds."""
-        answer = handle()
-        placed_ms = answer.body.get("time") if isinstance(answer.body, dict) else None
+        effect = await inner()
+        if effect is None or effect.status != 200:
+            return effect
+        body = orjson.loads(effect.body)
+        placed_ms = body.get("time") if isinstance(body, dict) else None
         if placed_ms is not None:
             clock = self.gateway.exchange.clock
             if clock.elapsed_wall_ms(call.now_ms - placed_ms) < float(rule.options["ms"]):
                 error = ApiError(-2013, "Order does not exist.")
                 return plain(Answer(400, {"code": error.code, "msg": error.msg}))
-        return plain(answer)
+        return effect

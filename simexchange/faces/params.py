@@ -12,6 +12,9 @@ Params = Mapping[str, str]
 
 SYMBOL = re.compile(r"^[A-Z0-9\-_.]{1,20}$")
 DIGITS = re.compile(r"^[0-9]{1,20}$")
+TIME_ZONE = re.compile(r"^(?P<sign>[+-]?)(?P<hours>\d{1,2})(:(?P<minutes>\d{2}))?$")
+HOUR_MS, MINUTE_MS = 3_600_000, 60_000
+EARLIEST_ZONE_MS, LATEST_ZONE_MS = -12 * HOUR_MS, 14 * HOUR_MS
 MICROSECONDS_FROM = 10**14
 """Epoch times at or above this are microseconds (as milliseconds they lie past the year 5000)."""
 
@@ -99,3 +102,22 @@ def read_limit(params: Mapping[str, str], *, default: int, most: int) -> int:
     if limit < 1:
         raise ApiError(-1130, "Data sent for parameter 'limit' is not valid.")
     return min(limit, most)
+
+
+def read_zone_ms(params: Params) -> int:
+    """Return the offset of `timeZone`, zero when it was not sent.
+
+    Raises:
+        ApiError: -1130 when it is none or lies outside -12:00..+14:00.
+    """
+    text = params.get("timeZone")
+    if text is None:
+        return 0
+    match = TIME_ZONE.match(text.strip())
+    if match is None:
+        raise ApiError(-1130, "Data sent for parameter 'timeZone' is not valid.")
+    size = int(match["hours"]) * HOUR_MS + int(match["minutes"] or 0) * MINUTE_MS
+    offset = -size if match["sign"] == "-" else size
+    if not EARLIEST_ZONE_MS <= offset <= LATEST_ZONE_MS:
+        raise ApiError(-1130, "Data sent for parameter 'timeZone' is not valid.")
+    return offset

@@ -1,9 +1,9 @@
 """Market data over REST: the open endpoints that need no key."""
 
-import re
 from typing import TYPE_CHECKING, Any
 
 from simexchange.errors import ApiError
+from simexchange.faces.market_params import ACCEPTS, StatusOf, always_trading, check_status
 from simexchange.faces.params import (
     Params,
     missing,
@@ -12,26 +12,30 @@ from simexchange.faces.params import (
     read_limit,
     read_symbol,
     read_time_ms,
+    read_zone_ms,
 )
 from simexchange.faces.routing import Call, Route, Routes
 from simexchange.faces.tickers import ticker_routes
-from simexchange.market.book import BUY, LEVELS, SELL
 from simexchange.market.candles import Candle
+from simexchange.market.floor import Floor
 from simexchange.market.grid import Grid
-from simexchange.market.intervals import HOUR_MS, INTERVAL_MS, MINUTE_MS
-from simexchange.market.live import SimMarket
+from simexchange.market.intervals import INTERVAL_MS
+from simexchange.market.publicbook import MOST_LEVELS
+from simexchange.market.seconds import second_candles
 from simexchange.market.symbolstate import Print, SymbolState
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-TIME_ZONE = re.compile(r"^(?P<sign>[+-]?)(?P<hours>\d{1,2})(:(?P<minutes>\d{2}))?$")
-EARLIEST_ZONE_MS, LATEST_ZONE_MS = -12 * HOUR_MS, 14 * HOUR_MS
 
+def market_routes(market: Floor, status_of: StatusOf = always_trading) -> Routes:
+    """Return the routes of all market data under ``/api/v3``.
 
-def market_routes(market: SimMarket) -> Routes:
-    """Return the routes of all market data under ``/api/v3``."""
-    face = MarketFace(market)
+    Args:
+        market: whose data.
+        status_of: a symbol's present status.
+    """
+    face = MarketFace(market, status_of)
     table: dict[str, tuple[Callable[[Params], Any], Any]] = {
         "ping": (face.ping, 1),
         "time": (face.time, 1),
@@ -42,12 +46,18 @@ def market_routes(market: SimMarket) -> Routes:
         "klines": (face.klines, 2),
         "uiKlines": (face.klines, 2),
         "avgPrice": (face.avg_price, 2),
+        "executionRules": (face.execution_rules, 40),
+        "referencePrice": (face.reference_price, 2),
+        "referencePrice/calculation": (face.reference_price, 2),
+        "historicalBlockTrades": (face.block_trades, 25),
     }
     routes = {
-        ("GET", f"/api/v3/{name}"): Route(handler=on_params(handler), weight=weight)
+        ("GET", f"/api/v3/{name}"): Route(
+            handler=on_params(handler), weight=weight, names=ACCEPTS[name]
+        )
         for name, (handler, weight) in table.items()
     }
-    return routes | ticker_routes(market)
+    return routes | ticker_routes(market, status_of)
 
 
 def _depth_weight(call: Call) -> int:
@@ -59,7 +69,7 @@ def _depth_weight(call: Call) -> int:
     return 250
 
 
-def find_state(market: SimMarket, symbol: str) -> SymbolState:
+def find_state(market: Floor, symbol: str) -> SymbolState:
     """Return the state of a symbol, brought up to the present.
 
     Raises:
@@ -75,8 +85,9 @@ def find_state(market: SimMarket, symbol: str) -> SymbolState:
 class MarketFace:
     """The handlers: plain functions from parameters to JSON-able values."""
 
-    def __init__(self, market: SimMarket) -> None:
+    def __init__(self, market: Floor, status_of: StatusOf) -> None:
         self._market = market
+        self._status_of = status_of
 
     def _state(self, params: Params) -> SymbolState:
         return find_state(self._market, read_symbol(params))
@@ -94,7 +105,8 @@ class MarketFace:
     def depth(self, params: Params) -> dict[str, Any]:
         """Return the ladder, best first."""
         state = self._state(params)
-        limit = read_limit(params, default=100, most=LEVELS)
+        check_status(params, state.grid.symbol, self._status_of)
+        limit = read_limit(params, default=100, most=MOST_LEVELS)
         return depth_view(state, self._market.clock.now_ms(), limit)
 
     def trades(self, params: Params) -> list[dict[str, Any]]:
@@ -119,6 +131,12 @@ class MarketFace:
         limit = read_limit(params, default=500, most=1000)
         from_id = read_int(params, "fromId")
         start_ms, end_ms = read_time_ms(params, "startTime"), read_time_ms(params, "endTime")
+        if from_id is not None and (start_ms is not None or end_ms is not None):
+            raise ApiError(
+                -1128,
+                "Combination of optional parameters invalid. "
+                "Recommendation: 'fromId' cannot be sent with 'startTime' or 'endTime'.",
+            )
         found = [
             entry
             for entry in state.tape
@@ -136,15 +154,24 @@ class MarketFace:
         interval = params.get("interval", "")
         if not interval:
             raise missing("interval")
-        if interval not in INTERVAL_MS or not state.store.serves(interval):
+        if interval not in INTERVAL_MS:
             raise ApiError(-1120, "Invalid interval.")
-        found = state.store.candles(
-            interval,
-            start_ms=read_time_ms(params, "startTime"),
-            end_ms=read_time_ms(params, "endTime"),
-            limit=read_limit(params, default=500, most=1000),
-            shift_ms=read_zone_ms(params),
-        )
+        start_ms, end_ms = read_time_ms(params, "startTime"), read_time_ms(params, "endTime")
+        limit, shift_ms = read_limit(params, default=500, most=1000), read_zone_ms(params)
+        if interval == "1s":
+            found = second_candles(
+                state,
+                now_ms=self._market.clock.now_ms(),
+                start_ms=start_ms,
+                end_ms=end_ms,
+                limit=limit,
+            )
+        elif state.store.serves(interval):
+            found = state.store.candles(
+                interval, start_ms=start_ms, end_ms=end_ms, limit=limit, shift_ms=shift_ms
+            )
+        else:
+            raise ApiError(-1120, "Invalid interval.")
         return [kline_view(state.grid, candle) for candle in found]
 
     def avg_price(self, params: Params) -> dict[str, Any]:
@@ -155,33 +182,34 @@ class MarketFace:
         price = state.grid.ticks(state.average_price(now_ms))
         return {"mins": 5, "price": state.grid.price_text(price), "closeTime": newest}
 
+    def execution_rules(self, params: Params) -> dict[str, Any]:
+        """Return the rules for the price of executions: this exchange has none."""
+        if "symbol" in params:
+            self._state(params)
+        return {"symbolRules": []}
 
-def read_zone_ms(params: Params) -> int:
-    """Return the offset of `timeZone`, zero when it was not sent.
+    def reference_price(self, params: Params) -> dict[str, Any]:
+        """Refuse: no symbol here has a reference price.
 
-    Raises:
-        ApiError: -1130 when it is none or lies outside -12:00..+14:00.
-    """
-    text = params.get("timeZone")
-    if text is None:
-        return 0
-    match = TIME_ZONE.match(text.strip())
-    if match is None:
-        raise ApiError(-1130, "Data sent for parameter 'timeZone' is not valid.")
-    size = int(match["hours"]) * HOUR_MS + int(match["minutes"] or 0) * MINUTE_MS
-    offset = -size if match["sign"] == "-" else size
-    if not EARLIEST_ZONE_MS <= offset <= LATEST_ZONE_MS:
-        raise ApiError(-1130, "Data sent for parameter 'timeZone' is not valid.")
-    return offset
+        Raises:
+            ApiError: -2043.
+        """
+        self._state(params)
+        raise ApiError(-2043, "This symbol doesn't have a reference price.")
+
+    def block_trades(self, params: Params) -> list[dict[str, Any]]:
+        """Return trades made off the book: nobody makes any here."""
+        self._state(params)
+        return []
 
 
 def depth_view(state: SymbolState, now_ms: int, limit: int) -> dict[str, Any]:
     """Return a ladder with the update id that the diff stream goes on from."""
-    update_id = state.book.refresh(now_ms)
+    update_id, bids, asks = state.book.snapshot(now_ms, limit)
     return {
         "lastUpdateId": update_id,
-        "bids": level_texts(state.grid, state.book.ladder(BUY, now_ms, limit)),
-        "asks": level_texts(state.grid, state.book.ladder(SELL, now_ms, limit)),
+        "bids": level_texts(state.grid, bids),
+        "asks": level_texts(state.grid, asks),
     }
 
 

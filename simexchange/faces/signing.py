@@ -126,6 +126,11 @@ def _fits_public_key(pem: str, payload: bytes, signature: str) -> bool:
     return True
 
 
+def is_ed25519(pem: str) -> bool:
+    """Say whether an account's public key is one of Ed25519, as a session log-on needs."""
+    return bool(pem) and isinstance(load_pem_public_key(pem.encode()), ed25519.Ed25519PublicKey)
+
+
 def check_time(params: Mapping[str, str], clock: SimClock, offset_ms: float = 0.0) -> None:
     """Hold the request's timestamp against the clock, in wall milliseconds.
 

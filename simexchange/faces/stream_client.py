@@ -29,10 +29,14 @@ class StreamClient:
     Args:
         combined: wrap payloads with their stream's name.
         opened_wall_ms: when the connection was accepted.
+        in_microseconds: whether times of events are told so.
     """
 
-    def __init__(self, *, combined: bool, opened_wall_ms: float) -> None:
+    def __init__(
+        self, *, combined: bool, opened_wall_ms: float, in_microseconds: bool = False
+    ) -> None:
         self.combined = combined
+        self.in_microseconds = in_microseconds
         self.opened_wall_ms = opened_wall_ms
         self.names: dict[str, None] = {}
         self.close_code: int | None = None

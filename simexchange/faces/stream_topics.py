@@ -2,59 +2,23 @@
 
 import re
 from collections.abc import Callable
-from enum import Enum
 from typing import Any
 
 from simexchange.faces import stream_views as views
-from simexchange.faces.rest_market import EARLIEST_ZONE_MS, LATEST_ZONE_MS, level_texts
-from simexchange.market.book import BUY, LEVELS, SELL
-from simexchange.market.intervals import (
-    DAY_MS,
-    HOUR_MS,
-    INTERVAL_MS,
-    MINUTE_MS,
-    floor_time,
-)
-from simexchange.market.live import SimMarket
+from simexchange.faces.book_topics import BookTickerTopic, DiffDepthTopic, PartialDepthTopic
+from simexchange.faces.candle_topics import KlineTopic, SecondTopic
+from simexchange.faces.params import EARLIEST_ZONE_MS, LATEST_ZONE_MS
+from simexchange.faces.topic import Beat, Payload, Topic
+from simexchange.market.floor import Floor
+from simexchange.market.intervals import DAY_MS, HOUR_MS, INTERVAL_MS, MINUTE_MS
 from simexchange.market.statistics import Statistics, window_statistics
-from simexchange.market.symbolstate import Print, SymbolState
+from simexchange.market.symbolstate import Print
 
 KLINE = re.compile(r"^kline_(?P<interval>\w+?)(@(?P<zone>[+-]\d{2}:\d{2}))?$")
 PARTIAL = re.compile(r"^depth(?P<levels>5|10|20)(@(?P<speed>100|1000)ms)?$")
 DIFF = re.compile(r"^depth(@(?P<speed>100|1000)ms)?$")
 ARRAY = re.compile(r"^!(?P<kind>miniTicker|ticker_(?P<window>1h|4h|1d))@arr$")
 WINDOWS_MS = {"1h": HOUR_MS, "4h": 4 * HOUR_MS, "1d": DAY_MS}
-Payload = dict[str, Any] | list[Any]
-
-
-class Beat(Enum):
-    """When a topic is asked for news."""
-
-    PRINT = "with every print"
-    TOUCH = "when the best prices move"
-    FAST = "every 100 ms of wall time"
-    SECOND = "every second of wall time"
-    CANDLE = "every two seconds of wall time, and at a candle's close"
-
-
-class Topic:
-    """One stream. `news` returns what is new since it was asked last, None when nothing is."""
-
-    beat: Beat
-
-    def __init__(self, name: str, market: SimMarket, symbol: str) -> None:
-        self.name = name
-        self.symbol = symbol
-        self.market = market
-
-    @property
-    def state(self) -> SymbolState:
-        """The symbol's state; looked up each time, a restored market has new ones."""
-        return self.market.states[self.symbol]
-
-    def news(self, now_ms: int) -> Payload | None:
-        """Return the payload to publish now."""
-        raise NotImplementedError
 
 
 class PrintTopic(Topic):
@@ -65,7 +29,7 @@ class PrintTopic(Topic):
     def __init__(
         self,
         name: str,
-        market: SimMarket,
+        market: Floor,
         symbol: str,
         view: Callable[..., dict[str, Any]] = views.trade_event,
     ) -> None:
@@ -82,91 +46,13 @@ class PrintTopic(Topic):
         return None
 
 
-class KlineTopic(Topic):
-    """``@kline_<interval>``, with the running candle between closes."""
-
-    beat = Beat.CANDLE
-
-    def __init__(
-        self, name: str, market: SimMarket, symbol: str, interval: str, shift_ms: int
-    ) -> None:
-        super().__init__(name, market, symbol)
-        self.interval = interval
-        self.shift_ms = shift_ms
-        self._seen_id = 0
-
-    def news(self, now_ms: int) -> Payload | None:
-        """Return the running candle when it has had a print since."""
-        state = self.state
-        if state.next_id == self._seen_id:
-            return None
-        self._seen_id = state.next_id
-        running_ms = state.store.running_open_ms
-        if running_ms is None:
-            return None
-        return self._event(
-            floor_time(running_ms, self.interval, self.shift_ms), now_ms, is_closed=False
-        )
-
-    def final(self, border_ms: int, now_ms: int) -> Payload | None:
-        """Return the candle that closed at `border_ms`, None when it is not its border."""
-        if floor_time(border_ms, self.interval, self.shift_ms) != border_ms:
-            return None
-        open_ms = floor_time(border_ms - 1, self.interval, self.shift_ms)
-        return self._event(open_ms, now_ms, is_closed=True)
-
-    def _event(self, open_ms: int, now_ms: int, *, is_closed: bool) -> Payload | None:
-        state = self.state
-        candle = state.store.candle_at(self.interval, open_ms, self.shift_ms)
-        if candle is None:
-            return None
-        return views.kline_event(
-            state.grid,
-            candle,
-            self.interval,
-            now_ms=now_ms,
-            last_id=state.next_id - 1,
-            is_closed=is_closed,
-        )
-
-
-class BookTickerTopic(Topic):
-    """``@bookTicker``."""
-
-    beat = Beat.TOUCH
-
-    def __init__(self, name: str, market: SimMarket, symbol: str) -> None:
-        super().__init__(name, market, symbol)
-        self._seen_id = -1
-        self._seen: object = None
-
-    def news(self, now_ms: int) -> Payload | None:
-        """Return the best prices when they or their quantities moved."""
-        book, grid = self.state.book, self.state.grid
-        if book.update_id == self._seen_id and not book.is_refilling():
-            return None
-        best = book.best(now_ms)
-        if best == self._seen:
-            return None
-        self._seen, self._seen_id = best, book.refresh(now_ms)
-        (bid, bid_units), (ask, ask_units) = best
-        return {
-            "u": self._seen_id,
-            "s": grid.symbol,
-            "b": grid.price_text(bid),
-            "B": grid.volume_text(bid_units),
-            "a": grid.price_text(ask),
-            "A": grid.volume_text(ask_units),
-        }
-
-
 class WindowTopic(Topic):
     """``@miniTicker``, ``@ticker``, ``@ticker_<window>``."""
 
     beat = Beat.SECOND
 
     def __init__(
-        self, name: str, market: SimMarket, symbol: str, *, kind: str, window_ms: int = DAY_MS
+        self, name: str, market: Floor, symbol: str, *, kind: str, window_ms: int = DAY_MS
     ) -> None:
         super().__init__(name, market, symbol)
         self._kind = kind
@@ -198,7 +84,7 @@ class ArrayTopic(Topic):
 
     beat = Beat.SECOND
 
-    def __init__(self, name: str, market: SimMarket, kind: str, window_ms: int) -> None:
+    def __init__(self, name: str, market: Floor, kind: str, window_ms: int) -> None:
         super().__init__(name, market, "")
         self._parts = [
             WindowTopic(name, market, symbol, kind=kind, window_ms=window_ms)
@@ -221,69 +107,7 @@ class AvgPriceTopic(Topic):
         return views.avg_price_event(self.state, now_ms)
 
 
-class PartialDepthTopic(Topic):
-    """``@depth<levels>``: the top of the book."""
-
-    def __init__(self, name: str, market: SimMarket, symbol: str, levels: int, beat: Beat) -> None:
-        super().__init__(name, market, symbol)
-        self.beat = beat
-        self._levels = levels
-        self._seen_id = -1
-
-    def news(self, now_ms: int) -> Payload | None:
-        """Return the top levels when the book changed."""
-        state = self.state
-        update_id = state.book.refresh(now_ms)
-        if update_id == self._seen_id:
-            return None
-        self._seen_id = update_id
-        return {
-            "lastUpdateId": update_id,
-            "bids": level_texts(state.grid, state.book.ladder(BUY, now_ms, self._levels)),
-            "asks": level_texts(state.grid, state.book.ladder(SELL, now_ms, self._levels)),
-        }
-
-
-class DiffDepthTopic(Topic):
-    """``@depth``: levels that changed since the last event; U is always the last u plus one."""
-
-    def __init__(self, name: str, market: SimMarket, symbol: str, beat: Beat) -> None:
-        super().__init__(name, market, symbol)
-        self.beat = beat
-        now_ms = market.clock.now_ms()
-        self._last_id = self.state.book.refresh(now_ms)
-        self._known = self._levels(now_ms)
-
-    def _levels(self, now_ms: int) -> dict[str, dict[int, int]]:
-        book = self.state.book
-        return {side: dict(book.ladder(side, now_ms, LEVELS)) for side in (BUY, SELL)}
-
-    def news(self, now_ms: int) -> Payload | None:
-        """Return the changed levels, quantity zero where a level is gone."""
-        state = self.state
-        update_id = state.book.refresh(now_ms)
-        if update_id == self._last_id:
-            return None
-        current = self._levels(now_ms)
-        changes = {side: _changed(self._known[side], current[side]) for side in (BUY, SELL)}
-        first_id, self._last_id, self._known = self._last_id + 1, update_id, current
-        return {
-            "e": "depthUpdate",
-            "E": now_ms,
-            "s": self.symbol,
-            "U": first_id,
-            "u": update_id,
-            "b": level_texts(state.grid, changes[BUY]),
-            "a": level_texts(state.grid, changes[SELL]),
-        }
-
-
-def _changed(before: dict[int, int], after: dict[int, int]) -> list[tuple[int, int]]:
-    changes = [(ticks, units) for ticks, units in after.items() if before.get(ticks) != units]
-    return changes + [(ticks, 0) for ticks in before if ticks not in after]
-
-
-def make_topic(name: str, market: SimMarket) -> Topic | None:
+def make_topic(name: str, market: Floor) -> Topic | None:
     """Return the topic of a stream's name, None for one that never says anything here."""
     array = ARRAY.match(name)
     if array:
@@ -297,7 +121,7 @@ def make_topic(name: str, market: SimMarket) -> Topic | None:
     return _simple_topic(name, market, symbol, kind) or _shaped_topic(name, market, symbol, kind)
 
 
-def _simple_topic(name: str, market: SimMarket, symbol: str, kind: str) -> Topic | None:
+def _simple_topic(name: str, market: Floor, symbol: str, kind: str) -> Topic | None:
     if kind == "trade":
         return PrintTopic(name, market, symbol)
     if kind == "aggTrade":
@@ -313,9 +137,11 @@ def _simple_topic(name: str, market: SimMarket, symbol: str, kind: str) -> Topic
     return None
 
 
-def _shaped_topic(name: str, market: SimMarket, symbol: str, kind: str) -> Topic | None:
+def _shaped_topic(name: str, market: Floor, symbol: str, kind: str) -> Topic | None:
     if match := KLINE.match(kind):
         interval, shift_ms = match["interval"], _zone_ms(match["zone"])
+        if interval == "1s" and shift_ms is not None:
+            return SecondTopic(name, market, symbol)
         known = interval in INTERVAL_MS and market.states[symbol].store.serves(interval)
         if not known or shift_ms is None:
             return None

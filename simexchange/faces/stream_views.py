@@ -2,8 +2,9 @@
 
 from typing import Any
 
-from simexchange.market.candles import NO_ID, Candle
+from simexchange.market.candles import Candle
 from simexchange.market.grid import Grid
+from simexchange.market.rows import NO_ID
 from simexchange.market.statistics import Statistics
 from simexchange.market.symbolstate import Print, SymbolState
 
@@ -135,3 +136,23 @@ def avg_price_event(state: SymbolState, now_ms: int) -> dict[str, Any]:
         "w": grid.price_text(grid.ticks(state.average_price(now_ms))),
         "T": state.tape[-1].time_ms if state.tape else now_ms,
     }
+
+
+TIME_KEYS = ("E", "T", "O", "C")
+KLINE_TIME_KEYS = ("t", "T")
+
+
+def micro_payload(payload: dict[str, Any] | list[Any]) -> dict[str, Any] | list[Any]:
+    """Return a payload with its times in microseconds."""
+    if isinstance(payload, list):
+        return [micro_payload(one) for one in payload]
+    told = dict(payload)
+    for key in TIME_KEYS:
+        if isinstance(told.get(key), int):
+            told[key] *= 1000
+    if isinstance(told.get("k"), dict):
+        kline = dict(told["k"])
+        for key in KLINE_TIME_KEYS:
+            kline[key] = kline[key] * 1000 + (999 if key == "T" else 0)
+        told["k"] = kline
+    return told

@@ -1,16 +1,27 @@
 """Market streams over WebSocket: ``/ws``, ``/ws/<streams>``, ``/stream?streams=…``."""
 
 import asyncio
-import json
 import logging
 from collections.abc import Awaitable, Callable, MutableMapping
 from contextlib import suppress
 from typing import Any
-from urllib.parse import parse_qs, unquote
 
+from simexchange.faces.bending import Bender
+from simexchange.faces.candle_topics import KlineTopic, SecondTopic
+from simexchange.faces.limits import Window
 from simexchange.faces.stream_client import TOO_MANY_COMMANDS, StreamClient
-from simexchange.faces.stream_topics import Beat, KlineTopic, Payload, PrintTopic, Topic, make_topic
-from simexchange.market.live import SimMarket
+from simexchange.faces.stream_topics import PrintTopic, make_topic
+from simexchange.faces.stream_views import micro_payload
+from simexchange.faces.stream_wire import (
+    asked_streams,
+    asks_microseconds,
+    text_of,
+    wrapped,
+    write_out,
+)
+from simexchange.faces.topic import Beat, Payload, Topic
+from simexchange.faults import Faults
+from simexchange.market.floor import Floor
 from simexchange.market.symbolstate import Print
 
 logger = logging.getLogger(__name__)
@@ -23,6 +34,8 @@ BEAT_MS = 100
 BEATS_PER_SECOND = 10
 BEATS_PER_CANDLE_UPDATE = 20
 LIFE_MS = 24 * 60 * 60 * 1000
+CONNECTS_MS, MOST_CONNECTS = 5 * 60 * 1000, 300
+"""The exchange takes so many new connections within so much time."""
 GOING_AWAY, ABNORMAL = 1001, 1011
 
 
@@ -34,10 +47,14 @@ class MarketStreams:
 
     Args:
         market: whose tape is published.
+        faults: those whose match names a `stream` bend what is published.
     """
 
-    def __init__(self, market: SimMarket) -> None:
+    def __init__(self, market: Floor, faults: Faults | None = None) -> None:
         self._market = market
+        self._faults = faults or Faults()
+        self._bender = Bender(self._faults, self.mute, naming="stream")
+        self._connects = Window(CONNECTS_MS)
         self._clients: set[StreamClient] = set()
         self._topics: dict[str, Topic] = {}
         self._listeners: dict[str, set[StreamClient]] = {}
@@ -49,6 +66,11 @@ class MarketStreams:
         market.on_print(self._on_print)
         market.on_close(self._on_close)
         market.on_batch(self._publish_touch)
+
+    @property
+    def follows_prints(self) -> bool:
+        """Whether somebody hears single prints or seconds."""
+        return any(self._prints.values()) or bool(self._by_beat[Beat.BORDER])
 
     # Connections
 
@@ -62,14 +84,20 @@ class MarketStreams:
         if scope["type"] != "websocket":
             raise ValueError(f"market streams are WebSockets, the scope was {scope['type']}")
         await receive()
+        wall_ms = self._market.clock.wall_ms()
+        if self._connects.roll(wall_ms) >= MOST_CONNECTS:
+            await send({"type": "websocket.close"})  # before the hand-shake: HTTP 403
+            return
+        self._connects.count += 1
         await send({"type": "websocket.accept"})
         client = StreamClient(
             combined=scope["path"].startswith("/stream"),
-            opened_wall_ms=self._market.clock.wall_ms(),
+            opened_wall_ms=wall_ms,
+            in_microseconds=asks_microseconds(scope),
         )
         self._clients.add(client)
-        self.subscribe(client, _asked_streams(scope))
-        writer = asyncio.create_task(_write(client, send))
+        self.subscribe(client, asked_streams(scope))
+        writer = asyncio.create_task(write_out(client, send))
         try:
             await self._read(client, receive, writer)
         finally:
@@ -153,12 +181,12 @@ class MarketStreams:
         self._muted_until_ms = self._market.clock.wall_ms() + ms
         self._muted_part = part
 
-    def shut_down(self) -> None:
-        """Tell every client that the server goes away, then close."""
+    def shut_down(self) -> int:
+        """Tell every client that the server goes away, close, and return how many there were."""
         event = {"e": "serverShutdown", "E": self._market.clock.now_ms()}
         for client in self._clients:
-            client.push(_text(_wrapped("!serverShutdown", event) if client.combined else event))
-        self.cut()
+            client.push(text_of(wrapped("!serverShutdown", event) if client.combined else event))
+        return self.cut()
 
     def count(self) -> dict[str, int]:
         """Return how many connections and streams are open."""
@@ -182,6 +210,7 @@ class MarketStreams:
         """Publish what is due at the given tenth of a second of wall time."""
         self._publish_all(Beat.TOUCH)
         self._publish_all(Beat.FAST)
+        self._publish_seconds()
         if beat % BEATS_PER_SECOND == 0:
             self._publish_all(Beat.SECOND)
             self._end_old_connections()
@@ -203,6 +232,17 @@ class MarketStreams:
             news = topic.news(now_ms)
             if news is not None:
                 self._publish(topic.name, news)
+
+    def _publish_seconds(self) -> None:
+        topics = self._by_beat[Beat.BORDER]
+        if not topics:
+            return
+        self._market.catch_up()
+        now_ms = self._market.clock.now_ms()
+        for topic in topics.values():
+            if isinstance(topic, SecondTopic):
+                for final in topic.finals(now_ms):
+                    self._publish(topic.name, final)
 
     def _publish_touch(self) -> None:
         self._touch_due = False
@@ -231,14 +271,23 @@ class MarketStreams:
     def _publish(self, name: str, payload: Payload) -> None:
         if self._is_muted(name):
             return
-        raw = _text(payload)
-        combined = ""
+        for one in self._bent(name, payload) if self._faults.rules else (payload,):
+            self._push(name, one)
+
+    def _bent(self, name: str, payload: Payload) -> list[Payload]:
+        """Return what faults leave of a payload."""
+        about = payload if isinstance(payload, dict) else {}
+        seen = {"stream": name, "event": about.get("e", ""), "symbol": about.get("s", "")}
+        return self._bender.bend(name, payload, seen)
+
+    def _push(self, name: str, payload: Payload) -> None:
+        texts: dict[tuple[bool, bool], str] = {}
         for client in self._listeners.get(name, ()):
-            if client.combined:
-                combined = combined or f'{{"stream":{json.dumps(name)},"data":{raw}}}'
-                client.push(combined)
-            else:
-                client.push(raw)
+            form = client.combined, client.in_microseconds
+            if form not in texts:
+                shown = micro_payload(payload) if client.in_microseconds else payload
+                texts[form] = text_of(wrapped(name, shown) if client.combined else shown)
+            client.push(texts[form])
 
     def _is_muted(self, name: str) -> bool:
         if not self._muted_until_ms:
@@ -247,30 +296,3 @@ class MarketStreams:
             self._muted_until_ms = 0.0
             return False
         return self._muted_part in name
-
-
-def _asked_streams(scope: MutableMapping[str, Any]) -> list[str]:
-    """Return the stream names of a connection's address."""
-    path = unquote(scope["path"])
-    if path.startswith("/ws/"):
-        return [name for name in path[4:].split("/") if name]
-    query = parse_qs(scope.get("query_string", b"").decode("latin-1"))
-    return [name for part in query.get("streams", []) for name in part.split("/") if name]
-
-
-def _wrapped(name: str, payload: Payload) -> dict[str, Any]:
-    return {"stream": name, "data": payload}
-
-
-def _text(payload: Payload) -> str:
-    return json.dumps(payload, separators=(",", ":"))
-
-
-async def _write(client: StreamClient, send: Send) -> None:
-    """Send what waits until the client is to be closed."""
-    while True:
-        for text in await client.next_messages():
-            await send({"type": "websocket.send", "text": text})
-        if client.close_code is not None:
-            await send({"type": "websocket.close", "code": client.close_code})
-            return

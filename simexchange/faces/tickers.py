@@ -5,10 +5,24 @@ from collections.abc import Callable
 from typing import Any
 
 from simexchange.errors import ApiError
-from simexchange.faces.params import Params, check_symbol_text, missing, on_params, read_symbols
+from simexchange.faces.market_params import (
+    ACCEPTS,
+    StatusOf,
+    always_trading,
+    check_status,
+    with_status,
+)
+from simexchange.faces.params import (
+    Params,
+    check_symbol_text,
+    missing,
+    on_params,
+    read_symbols,
+    read_zone_ms,
+)
 from simexchange.faces.routing import Call, Route, Routes, Weight
-from simexchange.market.intervals import DAY_MS, HOUR_MS, MINUTE_MS
-from simexchange.market.live import SimMarket
+from simexchange.market.floor import Floor
+from simexchange.market.intervals import DAY_MS, HOUR_MS, MINUTE_MS, floor_time
 from simexchange.market.statistics import Statistics, window_statistics
 from simexchange.market.symbolstate import SymbolState
 
@@ -19,9 +33,9 @@ MOST_SYMBOLS = 100
 MOST_WEIGHT = 200
 
 
-def ticker_routes(market: SimMarket) -> Routes:
+def ticker_routes(market: Floor, status_of: StatusOf = always_trading) -> Routes:
     """Return the routes of all tickers."""
-    face = TickerFace(market)
+    face = TickerFace(market, status_of)
     table: dict[str, tuple[Callable[[Params], Any], Weight]] = {
         "ticker/24hr": (face.day, _day_weight),
         "ticker/price": (face.price, _price_weight),
@@ -30,7 +44,9 @@ def ticker_routes(market: SimMarket) -> Routes:
         "ticker": (face.window, _window_weight),
     }
     return {
-        ("GET", f"/api/v3/{name}"): Route(handler=on_params(handler), weight=weight)
+        ("GET", f"/api/v3/{name}"): Route(
+            handler=on_params(handler), weight=weight, names=ACCEPTS[name]
+        )
         for name, (handler, weight) in table.items()
     }
 
@@ -61,8 +77,9 @@ def _window_weight(call: Call) -> int:
 class TickerFace:
     """The handlers; without a symbol the answer is a list of all."""
 
-    def __init__(self, market: SimMarket) -> None:
+    def __init__(self, market: Floor, status_of: StatusOf) -> None:
         self._market = market
+        self._status_of = status_of
 
     def _each(
         self, params: Params, view: Callable[[SymbolState], dict[str, Any]], *, all_by_default: bool
@@ -80,9 +97,12 @@ class TickerFace:
             )
         self._market.catch_up()
         if one is not None:
-            return view(self._state(one))
+            state = self._state(one)
+            check_status(params, one, self._status_of)
+            return view(state)
         names = listed if listed is not None else list(self._market.symbols)
-        return [view(self._state(name)) for name in names]
+        states = {name: self._state(name) for name in names}
+        return [view(states[name]) for name in with_status(params, names, self._status_of)]
 
     def _state(self, symbol: str) -> SymbolState:
         if not symbol:
@@ -121,9 +141,10 @@ class TickerFace:
         return self._windowed(params, since_ms, now_ms)
 
     def trading_day(self, params: Params) -> Any:
-        """Return the day since midnight UTC."""
+        """Return the day since midnight of a time zone, UTC by default."""
         now_ms = self._market.clock.now_ms()
-        return self._windowed(params, now_ms // DAY_MS * DAY_MS, now_ms)
+        since_ms = floor_time(now_ms, "1d", read_zone_ms(params))
+        return self._windowed(params, since_ms, now_ms)
 
     def _windowed(self, params: Params, since_ms: int, now_ms: int) -> Any:
         shape = mini_view if _is_mini(params) else full_view

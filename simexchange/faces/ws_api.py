@@ -12,11 +12,17 @@ from simexchange.faces.gateway import Answer, Gateway, Signed, client_order_id_o
 from simexchange.faces.misbehave import Effect, Misbehaviour
 from simexchange.faces.routing import Routes
 from simexchange.faces.signing import socket_payload
-from simexchange.faces.user_streams import Outbox, Subscription, UserStreams
+from simexchange.faces.user_streams import Outbox, UserStreams
 from simexchange.faces.ws_order_methods import ORDER_METHODS
+from simexchange.faces.ws_session import Session
 
 CONNECT_WEIGHT = 2
-SUBSCRIBE_WEIGHT = 2
+LIFE_MS = 24 * 60 * 60 * 1000
+GOING_AWAY = 1001
+ORDER_COUNT = "x-mbx-order-count-10s"
+"""A REST reply with this header is a WebSocket reply with the order counts."""
+GOODBYE: dict[str, Any] = {}
+"""What ends a connection's writer."""
 
 METHODS = {
     "ping": ("GET", "/api/v3/ping"),
@@ -29,6 +35,10 @@ METHODS = {
     "klines": ("GET", "/api/v3/klines"),
     "uiKlines": ("GET", "/api/v3/uiKlines"),
     "avgPrice": ("GET", "/api/v3/avgPrice"),
+    "executionRules": ("GET", "/api/v3/executionRules"),
+    "referencePrice": ("GET", "/api/v3/referencePrice"),
+    "referencePrice.calculation": ("GET", "/api/v3/referencePrice/calculation"),
+    "blockTrades.historical": ("GET", "/api/v3/historicalBlockTrades"),
     "ticker.24hr": ("GET", "/api/v3/ticker/24hr"),
     "ticker.tradingDay": ("GET", "/api/v3/ticker/tradingDay"),
     "ticker": ("GET", "/api/v3/ticker"),
@@ -90,7 +100,28 @@ class SocketApi:
             with contextlib.suppress(asyncio.CancelledError):
                 await writer
             self.connections.discard(connection)
-            connection.drop_subscriptions()
+            connection.session.drop_subscriptions()
+
+    def shut_down(self) -> int:
+        """Tell every client that the server goes away, close, and return how many there were."""
+        event = {"e": "serverShutdown", "E": self.gateway.now_ms()}
+        for connection in self.connections:
+            connection.outbox.put_nowait({"event": event})
+            connection.leave()
+        return len(self.connections)
+
+    async def run(self) -> None:
+        """End connections that have grown old, until cancelled."""
+        while True:
+            await asyncio.sleep(1.0)
+            self.end_old_connections()
+
+    def end_old_connections(self) -> None:
+        """Close what has been open for 24 hours."""
+        oldest_ms = self.gateway.exchange.clock.wall_ms() - LIFE_MS
+        for connection in self.connections:
+            if connection.opened_wall_ms < oldest_ms:
+                connection.leave()
 
     def cut(self) -> int:
         """Break every connection; return how many there were."""
@@ -109,27 +140,18 @@ class Connection:
         self.send = send
         self.shows_limits = shows_limits
         self.outbox: Outbox = asyncio.Queue()
-        self.subscriptions: dict[int, Subscription] = {}
-        self.next_subscription = 0
-        self.connected_ms = self.gateway.now_ms()
-        self.session_key = ""
-        self.session_account = ""
-        self.authorized_ms: int | None = None
-        self._own = {
-            "userDataStream.subscribe.signature": self._subscribe_signed,
-            "userDataStream.subscribe": self._subscribe_session,
-            "userDataStream.unsubscribe": self._unsubscribe,
-            "session.logon": self._logon,
-            "session.logout": self._logout,
-            "session.status": self._status,
-            "session.subscriptions": self._list_subscriptions,
-        }
+        self.opened_wall_ms = self.gateway.exchange.clock.wall_ms()
+        self.session = Session(self.gateway, api.streams, self.outbox, shows_limits=shows_limits)
 
     async def write(self) -> None:
-        """Send what is in the outbox, in order, for ever."""
-        while True:
-            message = await self.outbox.get()
+        """Send what is in the outbox, in order, until the server leaves."""
+        while (message := await self.outbox.get()) != GOODBYE:
             await self.send({"type": "websocket.send", "text": orjson.dumps(message).decode()})
+        await self.send({"type": "websocket.close", "code": GOING_AWAY})
+
+    def leave(self) -> None:
+        """Send what waits, then close: the server's end or the connection's 24 hours."""
+        self.outbox.put_nowait(GOODBYE)
 
     def abort(self) -> None:
         """Break the connection without a closing frame."""
@@ -146,9 +168,9 @@ class Connection:
             return
         # It is among the signed parameters, so it stays.
         shows = params.get("returnRateLimits", "true" if self.shows_limits else "false") == "true"
-        own = self._own.get(method)
-        if own is not None:
-            self._reply(request.get("id"), self._answer_own(own, params), shows=shows)
+        if method in self.session.methods:
+            own = self.session.answer(method, params, self._signed(params))
+            self._reply(request.get("id"), own, shows=shows)
             return
         answer = await self._answer_route(method, params)
         if answer is None:
@@ -184,7 +206,7 @@ class Connection:
             key=params.get("apiKey", ""),
             signature=params.get("signature", ""),
             payload=socket_payload(params),
-            logged_on=self.session_key,
+            logged_on=self.session.key,
             may_say_more=True,
         )
 
@@ -203,74 +225,3 @@ class Connection:
             orders = limits.describe_orders(answer.placed_by) if answer.placed_by else []
             reply["rateLimits"] = [*orders, limits.describe_weight()]
         self.outbox.put_nowait(reply)
-
-    # --- session and user data ----------------------------------------------------------------
-
-    def _answer_own(self, handler: Any, params: dict[str, str]) -> Answer:
-        try:
-            self.gateway.limits.charge(SUBSCRIBE_WEIGHT)
-            return Answer(200, handler(params))
-        except ApiError as error:
-            return refusal(error)
-
-    def _subscribe_signed(self, params: dict[str, str]) -> dict[str, int]:
-        return self._subscribe(self.gateway.authenticate(self._signed(params), params))
-
-    def _subscribe_session(self, _params: dict[str, str]) -> dict[str, int]:
-        if not self.session_account:
-            raise ApiError(-1002, "You are not authorized to execute this request.", 401)
-        return self._subscribe(self.session_account)
-
-    def _subscribe(self, account: str) -> dict[str, int]:
-        if any(one.account == account for one in self.subscriptions.values()):
-            raise ApiError(-2035, "User Data Stream subscription already active.")
-        subscription = Subscription(self.next_subscription, account, self.outbox)
-        self.next_subscription += 1
-        self.subscriptions[subscription.subscription_id] = subscription
-        self.api.streams.add(subscription)
-        return {"subscriptionId": subscription.subscription_id}
-
-    def _unsubscribe(self, params: dict[str, str]) -> dict[str, Any]:
-        wanted = params.get("subscriptionId")
-        chosen = [
-            one
-            for one in self.subscriptions.values()
-            if wanted is None or str(one.subscription_id) == wanted
-        ]
-        if not chosen:
-            raise ApiError(-2036, "User Data Stream subscription not active.")
-        for one in chosen:
-            del self.subscriptions[one.subscription_id]
-            self.api.streams.remove(one)
-            one.put({"e": "eventStreamTerminated", "E": self.gateway.now_ms()})
-        return {}
-
-    def drop_subscriptions(self) -> None:
-        """Forget the subscriptions of a connection that ended."""
-        for one in self.subscriptions.values():
-            self.api.streams.remove(one)
-        self.subscriptions.clear()
-
-    def _logon(self, params: dict[str, str]) -> dict[str, Any]:
-        self.session_account = self.gateway.authenticate(self._signed(params), params)
-        self.session_key = params["apiKey"]
-        self.authorized_ms = self.gateway.now_ms()
-        return self._status(params)
-
-    def _logout(self, params: dict[str, str]) -> dict[str, Any]:
-        self.session_key = self.session_account = ""
-        self.authorized_ms = None
-        return self._status(params)
-
-    def _status(self, _params: dict[str, str]) -> dict[str, Any]:
-        return {
-            "apiKey": self.session_key or None,
-            "authorizedSince": self.authorized_ms,
-            "connectedSince": self.connected_ms,
-            "returnRateLimits": self.shows_limits,
-            "serverTime": self.gateway.now_ms(),
-            "userDataStream": bool(self.subscriptions),
-        }
-
-    def _list_subscriptions(self, _params: dict[str, str]) -> list[dict[str, int]]:
-        return [{"subscriptionId": held} for held in self.subscriptions]

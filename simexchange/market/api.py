@@ -102,11 +102,4 @@ class Market(Protocol):
         """
 
     def snapshot(self) -> dict[str, Any]:
-        """Return what `restore` needs, as JSON-able values."""
-
-    def restore(self, data: dict[str, Any]) -> None:
-        """Take a `snapshot` of a market with the same source and seed back.
-
-        Raises:
-            ValueError: when the snapshot is of another source or seed.
-        """
+        """Return what an opening with the same options needs to go on, as JSON-able values."""

@@ -1,12 +1,15 @@
 """One closed candle of every symbol as a row of integers, and what a source of them offers."""
 
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from simexchange.market.grid import Grid
+
+if TYPE_CHECKING:
+    from simexchange.market.rows import CandleRows
 
 OPEN, HIGH, LOW, CLOSE, VOLUME, QUOTE, COUNT, TAKER, TAKER_QUOTE, FIRST_ID = range(10)
 SOURCE_COLUMNS = 9
@@ -41,15 +44,17 @@ class Source(Protocol):
     seed: int
     own_trades_move_range: bool
     """False for replay: a user's own trades then add volume and leave O/H/L/C as in the file."""
+    tape_is_whole: bool
+    """True when the prints of a candle are all its trades: quote volume and count are theirs."""
 
-    def history(self, symbol: str) -> tuple[Ints, Ints]:
-        """Return open times (n,) and rows (n, 9) of the candles closed before `start_ms`."""
+    def candle_rows(self, symbol: str) -> "tuple[CandleRows, int]":
+        """Hand over the symbol's rows and how many of them closed before `start_ms`.
+
+        Later rows may follow them. Whoever asks owns the rows; they are asked for once.
+        """
 
     def bar_at(self, open_ms: int) -> Bar:
         """Return the candles that open at `open_ms`; asked for in ascending order."""
-
-    def fresh(self) -> "Source":
-        """Return the same source from its start once more."""
 
     def describe(self, symbol: str) -> dict[str, Any]:
         """Return the provenance of a symbol's prices."""

@@ -1,5 +1,6 @@
 """A symbol's candles: compact rows at the base interval, folded upwards when asked."""
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -19,9 +20,7 @@ from simexchange.market.bars import (
     Ints,
 )
 from simexchange.market.intervals import INTERVAL_MS, floor_time, floor_times, next_open
-
-NO_ID = -1
-GROWTH_ROWS = 512
+from simexchange.market.rows import NO_ID, CandleRows
 
 
 class Candle(NamedTuple):
@@ -42,25 +41,21 @@ class Candle(NamedTuple):
 
 
 class CandleStore:
-    """Closed candles at the base interval and the running one as the last row.
+    """Closed candles at the base interval and the running one after them.
 
     Args:
         interval: the base interval; nothing finer can be served.
-        times_ms: open times of the closed candles, ascending, shape (n,).
-        rows: their source columns, shape (n, 9).
+        rows: closed candles, and perhaps room for, or the source's own rows of, later ones.
+        closed: how many of them are closed.
     """
 
-    def __init__(self, interval: str, times_ms: Ints, rows: Ints) -> None:
+    def __init__(self, interval: str, rows: CandleRows, closed: int) -> None:
         self.interval = interval
         self._length_ms = INTERVAL_MS[interval]
-        self._size = len(times_ms)
-        capacity = self._size + GROWTH_ROWS
-        self._times = np.empty(capacity, dtype=np.int64)
-        self._times[: self._size] = times_ms
-        self._rows = np.zeros((capacity, FIRST_ID + 1), dtype=np.int64)
-        self._rows[: self._size, :SOURCE_COLUMNS] = rows
-        self._rows[: self._size, FIRST_ID] = NO_ID
+        self._rows = rows
+        self._size = closed
         self._running: list[int] | None = None
+        self._running_ms = 0
         self._extra = [0] * SOURCE_COLUMNS
 
     def __len__(self) -> int:
@@ -83,7 +78,7 @@ class CandleStore:
     @property
     def running_open_ms(self) -> int | None:
         """Open time of the running candle, None between candles."""
-        return int(self._times[self._size]) if self._running is not None else None
+        return self._running_ms if self._running is not None else None
 
     def serves(self, interval: str) -> bool:
         """Say whether this store can fold its rows into `interval`."""
@@ -93,8 +88,7 @@ class CandleStore:
         """Begin the running candle at a price; the previous one must be closed."""
         if self._running is not None:
             raise ValueError("the running candle is still open")
-        self._reserve()
-        self._times[self._size] = open_ms
+        self._running_ms = open_ms
         self._running = [ticks, ticks, ticks, ticks, 0, 0, 0, 0, 0, NO_ID]
         self._extra = [0] * SOURCE_COLUMNS
 
@@ -156,14 +150,48 @@ class CandleStore:
         if row[FIRST_ID] == NO_ID:
             row[FIRST_ID] = trade_id
 
-    def close_candle(self, source_row: Ints, *, scale: float = 1.0) -> bool:
+    def fill_running(self, row: list[int], *, first_id: int) -> None:
+        """Make the running candle what a whole source row is, beside what users added to it."""
+        running = self._running
+        if running is None:
+            raise ValueError("no candle is open")
+        running[HIGH], running[LOW] = max(row[HIGH], running[HIGH]), min(row[LOW], running[LOW])
+        running[CLOSE] = row[CLOSE]
+        for column in (VOLUME, QUOTE, COUNT, TAKER, TAKER_QUOTE):
+            running[column] = row[column] + self._extra[column]
+        if running[FIRST_ID] == NO_ID:
+            running[FIRST_ID] = first_id
+
+    def reprice_running(self, ticks: int) -> None:
+        """Let the running candle, so far without a trade, open at this price."""
+        if self._running is None:
+            raise ValueError("no candle is open")
+        self._running[: CLOSE + 1] = [ticks] * (CLOSE + 1)
+
+    def take_running(self, row: Sequence[int], *, first_id: int) -> None:
+        """Make the running candle another exchange's, beside what users added to it here.
+
+        One with fewer trades than are known already is late and is left out.
+        """
+        running = self._running
+        if running is None:
+            raise ValueError("no candle is open")
+        if row[COUNT] < running[COUNT] - self._extra[COUNT]:
+            return
+        running[: CLOSE + 1] = row[: CLOSE + 1]
+        for column in (VOLUME, QUOTE, COUNT, TAKER, TAKER_QUOTE):
+            running[column] = row[column] + self._extra[column]
+        if running[FIRST_ID] == NO_ID and row[COUNT]:
+            running[FIRST_ID] = first_id
+
+    def close_candle(self, source_row: list[int], *, scale: float = 1.0) -> bool:
         """Close the running candle.
 
-        Its prices are the tape's. Its volumes are the source's (the tape is a thinned print of
-        them) plus what users and scripts added.
+        Its prices are the tape's. Its volumes are the source's (a replayed tape may be a thinned
+        print of them) plus what users and scripts added.
 
         Args:
-            source_row: the source's columns, shape (9,).
+            source_row: the source's nine columns.
             scale: price factor in force, applied to the quote volumes.
 
         Returns:
@@ -173,43 +201,62 @@ class CandleStore:
         if row is None:
             raise ValueError("no candle is open")
         for column in (VOLUME, QUOTE, COUNT, TAKER, TAKER_QUOTE):
-            amount = int(source_row[column])
+            amount = source_row[column]
             if scale != 1.0 and column in (QUOTE, TAKER_QUOTE):
                 amount = round(amount * scale)
             row[column] = amount + self._extra[column]
-        differs = scale != 1.0 or any(self._extra) or row[:SOURCE_COLUMNS] != source_row.tolist()
-        self._rows[self._size] = row
+        differs = scale != 1.0 or any(self._extra) or row[:SOURCE_COLUMNS] != source_row
+        self._keep_running(row)
+        return differs
+
+    def close_as_played(self) -> None:
+        """Close the running candle as its trades made it."""
+        if self._running is None:
+            raise ValueError("no candle is open")
+        self._keep_running(self._running)
+
+    def _keep_running(self, row: list[int]) -> None:
+        self._rows.put_one(self._size, self._running_ms, row, row[FIRST_ID])
         self._running = None
         self._extra = [0] * SOURCE_COLUMNS
         self._size += 1
-        return differs
 
-    def append_closed(self, open_ms: int, row: Ints) -> None:
-        """Append a closed candle that was never played, shape (9,)."""
-        self._reserve()
-        self._times[self._size] = open_ms
-        self._rows[self._size, :SOURCE_COLUMNS] = row
-        self._rows[self._size, FIRST_ID] = NO_ID
+    def append_closed(self, open_ms: int, row: list[int]) -> None:
+        """Append a closed candle that was never played, nine columns."""
+        self._rows.put_one(self._size, open_ms, row)
         self._size += 1
 
     def last_closed(self) -> tuple[int, list[int]]:
         """Return open time and source columns of the newest closed candle."""
-        row: list[int] = self._rows[self._size - 1, :SOURCE_COLUMNS].tolist()
-        return int(self._times[self._size - 1]), row
+        return int(self._rows.times[self._size - 1]), self._rows.row(self._size - 1)
 
-    def _reserve(self) -> None:
-        if self._size + 1 < len(self._times):
-            return
-        more = max(GROWTH_ROWS, len(self._times) // 4)
-        self._times = np.concatenate([self._times, np.empty(more, dtype=np.int64)])
-        blank = np.zeros((more, FIRST_ID + 1), dtype=np.int64)
-        self._rows = np.concatenate([self._rows, blank])
+    def row_at(self, open_ms: int) -> list[int] | None:
+        """Return the source columns of the closed candle that opened at `open_ms`, if any."""
+        place = int(np.searchsorted(self._rows.times[: self._size], open_ms))
+        if place == self._size or int(self._rows.times[place]) != open_ms:
+            return None
+        return self._rows.row(place)
 
-    def _filled(self) -> tuple[Ints, Ints]:
-        if self._running is not None:
-            self._rows[self._size] = self._running
-        count = len(self)
-        return self._times[:count], self._rows[:count]
+    def usual_volume(self, bars: int) -> float:
+        """Return the mean volume in units of the newest closed candles, at most `bars` of them."""
+        low = max(0, self._size - max(1, bars))
+        return self._rows.fold(low, self._size)[VOLUME] / (self._size - low)
+
+    def _place(self, time_ms: int) -> int:
+        """Return the place of the first candle that opens at or after a time."""
+        place = int(np.searchsorted(self._rows.times[: self._size], time_ms, side="left"))
+        if place == self._size and self._running is not None and self._running_ms < time_ms:
+            place += 1
+        return place
+
+    def _part(self, low: int, high: int) -> tuple[Ints, Ints]:
+        """Return times and wide rows of places low..high, the running candle at the end of all."""
+        closed = min(high, self._size)
+        times, rows = self._rows.times[low:closed], self._rows.block(low, closed)
+        if high > self._size and self._running is not None:
+            times = np.append(times, self._running_ms)
+            rows = np.concatenate([rows, np.array([self._running], dtype=np.int64)])
+        return times, rows
 
     def candles(
         self,
@@ -229,8 +276,7 @@ class CandleStore:
             limit: most candles returned; without `start_ms` the newest.
             shift_ms: time zone offset of day, week and month borders.
         """
-        times, rows = self._filled()
-        low, high = self._bounds(times, interval, start_ms, end_ms, shift_ms)
+        low, high = self._bounds(interval, start_ms, end_ms, shift_ms)
         per_candle = INTERVAL_MS[interval] // self._length_ms
         oldest_first = start_ms is not None
         if oldest_first:
@@ -239,7 +285,8 @@ class CandleStore:
             low = max(low, high - (limit + 1) * per_candle)
         if high <= low:
             return []
-        opens, folded = self._fold(times[low:high], rows[low:high], interval, shift_ms)
+        times, rows = self._part(low, high)
+        opens, folded = self._fold(times, rows, interval, shift_ms)
         part = slice(None, limit) if oldest_first else slice(-limit, None)
         return [
             Candle(open_ms, next_open(open_ms, interval, shift_ms) - 1, *row)
@@ -247,22 +294,17 @@ class CandleStore:
         ]
 
     def _bounds(
-        self,
-        times: Ints,
-        interval: str,
-        start_ms: int | None,
-        end_ms: int | None,
-        shift_ms: int,
+        self, interval: str, start_ms: int | None, end_ms: int | None, shift_ms: int
     ) -> tuple[int, int]:
-        low, high = 0, len(times)
+        low, high = 0, len(self)
         if start_ms is not None:
             first = floor_time(start_ms, interval, shift_ms)
             if first < start_ms:
                 first = next_open(first, interval, shift_ms)
-            low = int(np.searchsorted(times, first, side="left"))
+            low = self._place(first)
         if end_ms is not None:
             border = next_open(floor_time(end_ms, interval, shift_ms), interval, shift_ms)
-            high = int(np.searchsorted(times, border, side="left"))
+            high = self._place(border)
         return low, high
 
     @staticmethod
@@ -283,35 +325,32 @@ class CandleStore:
     def candle_at(self, interval: str, open_ms: int, shift_ms: int = 0) -> Candle | None:
         """Return the candle that opens at `open_ms`, a border of `interval`; None without rows."""
         border_ms = next_open(open_ms, interval, shift_ms)
-        times, rows = self._filled()
-        low, high = np.searchsorted(times, (open_ms, border_ms)).tolist()
-        if low == high:
+        row = self.fold(self._place(open_ms), self._place(border_ms))
+        return None if row is None else Candle(open_ms, border_ms - 1, *row)
+
+    def fold(self, low: int, high: int) -> list[int] | None:
+        """Return places low..high folded into one row of ten columns, None without any."""
+        if high <= low:
             return None
-        if high - low == 1:
-            return Candle(open_ms, border_ms - 1, *rows[low].tolist())
-        part = rows[low:high]
-        first, last, summed = part[0].tolist(), part[-1].tolist(), part.sum(axis=0).tolist()
-        return Candle(
-            open_ms=open_ms,
-            close_ms=border_ms - 1,
-            open=first[OPEN],
-            high=int(part[:, HIGH].max()),
-            low=int(part[:, LOW].min()),
-            close=last[CLOSE],
-            volume=summed[VOLUME],
-            quote=summed[QUOTE],
-            trades=summed[COUNT],
-            taker=summed[TAKER],
-            taker_quote=summed[TAKER_QUOTE],
-            first_id=first[FIRST_ID],
-        )
+        running = self._running if high > self._size else None
+        if running is not None and high - low == 1:
+            return list(running)
+        row = self._rows.fold(low, min(high, self._size))
+        if running is not None:
+            row[HIGH] = max(row[HIGH], running[HIGH])
+            row[LOW] = min(row[LOW], running[LOW])
+            row[CLOSE] = running[CLOSE]
+            for column in (VOLUME, QUOTE, COUNT, TAKER, TAKER_QUOTE):
+                row[column] += running[column]
+            if row[FIRST_ID] == NO_ID:
+                row[FIRST_ID] = running[FIRST_ID]
+        return row
 
     def close_before(self, place: int) -> int | None:
         """Return the close of the candle before the one at `place`, None before the first."""
-        return int(self._rows[place - 1, CLOSE]) if place > 0 else None
+        return self._rows.close_at(place - 1) if place > 0 else None
 
-    def window(self, since_ms: int) -> tuple[Ints, Ints]:
-        """Return times and rows of the candles that opened at or after `since_ms`."""
-        times, rows = self._filled()
-        low = int(np.searchsorted(times, since_ms, side="left"))
-        return times[low:], rows[low:]
+    def since(self, since_ms: int) -> tuple[int, list[int] | None]:
+        """Return the place of the first candle that opened then or later, and all from it on."""
+        place = self._place(since_ms)
+        return place, self.fold(place, len(self))

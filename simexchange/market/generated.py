@@ -2,10 +2,11 @@
 
 import math
 import zlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from simexchange.market import regimes
 from simexchange.market.bars import (
@@ -24,14 +25,19 @@ from simexchange.market.bars import (
     Ints,
     spread_for,
 )
+from simexchange.market.bridge import MOST_PRINTS
+from simexchange.market.characters import CHARACTERS, MIXED, PLANTED, SHAPED, Moves
 from simexchange.market.instruments import generated_grid, usual_for
 from simexchange.market.intervals import DAY_MS, MINUTE_MS
+from simexchange.market.rows import CandleRows
 
 if TYPE_CHECKING:
     from simexchange.market.grid import Grid
 
 BLOCK_MINUTES = 240
-LEAST_COUNT = 60
+LEAST_VOLUME = 120
+LEAST_COUNT, USUAL_COUNT = 8, 30.0
+"""Trades of a minute: at least, and where it is as busy as usual."""
 VOLATILITY_1M = 0.0013
 """Log-return deviation per minute in the usual regime: about 0.3 % per five minutes."""
 COMMON_SHARE = 0.6
@@ -46,8 +52,11 @@ RETURN_IN_SHARE = 0.03
 NOISE_IN_SHARE = 0.10
 """Parts of the taker-buy share: latent state, this minute's return, plain noise."""
 NOTIONAL_PER_MINUTE = 1_200_000.0
-NOTIONAL_PER_TRADE = 2_000.0
 PLANTED_BY_DEFAULT = frozenset({"BTCUSDT", "ETHUSDT", "BNBUSDT", "XRPUSDT", "ADAUSDT", "DOGEUSDT"})
+
+Bools = NDArray[np.bool_]
+Block = tuple[Ints, Ints, Floats, Bools]
+"""Rows (symbols, minutes, 9), spreads in ticks, depth factors (minutes,), presence."""
 
 _RETURN, _STATE, _SHARE, _VOLUME = range(4)
 
@@ -64,10 +73,12 @@ class GeneratedSource:
         start_ms: open time of the first live candle, a full minute.
         history_days: days of closed candles before `start_ms`.
         planted: symbols whose drift shows in the taker-buy share; on all others it does not.
+        characters: symbols held in one regime; see `characters`.
     """
 
     interval = "1m"
     own_trades_move_range = True
+    tape_is_whole = True
 
     def __init__(
         self,
@@ -77,6 +88,7 @@ class GeneratedSource:
         start_ms: int,
         history_days: float,
         planted: Iterable[str] = PLANTED_BY_DEFAULT,
+        characters: Mapping[str, str] | None = None,
     ) -> None:
         if start_ms % MINUTE_MS:
             raise ValueError(f"start_ms must be a full minute, was {start_ms}")
@@ -85,18 +97,32 @@ class GeneratedSource:
             raise ValueError("symbols must be given and unique")
         self.seed = seed
         self.start_ms = start_ms
-        self.planted = frozenset(planted) & set(self.symbols)
+        self.characters = dict(characters or {})
+        self.planted = self._choose_planted(frozenset(planted))
         self.grids: dict[str, Grid] = {name: generated_grid(name) for name in self.symbols}
         self._history_blocks = max(1, math.ceil(history_days * DAY_MS / MINUTE_MS / BLOCK_MINUTES))
         self._prepare_constants()
+        self._begin()
+        self._rows = self._make_history()
+        self._live_from_ms = start_ms
+        self._live = self._make_live()
+        self._next_live: Block | None = None
+
+    def _begin(self) -> None:
+        """Stand before the first block."""
         self._regime = regimes.CALM
         self._state = np.zeros(len(self.symbols))
         self._activity = np.zeros(len(self.symbols))
         self._block = 0
-        self._times, self._history = self._make_history()
-        self._live_from_ms = start_ms
-        self._live = self._make_live()
-        self._next_live: tuple[Ints, Ints, Floats] | None = None
+
+    def _choose_planted(self, by_default: frozenset[str]) -> frozenset[str]:
+        """Return who has the signal: as named, and by default where nothing else is named."""
+        named = {symbol: self.characters.get(symbol, MIXED) for symbol in self.symbols}
+        return frozenset(
+            symbol
+            for symbol, name in named.items()
+            if name == PLANTED or (name == MIXED and symbol in by_default)
+        )
 
     def _prepare_constants(self) -> None:
         steps = np.arange(BLOCK_MINUTES)
@@ -116,7 +142,7 @@ class GeneratedSource:
     def _rng(self, name: str, block: int) -> np.random.Generator:
         return np.random.default_rng([self.seed, zlib.crc32(name.encode()), block])
 
-    def _next_moves(self) -> dict[str, Floats | Ints]:
+    def _next_moves(self) -> dict[str, Any]:
         """Return the next block's log moves and volumes, each of shape (symbols, minutes)."""
         block, self._block = self._block, self._block + 1
         market = self._rng("market", block)
@@ -133,21 +159,32 @@ class GeneratedSource:
         )
         self._activity = activity[:, -1]
         shock = math.sqrt(COMMON_SHARE) * common + math.sqrt(1 - COMMON_SHARE) * normals[_RETURN]
-        deviation = VOLATILITY_1M * regimes.VOLATILITY[weather.regime]
+        usual = VOLATILITY_1M * regimes.VOLATILITY[weather.regime]
         drift = self._drift[:, None] * regimes.DRIFT[weather.regime] * state
-        walked = deviation * (shock + drift)
-        up, down = _excursions(walked, deviation, uniforms)
+        walked = usual * (shock + drift)
         share = 0.5 + SIGNAL_IN_SHARE * state + RETURN_IN_SHARE * shock
         share += NOISE_IN_SHARE * normals[_SHARE]
         busy = np.exp(0.5 * activity + 0.25 * np.abs(shock) - 0.3)
-        jump = weather.jump
+        busy *= regimes.ACTIVITY[weather.regime]
+        deviation = np.broadcast_to(usual, walked.shape).copy()
+        jump = np.broadcast_to(weather.jump, walked.shape).copy()
+        present = np.ones(walked.shape, dtype=np.bool_)
+        for place, name in enumerate(self.symbols):
+            character = self.characters.get(name, MIXED)
+            if character in SHAPED:
+                moves = Moves(
+                    walked[place], deviation[place], jump[place], busy[place], present[place]
+                )
+                CHARACTERS[character](moves, drawn[place])
+        up, down = _excursions(walked, deviation, uniforms)
         return {
             "move": walked + jump,
             "up": up + np.maximum(jump, 0.0),
             "down": down + np.minimum(jump, 0.0),
             "share": np.clip(share, 0.03, 0.97),
-            "busy": busy * regimes.ACTIVITY[weather.regime],
+            "busy": busy,
             "regime": weather.regime,
+            "present": present,
         }
 
     @staticmethod
@@ -156,31 +193,49 @@ class GeneratedSource:
         inherited = last[:, None] * keep ** np.arange(1, BLOCK_MINUTES + 1)
         return np.asarray(inherited + math.sqrt(1 - keep * keep) * normals @ mix.T)
 
-    def _make_history(self) -> tuple[Ints, Ints]:
-        blocks = [self._next_moves() for _ in range(self._history_blocks)]
-        moves = {key: np.concatenate([b[key] for b in blocks], axis=-1) for key in blocks[0]}
-        minutes = self._history_blocks * BLOCK_MINUTES
-        path = np.cumsum(moves["move"], axis=1)
-        self._log_price = np.log(self._base_price)
-        before = self._log_price[:, None] + path - path[:, -1:] - moves["move"]
-        rows, _, _ = self._rows(moves, before)
-        self._last_close = rows[:, -1, CLOSE]
-        self._last_regime = int(moves["regime"][-1])
-        times = self.start_ms + MINUTE_MS * np.arange(-minutes, 0, dtype=np.int64)
-        return times, rows
+    def _make_history(self) -> list[CandleRows]:
+        """Return each symbol's rows before the start.
 
-    def _make_live(self) -> tuple[Ints, Ints, Floats]:
+        The blocks are drawn twice, first for where the path ends: at the usual price. So only one
+        block at a time is held in the wide form.
+        """
+        minutes = self._history_blocks * BLOCK_MINUTES
+        walked = np.zeros(len(self.symbols))
+        for _ in range(self._history_blocks):
+            walked += self._next_moves()["move"].sum(axis=1)
+        self._begin()
+        self._log_price = np.log(self._base_price) - walked
+        self._last_close = np.zeros(len(self.symbols), dtype=np.int64)
+        held = [CandleRows(minutes + BLOCK_MINUTES) for _ in self.symbols]
+        self._closed = [0] * len(self.symbols)
+        for block in range(self._history_blocks):
+            rows, _, _, present = self._next_block(is_first=block == 0)
+            opens = self.start_ms + MINUTE_MS * np.arange(
+                block * BLOCK_MINUTES - minutes, (block + 1) * BLOCK_MINUTES - minutes
+            )
+            for place, target in enumerate(held):
+                there = present[place]
+                target.put(self._closed[place], opens[there], rows[place][there])
+                self._closed[place] += int(there.sum())
+        return held
+
+    def _make_live(self) -> Block:
+        return self._next_block(is_first=False)
+
+    def _next_block(self, *, is_first: bool) -> Block:
+        """Return the next block's rows, spreads, depth factors and presence."""
         moves = self._next_moves()
         before = self._log_price[:, None] + np.cumsum(moves["move"], axis=1) - moves["move"]
-        rows, spread, depth = self._rows(moves, before)
-        rows[:, 0, OPEN] = self._last_close
-        rows[:, 0, HIGH] = np.maximum(rows[:, 0, HIGH], self._last_close)
-        rows[:, 0, LOW] = np.minimum(rows[:, 0, LOW], self._last_close)
+        rows, spread, depth = self._wide_rows(moves, before)
+        if not is_first:
+            rows[:, 0, OPEN] = self._last_close
+            rows[:, 0, HIGH] = np.maximum(rows[:, 0, HIGH], self._last_close)
+            rows[:, 0, LOW] = np.minimum(rows[:, 0, LOW], self._last_close)
         self._log_price = before[:, -1] + moves["move"][:, -1]
         self._last_close = rows[:, -1, CLOSE]
-        return rows, spread, depth
+        return rows, spread, depth, moves["present"]
 
-    def _rows(self, moves: dict[str, Any], before: Floats) -> tuple[Ints, Ints, Floats]:
+    def _wide_rows(self, moves: dict[str, Any], before: Floats) -> tuple[Ints, Ints, Floats]:
         """Return rows (symbols, minutes, 9), spreads in ticks and depth factors."""
 
         def to_ticks(log_price: Floats) -> Ints:
@@ -193,7 +248,7 @@ class GeneratedSource:
         low = np.minimum(to_ticks(before + moves["down"]), np.minimum(opened, close))
         notional = NOTIONAL_PER_MINUTE * moves["busy"]
         per_unit = (self._base_price * self._unit)[:, None]
-        volume = np.maximum(LEAST_COUNT, np.rint(notional / per_unit)).astype(np.int64)
+        volume = np.maximum(LEAST_VOLUME, np.rint(notional / per_unit)).astype(np.int64)
         taker = np.rint(volume * moves["share"]).astype(np.int64)
         typical = (opened + high + low + close) // 4
         rows = np.empty((*close.shape, SOURCE_COLUMNS), dtype=np.int64)
@@ -202,13 +257,16 @@ class GeneratedSource:
         rows[..., VOLUME], rows[..., TAKER] = volume, taker
         rows[..., QUOTE] = volume * typical // self._quote_divisor[:, None]
         rows[..., TAKER_QUOTE] = taker * typical // self._quote_divisor[:, None]
-        rows[..., COUNT] = np.maximum(LEAST_COUNT, notional / NOTIONAL_PER_TRADE).astype(np.int64)
+        count = np.rint(USUAL_COUNT * np.sqrt(moves["busy"])).astype(np.int64)
+        rows[..., COUNT] = np.clip(count, LEAST_COUNT, MOST_PRINTS)
         spread = spread_for(close, regimes.SPREAD_BPS[moves["regime"]])
         return rows, spread, regimes.DEPTH[moves["regime"]]
 
-    def history(self, symbol: str) -> tuple[Ints, Ints]:
-        """Return open times (n,) and rows (n, 9) of the candles before `start_ms`."""
-        return self._times, self._history[self.symbols.index(symbol)]
+    def candle_rows(self, symbol: str) -> tuple[CandleRows, int]:
+        """Hand over the rows before the start; they are forgotten here."""
+        place = self.symbols.index(symbol)
+        rows, self._rows[place] = self._rows[place], CandleRows(0)
+        return rows, self._closed[place]
 
     def bar_at(self, open_ms: int) -> Bar:
         """Return the candles that open at `open_ms`.
@@ -226,28 +284,19 @@ class GeneratedSource:
             minute -= BLOCK_MINUTES
         if minute == BLOCK_MINUTES // 2 and self._next_live is None:
             self._next_live = self._make_live()
-        rows, spread, depth = self._live
+        rows, spread, depth, present = self._live
         return Bar(
             open_ms=open_ms,
             rows=rows[:, minute],
-            present=np.ones(len(self.symbols), dtype=np.bool_),
+            present=present[:, minute],
             spread_ticks=spread[:, minute],
             depth=np.full(len(self.symbols), depth[minute]),
-        )
-
-    def fresh(self) -> "GeneratedSource":
-        """Return the same source from its start once more."""
-        return GeneratedSource(
-            symbols=self.symbols,
-            seed=self.seed,
-            start_ms=self.start_ms,
-            history_days=self._history_blocks * BLOCK_MINUTES * MINUTE_MS / DAY_MS,
-            planted=self.planted,
         )
 
     def describe(self, symbol: str) -> dict[str, Any]:
         """Return the provenance, with the declared signal."""
         about: dict[str, Any] = {"source": "generated", "seed": self.seed}
+        about["regime"] = self.characters.get(symbol, MIXED)
         if symbol not in self.planted:
             return about | {"signal": "noise"}
         return about | {
@@ -264,6 +313,7 @@ class GeneratedSource:
             "seed": self.seed,
             "symbols": list(self.symbols),
             "planted": sorted(self.planted),
+            "characters": dict(sorted(self.characters.items())),
             "start_ms": self.start_ms,
             "history_minutes": self._history_blocks * BLOCK_MINUTES,
         }

@@ -3,6 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
+SECOND_MS = 1_000
 MINUTE_MS = 60_000
 HOUR_MS = 60 * MINUTE_MS
 DAY_MS = 24 * HOUR_MS
@@ -12,6 +13,7 @@ MONDAY_SHIFT_MS = 4 * DAY_MS
 LONGEST_MONTH_MS = 31 * DAY_MS
 
 INTERVAL_MS: dict[str, int] = {
+    "1s": SECOND_MS,
     "1m": MINUTE_MS,
     "3m": 3 * MINUTE_MS,
     "5m": 5 * MINUTE_MS,

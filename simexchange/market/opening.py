@@ -7,10 +7,16 @@ from typing import Any
 
 from simexchange.clock import SimClock, read_wall_ms
 from simexchange.market.bars import Source
+from simexchange.market.characters import read_characters
+from simexchange.market.fed import FedMarket
+from simexchange.market.floor import Floor
 from simexchange.market.generated import PLANTED_BY_DEFAULT, GeneratedSource
 from simexchange.market.intervals import MINUTE_MS
 from simexchange.market.live import SimMarket
-from simexchange.market.replay import ReplaySource
+from simexchange.market.mirror import Mirror
+from simexchange.market.recording import Recording, recordings_among
+from simexchange.market.replay import ReplaySource, say_nothing
+from simexchange.market.venue import Venue
 
 DEFAULT_SYMBOLS = ("BTCUSDT", "ETHUSDT", "SOLUSDT")
 DEFAULT_HISTORY_BARS = 2_000
@@ -23,7 +29,7 @@ class MarketOptions:
     """What the command line says about the market.
 
     Attributes:
-        data: candle files or folders of them; empty means generated prices.
+        data: candle files, recordings or folders of them; empty means generated prices.
         symbols: which symbols; for files empty means all found.
         seed: the one seed.
         speed: exchange seconds per wall second.
@@ -33,6 +39,10 @@ class MarketOptions:
         interval: replay: which files to take where several intervals lie together.
         start_ms: generated: exchange time at the start; by default the wall clock's minute.
         planted: generated: symbols with the declared signal.
+        say: is told of progress where opening takes long.
+        mirror: REST address of an exchange to follow live; then `history_bars` are minutes.
+        mirror_streams: address of its streams, where it is not the usual one.
+        regime: generated: a regime for all symbols, or ``SYMBOL=NAME,…``; see `characters`.
     """
 
     data: tuple[Path, ...] = ()
@@ -45,6 +55,10 @@ class MarketOptions:
     interval: str | None = None
     start_ms: int | None = None
     planted: frozenset[str] = PLANTED_BY_DEFAULT
+    say: Callable[[str], None] = say_nothing
+    mirror: str = ""
+    mirror_streams: str = ""
+    regime: str = ""
 
 
 def open_market(
@@ -52,12 +66,12 @@ def open_market(
     *,
     saved: dict[str, Any] | None = None,
     wall: Callable[[], float] = read_wall_ms,
-) -> tuple[SimClock, SimMarket]:
-    """Return the clock and the market, ready to be asked; `SimMarket.run` keeps it going.
+) -> tuple[SimClock, Floor]:
+    """Return the clock and the market, ready to be asked; `Floor.run` keeps it going.
 
     Args:
         options: what to open.
-        saved: a `SimMarket.snapshot` to go on from. Generated prices at speed 1 then go on at the
+        saved: a `Floor.snapshot` to go on from. Generated prices at speed 1 then go on at the
             wall clock's time, everything else where it stood.
         wall: reads the wall clock in milliseconds.
 
@@ -65,6 +79,10 @@ def open_market(
         ValueError: when options, files or snapshot do not fit.
     """
     wall_ms = wall()
+    if options.mirror:
+        return _open_mirror(options, saved, wall)
+    if recordings_among(options.data):
+        return _open_recording(options, saved, wall)
     start_ms = options.start_ms
     if saved is not None:
         start_ms = int(saved["source"]["start_ms"])
@@ -82,10 +100,33 @@ def open_market(
         wall=wall,
         origin_wall_ms=wall_ms,
     )
-    market = SimMarket(source, clock)
-    if saved is not None:
-        market.restore(saved)
-    return clock, market
+    return clock, SimMarket(source, clock, saved)
+
+
+def _open_mirror(
+    options: MarketOptions, saved: dict[str, Any] | None, wall: Callable[[], float]
+) -> tuple[SimClock, Floor]:
+    if options.speed != 1.0 or options.manual:
+        raise ValueError("a mirror runs at --speed 1, as the exchange that it follows")
+    symbols = options.symbols or DEFAULT_SYMBOLS[:2]
+    feed = Mirror(
+        Venue(options.mirror),
+        symbols,
+        history_bars=options.history_bars,
+        stream_url=options.mirror_streams or None,
+    )
+    clock = SimClock(origin_sim_ms=feed.start_ms, wall=wall)
+    return clock, FedMarket(feed, clock, saved)
+
+
+def _open_recording(
+    options: MarketOptions, saved: dict[str, Any] | None, wall: Callable[[], float]
+) -> tuple[SimClock, Floor]:
+    paths = recordings_among(options.data)
+    feed = Recording(paths, symbols=options.symbols, seed=options.seed)
+    origin_ms = feed.start_ms if saved is None else max(feed.start_ms, int(saved["now_ms"]))
+    clock = SimClock(origin_sim_ms=origin_ms, speed=options.speed, manual=options.manual, wall=wall)
+    return clock, FedMarket(feed, clock, saved)
 
 
 def _open_source(options: MarketOptions, start_ms: int) -> Source:
@@ -96,6 +137,7 @@ def _open_source(options: MarketOptions, start_ms: int) -> Source:
             seed=options.seed,
             history_bars=options.history_bars,
             interval=options.interval,
+            say=options.say,
         )
     symbols = options.symbols or DEFAULT_SYMBOLS
     days = options.history_days
@@ -107,4 +149,5 @@ def _open_source(options: MarketOptions, start_ms: int) -> Source:
         start_ms=start_ms // MINUTE_MS * MINUTE_MS,
         history_days=days,
         planted=options.planted,
+        characters=read_characters(options.regime, symbols),
     )

@@ -1,7 +1,6 @@
 """Candles from files, several symbols in step, gaps kept."""
 
-from collections.abc import Sequence
-from decimal import Decimal
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -21,20 +20,32 @@ from simexchange.market.bars import (
 )
 from simexchange.market.bridge import prints_per_candle
 from simexchange.market.candlefiles import (
-    FileRow,
+    WIRE_DECIMALS,
+    WIRE_UNIT,
+    FileColumns,
     choose_files,
     find_files,
     places,
-    read_rows,
+    read_columns,
 )
 from simexchange.market.grid import Grid
 from simexchange.market.instruments import usual_step_decimals
 from simexchange.market.intervals import INTERVAL_MS, LONGEST_MONTH_MS
+from simexchange.market.rows import CandleRows
 
 SPREAD_BPS = 1.0
-MADE_UP = ("quote", "trades", "taker", "taker_quote")
+MADE_UP = {
+    "quote_volume": "quote",
+    "trades": "trades",
+    "taker_buy_base": "taker",
+    "taker_buy_quote": "taker_quote",
+}
 LARGEST_SUM = 2**62
 """A month's quote volume must stay below it; quote decimals are dropped until it does."""
+
+
+def say_nothing(_line: str) -> None:
+    """Tell nobody."""
 
 
 class ReplaySource:
@@ -50,12 +61,14 @@ class ReplaySource:
         seed: orders the walk inside the candles.
         history_bars: closed candles before the start.
         interval: which files to take where several intervals lie together.
+        say: is told of progress.
 
     Raises:
         ValueError: when files do not fit or hold too few candles.
     """
 
     own_trades_move_range = False
+    tape_is_whole = False
 
     def __init__(
         self,
@@ -65,58 +78,52 @@ class ReplaySource:
         seed: int,
         history_bars: int,
         interval: str | None = None,
+        say: Callable[[str], None] = say_nothing,
     ) -> None:
         if history_bars < 1:
             raise ValueError(f"at least one candle of history is needed, was {history_bars}")
-        self._settings: dict[str, Any] = {
-            "paths": tuple(paths),
-            "symbols": tuple(symbols),
-            "history_bars": history_bars,
-            "interval": interval,
-        }
         self.seed = seed
         self.interval, files = choose_files(find_files(paths), symbols=symbols, interval=interval)
         self.symbols = tuple(files)
         self._files = files
         self.grids: dict[str, Grid] = {}
         self._made_up: dict[str, list[str]] = {}
-        self._times: dict[str, Ints] = {}
-        self._rows: dict[str, Ints] = {}
-        for symbol, paths_of_symbol in files.items():
-            self._load(symbol, read_rows(paths_of_symbol))
+        self._rows: dict[str, CandleRows] = {}
+        self._count: dict[str, int] = {}
+        for number, (symbol, paths_of_symbol) in enumerate(files.items(), start=1):
+            self._load(symbol, read_columns(paths_of_symbol))
+            say(f"read {symbol} ({number} of {len(files)}), {self._count[symbol]} candles")
         self.start_ms = max(self._start_of(symbol, history_bars) for symbol in self.symbols)
-        self._first = {s: int(np.searchsorted(self._times[s], self.start_ms)) for s in self.symbols}
+        self._first = {s: int(np.searchsorted(self._times(s), self.start_ms)) for s in self.symbols}
         for symbol, first in self._first.items():
-            if first == 0 or first == len(self._times[symbol]):
+            if first == 0 or first == self._count[symbol]:
                 raise ValueError(f"{symbol} has no candles on both sides of the common start")
         self._place = dict(self._first)
 
+    def _times(self, symbol: str) -> Ints:
+        return self._rows[symbol].times[: self._count[symbol]]
+
     def _start_of(self, symbol: str, history_bars: int) -> int:
-        times = self._times[symbol]
+        times = self._times(symbol)
         if len(times) <= history_bars:
             raise ValueError(f"{symbol} has {len(times)} candles, history wants {history_bars}")
         return int(times[history_bars])
 
-    def _load(self, symbol: str, found: list[FileRow]) -> None:
+    def _load(self, symbol: str, found: FileColumns) -> None:
         length_ms = INTERVAL_MS[self.interval]
-        if not found:
+        if not len(found):
             raise ValueError(f"{symbol} has no candles")
-        if self.interval not in {"1w", "1M"} and any(row.open_ms % length_ms for row in found):
+        if self.interval not in {"1w", "1M"} and bool(np.any(found.open_ms % length_ms)):
             raise ValueError(f"{symbol} has open times off the {self.interval} grid")
         grid = self.grids[symbol] = file_grid(symbol, found, length_ms)
-        self._made_up[symbol] = [
-            name for name in MADE_UP if any(getattr(row, name) is None for row in found)
-        ]
-        prints = prints_per_candle(self.interval)
-        self._times[symbol] = np.array([row.open_ms for row in found], dtype=np.int64)
-        self._rows[symbol] = np.array(
-            [_as_units(row, grid, prints) for row in found], dtype=np.int64
-        ).reshape(-1, SOURCE_COLUMNS)
+        self._made_up[symbol] = [MADE_UP[name] for name in found.missing]
+        rows = as_units(found, grid, prints_per_candle(self.interval))
+        self._rows[symbol] = CandleRows.of(found.open_ms, rows)
+        self._count[symbol] = len(found)
 
-    def history(self, symbol: str) -> tuple[Ints, Ints]:
-        """Return open times (n,) and rows (n, 9) of the candles before `start_ms`."""
-        first = self._first[symbol]
-        return self._times[symbol][:first], self._rows[symbol][:first]
+    def candle_rows(self, symbol: str) -> tuple[CandleRows, int]:
+        """Hand over all rows and how many closed before the start; they are read here still."""
+        return self._rows[symbol], self._first[symbol]
 
     def bar_at(self, open_ms: int) -> Bar:
         """Return the candles that open at `open_ms`; a symbol with a gap there is not present."""
@@ -124,12 +131,12 @@ class ReplaySource:
         rows = np.ones((count, SOURCE_COLUMNS), dtype=np.int64)
         present = np.zeros(count, dtype=np.bool_)
         for index, symbol in enumerate(self.symbols):
-            times, place = self._times[symbol], self._place[symbol]
-            while place < len(times) and times[place] < open_ms:
+            times, last, place = self._rows[symbol].times, self._count[symbol], self._place[symbol]
+            while place < last and times[place] < open_ms:
                 place += 1
             self._place[symbol] = place
-            if place < len(times) and times[place] == open_ms:
-                rows[index] = self._rows[symbol][place]
+            if place < last and times[place] == open_ms:
+                rows[index] = self._rows[symbol].row(place)
                 present[index] = True
         return Bar(
             open_ms=open_ms,
@@ -139,10 +146,6 @@ class ReplaySource:
             depth=np.ones(count),
         )
 
-    def fresh(self) -> "ReplaySource":
-        """Return the same source from its start once more."""
-        return ReplaySource(seed=self.seed, **self._settings)
-
     def describe(self, symbol: str) -> dict[str, Any]:
         """Return the provenance; `made_up` are the columns the file lacks."""
         names = [path.name for path in self._files[symbol]]
@@ -151,8 +154,7 @@ class ReplaySource:
             "file": names[0] if len(names) == 1 else names,
             "interval": self.interval,
             "made_up": self._made_up[symbol],
-            "ends_ms": int(self._times[symbol][-1]) + INTERVAL_MS[self.interval],
-            "ended": self._place[symbol] >= len(self._times[symbol]),
+            "ends_ms": int(self._times(symbol)[-1]) + INTERVAL_MS[self.interval],
         }
 
     def signature(self) -> dict[str, Any]:
@@ -167,21 +169,18 @@ class ReplaySource:
         }
 
 
-def file_grid(symbol: str, found: Sequence[FileRow], length_ms: int) -> Grid:
+def file_grid(symbol: str, found: FileColumns, length_ms: int) -> Grid:
     """Return the grid on which a file's prices and volumes are exact integers.
 
     The step, to which orders keep, is the usual one for the price and never finer than the file.
     """
-    price_decimals = places(price for row in found for price in row.prices)
-    volume_decimals = places(row.volume for row in found)
-    volume_decimals = max(
-        volume_decimals, places(row.taker for row in found if row.taker is not None)
-    )
-    last = float(found[-1].prices[3])
+    price_decimals = places(found.column("open", "high", "low", "close"))
+    volume_decimals = places(found.column("volume", "taker_buy_base"))
+    last = float(found.column("close")[-1]) / WIRE_UNIT
     step_decimals = min(usual_step_decimals(symbol, last), volume_decimals)
-    largest = max(float(row.volume * row.prices[1]) for row in found)
-    per_month = largest * LONGEST_MONTH_MS / length_ms
-    quote_decimals = min(8, price_decimals + volume_decimals)
+    notional = found.column("volume").astype(np.float64) * found.column("high") / WIRE_UNIT**2
+    per_month = float(notional.max()) * LONGEST_MONTH_MS / length_ms
+    quote_decimals = min(WIRE_DECIMALS, price_decimals + volume_decimals)
     while quote_decimals and per_month * 10.0**quote_decimals > LARGEST_SUM:
         quote_decimals -= 1
     return Grid(
@@ -193,28 +192,32 @@ def file_grid(symbol: str, found: Sequence[FileRow], length_ms: int) -> Grid:
     )
 
 
-def _as_units(row: FileRow, grid: Grid, prints: int) -> list[int]:
-    """Return a file's candle as integers.
+def as_units(found: FileColumns, grid: Grid, prints: int) -> Ints:
+    """Return a file's candles as integers, shape (n, 9).
 
     Columns the file lacks become a typical-price quote volume, an even taker share and the
     tape's own number of trades.
     """
-    ticks = [int(price.scaleb(grid.price_decimals)) for price in row.prices]
-    volume = grid.units(row.volume)
-    typical = grid.quote_units(sum(ticks) // 4, volume)
-    quote = typical if row.quote is None else _quote(row.quote, grid)
-    taker = volume // 2 if row.taker is None else grid.units(row.taker)
-    taker_share = taker / volume if volume else 0.0
-    trades = prints if row.trades is None else int(row.trades)
-    filled = [0] * SOURCE_COLUMNS
-    filled[:4] = ticks
-    filled[VOLUME], filled[QUOTE], filled[TAKER] = volume, quote, taker
-    filled[COUNT] = trades if volume else 0
-    filled[TAKER_QUOTE] = (
-        round(quote * taker_share) if row.taker_quote is None else _quote(row.taker_quote, grid)
-    )
-    return filled
-
-
-def _quote(value: Decimal, grid: Grid) -> int:
-    return int(value.scaleb(grid.quote_decimals).to_integral_value())
+    rows = np.zeros((len(found), SOURCE_COLUMNS), dtype=np.int64)
+    price_unit = 10 ** (WIRE_DECIMALS - grid.price_decimals)
+    volume_unit = 10 ** (WIRE_DECIMALS - grid.volume_decimals)
+    quote_unit = 10 ** (WIRE_DECIMALS - grid.quote_decimals)
+    for column, name in enumerate(("open", "high", "low", "close")):
+        rows[:, column] = found.column(name) // price_unit
+    rows[:, VOLUME] = volume = found.column("volume") // volume_unit
+    if "quote_volume" in found.missing:
+        typical = rows[:, :4].sum(axis=1) // 4
+        pairs = zip(typical.tolist(), volume.tolist(), strict=True)
+        rows[:, QUOTE] = [grid.quote_units(ticks, units) for ticks, units in pairs]
+    else:
+        rows[:, QUOTE] = (found.column("quote_volume") + quote_unit // 2) // quote_unit
+    has_taker = "taker_buy_base" not in found.missing
+    rows[:, TAKER] = found.column("taker_buy_base") // volume_unit if has_taker else volume // 2
+    if "taker_buy_quote" in found.missing:
+        share = rows[:, TAKER] / np.maximum(1, volume)
+        rows[:, TAKER_QUOTE] = np.rint(rows[:, QUOTE] * share).astype(np.int64)
+    else:
+        rows[:, TAKER_QUOTE] = (found.column("taker_buy_quote") + quote_unit // 2) // quote_unit
+    trades = prints if "trades" in found.missing else found.column("trades") // WIRE_UNIT
+    rows[:, COUNT] = np.where(volume > 0, trades, 0)
+    return rows

@@ -1,7 +1,8 @@
 """What of a market cannot be made again from its source, and how it comes back."""
 
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -15,11 +16,17 @@ from simexchange.market.bars import (
     VOLUME,
     Bar,
     Ints,
-    Source,
 )
 from simexchange.market.symbolstate import SymbolState
 
 VOLUMES = (VOLUME, QUOTE, COUNT, TAKER, TAKER_QUOTE)
+
+
+class Signed(Protocol):
+    """A source or feed."""
+
+    def signature(self) -> dict[str, Any]:
+        """Return what a snapshot must agree with."""
 
 
 @dataclass(slots=True)
@@ -41,28 +48,38 @@ class Traces:
     extra: list[int] = field(default_factory=lambda: [0] * SOURCE_COLUMNS)
 
     def as_json(self) -> dict[str, Any]:
-        """Return JSON-able values."""
+        """Return JSON-able values; the touched candles are journalled one by one."""
         return {
             "factor": self.factor,
             "next_id": self.next_id,
-            "touched": [[open_ms, *row] for open_ms, row in sorted(self.touched.items())],
             "running_ms": self.running_ms,
             "extra": self.extra,
         }
 
     @classmethod
-    def from_json(cls, data: dict[str, Any]) -> "Traces":
-        """Return what `as_json` gave away."""
+    def from_json(cls, data: dict[str, Any], touched: Iterable[Sequence[int]]) -> "Traces":
+        """Return what `as_json` gave away, with the rows (open time, nine columns) beside it."""
         return cls(
             factor=float(data["factor"]),
             next_id=int(data["next_id"]),
-            touched={int(row[0]): [int(cell) for cell in row[1:]] for row in data["touched"]},
+            touched={int(row[0]): [int(cell) for cell in row[1:]] for row in touched},
             running_ms=int(data["running_ms"]),
             extra=[int(cell) for cell in data["extra"]],
         )
 
 
-def check_signature(source: Source, data: dict[str, Any]) -> None:
+def read_traces(symbols: Iterable[str], saved: dict[str, Any] | None) -> dict[str, Traces]:
+    """Return each symbol's traces: a snapshot's, with the touched candles under ``candles``."""
+    if saved is None:
+        return {symbol: Traces() for symbol in symbols}
+    touched = saved.get("candles", {})
+    return {
+        symbol: Traces.from_json(kept, touched.get(symbol, ()))
+        for symbol, kept in saved["symbols"].items()
+    }
+
+
+def check_signature(source: Signed, data: dict[str, Any]) -> None:
     """Refuse the snapshot of another source.
 
     Raises:
@@ -76,18 +93,18 @@ def check_signature(source: Source, data: dict[str, Any]) -> None:
 
 def pass_over(state: SymbolState, traces: Traces, bar: Bar, index: int) -> None:
     """Append a candle that closed before the clock's present, without playing it."""
+    row = bar.rows[index]
     saved = traces.touched.get(bar.open_ms)
-    if saved is not None:
-        state.store.append_closed(bar.open_ms, np.array(saved, dtype=np.int64))
-        return
-    factor = state.factor if bar.open_ms >= traces.running_ms else 1.0
-    row = scaled(bar.rows[index], factor)
-    if traces.running_ms == bar.open_ms and any(traces.extra):
-        row[list(VOLUMES)] += np.array(traces.extra, dtype=np.int64)[list(VOLUMES)]
-    if factor != 1.0 or traces.running_ms == bar.open_ms:
-        traces.touched[bar.open_ms] = row.tolist()
-    state.store.append_closed(bar.open_ms, row)
-    state.last_ticks, state.source_ticks = int(row[CLOSE]), int(bar.rows[index, CLOSE])
+    if saved is None:
+        factor = state.factor if bar.open_ms >= traces.running_ms else 1.0
+        saved = scaled(row, factor).tolist()
+        if traces.running_ms == bar.open_ms:
+            for column in VOLUMES:
+                saved[column] += traces.extra[column]
+        if factor != 1.0 or traces.running_ms == bar.open_ms:
+            traces.touched[bar.open_ms] = saved
+    state.store.append_closed(bar.open_ms, saved)
+    state.last_ticks, state.source_ticks = saved[CLOSE], int(row[CLOSE])
 
 
 def scaled(row: Ints, factor: float) -> Ints:

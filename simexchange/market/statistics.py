@@ -3,11 +3,9 @@
 from dataclasses import dataclass
 from decimal import ROUND_HALF_UP, Decimal
 
-import numpy as np
-
 from simexchange.market.bars import CLOSE, COUNT, FIRST_ID, HIGH, LOW, OPEN, QUOTE, VOLUME
-from simexchange.market.candles import NO_ID
 from simexchange.market.grid import Grid
+from simexchange.market.rows import NO_ID
 from simexchange.market.symbolstate import SymbolState
 
 EIGHT_PLACES = Decimal("0.00000001")
@@ -51,40 +49,27 @@ class Statistics:
 
 def window_statistics(state: SymbolState, *, since_ms: int, now_ms: int) -> Statistics:
     """Return the figures of the candles that opened at or after `since_ms`."""
-    times, rows = state.store.window(since_ms)
+    place, row = state.store.since(since_ms)
     newest = state.tape[-1] if state.tape else None
-    before = len(state.store) - len(times)
     last_id = newest.trade_id if newest else NO_ID
-    if not len(rows):
-        last = state.last_ticks
-        prices = {"open": last, "high": last, "low": last, "last": last}
-        return Statistics(
-            grid=state.grid,
-            open_ms=since_ms,
-            close_ms=now_ms,
-            prev_close=last,
-            **prices,
-            last_units=0,
-            volume=0,
-            quote=0,
-            trades=0,
-            first_id=NO_ID,
-            last_id=NO_ID,
-        )
-    known = rows[:, FIRST_ID][rows[:, FIRST_ID] != NO_ID]
+    last = state.last_ticks
+    if row is None:
+        row = [last, last, last, last, 0, 0, 0, 0, 0, NO_ID]
+    elif row[FIRST_ID] == NO_ID:
+        row[FIRST_ID] = last_id
     return Statistics(
         grid=state.grid,
         open_ms=since_ms,
         close_ms=now_ms,
-        prev_close=state.store.close_before(before) or int(rows[0, OPEN]),
-        open=int(rows[0, OPEN]),
-        high=int(rows[:, HIGH].max()),
-        low=int(rows[:, LOW].min()),
-        last=int(rows[-1, CLOSE]),
-        last_units=newest.units if newest else 0,
-        volume=int(rows[:, VOLUME].sum()),
-        quote=int(np.sum(rows[:, QUOTE])),
-        trades=int(rows[:, COUNT].sum()),
-        first_id=int(known[0]) if len(known) else last_id,
+        prev_close=state.store.close_before(place) or row[OPEN],
+        open=row[OPEN],
+        high=row[HIGH],
+        low=row[LOW],
+        last=row[CLOSE],
+        last_units=newest.units if newest and row[VOLUME] else 0,
+        volume=row[VOLUME],
+        quote=row[QUOTE],
+        trades=row[COUNT],
+        first_id=row[FIRST_ID],
         last_id=last_id,
     )

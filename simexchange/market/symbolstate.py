@@ -6,11 +6,19 @@ from decimal import Decimal
 from typing import NamedTuple
 
 from simexchange.market.api import Trade
-from simexchange.market.book import Book
 from simexchange.market.candles import CandleStore
 from simexchange.market.grid import Grid
+from simexchange.market.publicbook import PublicBook
 
 AVERAGE_MS = 300_000
+KEPT_PRINTS = ((10, 4_000), (50, 1_000))
+"""So many prints are remembered where there are at most so many symbols."""
+KEPT_PRINTS_MANY = 240
+
+
+def kept_prints(symbols: int) -> int:
+    """Return how many prints of each symbol's tape are remembered."""
+    return next((kept for most, kept in KEPT_PRINTS if symbols <= most), KEPT_PRINTS_MANY)
 
 
 class Print(NamedTuple):
@@ -35,7 +43,7 @@ class SymbolState:
     """
 
     def __init__(
-        self, grid: Grid, store: CandleStore, book: Book, *, ticks: int, kept_prints: int
+        self, grid: Grid, store: CandleStore, book: PublicBook, *, ticks: int, kept_prints: int
     ) -> None:
         self.grid = grid
         self.store = store

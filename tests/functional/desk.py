@@ -76,8 +76,10 @@ def _runs(process: psutil.Process, name: str) -> bool:
 
 
 @contextlib.contextmanager
-def running_desk(data_dir: Path, **variables: str) -> Iterator[Desk]:
-    """Run ``manage.py trade --demo`` until the block ends; Ctrl-C must end all of it."""
+def running_desk(
+    data_dir: Path, *, options: tuple[str, ...] = ("--demo",), **variables: str
+) -> Iterator[Desk]:
+    """Run ``manage.py trade`` until the block ends; Ctrl-C must end all of it."""
     ports = processes.free_port(), processes.free_port()
     ours = {
         **{k: v for k, v in os.environ.items() if k not in {"DATABASE_URL", "REDIS_URL"}},
@@ -88,7 +90,7 @@ def running_desk(data_dir: Path, **variables: str) -> Iterator[Desk]:
         "SIM_PORT": str(ports[1]),
         **variables,
     }
-    command = [sys.executable, "manage.py", "trade", "--demo"]
+    command = [sys.executable, "manage.py", "trade", *options]
     child = processes.start("desk", command, folder=data_dir.parent, environment=ours)
     family: list[psutil.Process] = []
     try:

@@ -34,6 +34,8 @@ SIM_URL = env.text("SIM_URL", f"http://127.0.0.1:{SIM_PORT}")
 # Real candles for the local exchange (a file or a folder), and its speed; empty: the defaults.
 SIM_DATA = env.text("SIM_DATA", "")
 SIM_SPEED = env.integer("SIM_SPEED", 0, minimum=0, maximum=1000)
+# The exchange whose public prices paper mode follows; empty: Binance.
+SIM_MIRROR = env.text("SIM_MIRROR", "")
 # The clock shared with the local exchange, see core/clock.py; empty is the wall clock.
 CLOCK = env.text("CLOCK", "")
 KEY_STORE = env.choice("KEY_STORE", "env", ("env", "file"))

@@ -58,6 +58,7 @@ VARIABLES: tuple[Variable, ...] = (
     _plain("SIM_URL", "", "address of the local exchange, when it is not on this machine"),
     _plain("SIM_DATA", "", "candles to replay: a file or a folder; empty: generated"),
     _plain("SIM_SPEED", "0", "market seconds per second; 0: the default"),
+    _plain("SIM_MIRROR", "", "whose prices paper mode follows: an https address; empty: Binance"),
     _plain("CLOCK", "", "set by `manage.py trade`; leave it empty"),
     _plain("COMPONENT", "", "name of the process; set by `manage.py trade`; leave it empty"),
     _plain("SENTIMENT_SCRIPT", "", "JSON lines read in place of the news"),

@@ -11,7 +11,12 @@ from pathlib import Path
 from core.errors import TradingError
 from tradingsite.settings.env import TradingMode
 from tradingsite.supervisor.desk import Desk
-from tradingsite.supervisor.market import DemoMarket, generated_market, replayed_market
+from tradingsite.supervisor.market import (
+    DemoMarket,
+    generated_market,
+    mirrored_market,
+    replayed_market,
+)
 from tradingsite.supervisor.order import Order
 
 
@@ -41,7 +46,7 @@ def _bring_up(desk: Desk, order: Order) -> None:
     if order.with_broker:
         _say("broker …")
         desk.start_broker()
-    if order.mode == TradingMode.DEMO:
+    if order.mode in (TradingMode.DEMO, TradingMode.PAPER):
         desk.share(
             SECRET_KEY=desk.state.secret_key,
             DESK_ADMIN_PASSWORD=desk.state.admin_password,
@@ -61,6 +66,8 @@ def _bring_up(desk: Desk, order: Order) -> None:
 
 
 def _market(order: Order) -> DemoMarket:
+    if order.mode == TradingMode.PAPER:
+        return mirrored_market(order.sim_mirror)
     speed = order.sim_speed or None
     if order.sim_data:
         return replayed_market(Path(order.sim_data), speed=speed)

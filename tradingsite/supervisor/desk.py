@@ -70,19 +70,17 @@ class Desk:
         """Start the local exchange and take over its clock and its keys."""
         require_free(port, variable="SIM_PORT")
         state, url = self.state, f"http://127.0.0.1:{port}"
-        spec = plan.exchange(state, port=port, data_dir=self._data_dir, market=market.arguments)
+        spec = plan.exchange(state, port=port, data_dir=self._data_dir, market=market)
         child = self._supervisor.start(spec)
         self._supervisor.wait_until(
             lambda: get(port, "/_sim/clock") is not None,
             what="The local exchange",
             child=child,
-            limit_s=60,
+            limit_s=120,  # a mirror fetches its history first
         )
         clock = _read_clock(port)
         # Started again within this run, the exchange goes on by the same clock.
-        again = plan.exchange(
-            state, port=port, data_dir=self._data_dir, market=market.arguments, clock=clock
-        )
+        again = plan.exchange(state, port=port, data_dir=self._data_dir, market=market, clock=clock)
         self._supervisor.replace(child, again)
         self.share(
             CLOCK=clock,

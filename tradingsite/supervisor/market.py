@@ -1,4 +1,4 @@
-"""Which market the local exchange plays in the demo, and how fast."""
+"""Which market the local exchange plays in demo and paper mode, and how fast."""
 
 import math
 import re
@@ -21,6 +21,7 @@ _MAX_REPLAYED = 2
 # only lie in the exchange's memory: 2 MB per day with seven generated symbols.
 HISTORY_BARS = 9_000
 _DAY_S = 86_400
+MIRRORED_SYMBOLS = ("BTCUSDT", "ETHUSDT")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,12 +33,14 @@ class DemoMarket:
         timeframe: Of the candles that decisions are made on.
         speed: Market seconds per second of the wall.
         arguments: Options for ``python -m simexchange``.
+        state_file: Where the exchange keeps this market's books.
     """
 
     symbols: tuple[str, ...]
     timeframe: Timeframe
     speed: float
     arguments: tuple[str, ...]
+    state_file: str = "state.jsonl"
 
 
 def generated_market(*, speed: float | None) -> DemoMarket:
@@ -71,6 +74,22 @@ def replayed_market(data: Path, *, speed: float | None) -> DemoMarket:
     timeframe = Timeframe(found[symbols[0]][1])
     history = ("--history-bars", str(HISTORY_BARS))
     return _market(symbols, timeframe, speed, ("--data", *paths, *history))
+
+
+def mirrored_market(url: str) -> DemoMarket:
+    """The real market, followed live through the public streams of the exchange at `url`."""
+    timeframe = Timeframe("5m")
+    minutes = HISTORY_BARS * timeframe.seconds // 60
+    return DemoMarket(
+        symbols=MIRRORED_SYMBOLS,
+        timeframe=timeframe,
+        speed=1.0,
+        arguments=(
+            *("--mirror", url, "--history-bars", str(minutes)),
+            *("--symbols", ",".join(MIRRORED_SYMBOLS), "--balance", "USDT=100000"),
+        ),
+        state_file="paper.jsonl",
+    )
 
 
 def _market(

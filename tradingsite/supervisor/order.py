@@ -18,6 +18,7 @@ class Order:
         sim_port: Of the local exchange.
         sim_data: Candles that it replays; empty: it generates.
         sim_speed: Market seconds per second of the wall; 0: the default.
+        sim_mirror: Exchange whose prices paper mode follows.
         asked_at_s: When the user asked, by the monotonic clock.
     """
 
@@ -30,6 +31,7 @@ class Order:
     sim_port: int
     sim_data: str
     sim_speed: float
+    sim_mirror: str
     asked_at_s: float
 
     def to_text(self) -> str:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from core.errors import NeedsOperator
 from tradingsite.supervisor.launching import ProcessSpec
+from tradingsite.supervisor.market import DemoMarket
 from tradingsite.supervisor.state import DeskState
 
 _MANAGE = (sys.executable, "manage.py")
@@ -55,7 +56,7 @@ def _broker_program() -> str:
 
 
 def exchange(
-    state: DeskState, *, port: int, data_dir: Path, market: tuple[str, ...], clock: str = ""
+    state: DeskState, *, port: int, data_dir: Path, market: DemoMarket, clock: str = ""
 ) -> ProcessSpec:
     """The local exchange; `clock` keeps the time running when it is started again."""
     folder = data_dir / "simexchange"
@@ -65,8 +66,8 @@ def exchange(
         argv=(
             *(sys.executable, "-m", "simexchange", "--port", str(port)),
             *("--key", state.sim_key, "--secret", state.sim_secret),
-            *("--state", str(folder / "state.jsonl")),
-            *market,
+            *("--state", str(folder / market.state_file)),
+            *market.arguments,
             *(("--clock", clock) if clock else ()),
         ),
     )

@@ -1,6 +1,7 @@
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
+import kombu.pools
 import pytest
 import time_machine
 from django.contrib.auth import get_user_model
@@ -116,6 +117,12 @@ def test_the_api_answers_in_its_one_shape_when_it_cannot():
         assert set(reply.json()) == {"code", "message", "context"}
 
 
+def forget_connections(app):
+    """Let the next message open a connection to where the settings point now."""
+    kombu.pools.reset()
+    app._after_fork()
+
+
 @pytest.mark.faults
 @pytest.mark.django_db(transaction=True)
 def test_a_broker_that_is_down_does_not_stop_the_raiser(settings, redis_url, monkeypatch):
@@ -125,16 +132,14 @@ def test_a_broker_that_is_down_does_not_stop_the_raiser(settings, redis_url, mon
 
     outbox = BackgroundQueue("outbox-test", celery_outbox._send)
     monkeypatch.setattr(celery_outbox, "_outbox", outbox)
-    with app.pool.acquire(block=True):
-        monkeypatch.setattr(app.conf, "broker_url", "redis://127.0.0.1:1/0")
-    app.pool.force_close_all()
-    app.amqp._producer_pool = None
+    monkeypatch.setattr(app.conf, "broker_url", "redis://127.0.0.1:1/0")
+    forget_connections(app)
     try:
         alert = raise_one()
         was_sent_at_once = outbox.flush(0)
     finally:
         monkeypatch.undo()
-        app.amqp._producer_pool = None
+        forget_connections(app)
 
     assert Alert.objects.get().pk == alert.pk
     assert not was_sent_at_once

@@ -1,5 +1,6 @@
 """Each fault as python-binance meets it, and what the exchange's own ledger says then."""
 
+import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -183,3 +184,79 @@ def test_it_refuses_a_fault_it_does_not_understand(sim_exchange: SimExchange, ru
 
     assert reply.status_code == 400
     assert reply.json()["error"]
+
+
+def test_faults_of_one_rule_befall_a_request_together(
+    client: Client, sim_exchange: SimExchange
+) -> None:
+    other = {"fault": "http", "status": 503, "accepted": True}
+    rule = {"match": ORDER, "fault": "delay", "ms": 300, "with": [other]}
+    control(sim_exchange, "POST", "faults", [rule])
+    started = time.monotonic()
+
+    with pytest.raises(BinanceAPIException) as refusal:
+        buy(client, "both-1")
+
+    assert time.monotonic() - started >= 0.3
+    assert refusal.value.status_code == 503
+    assert is_known(client, "both-1")
+    told = requests.get(f"{sim_exchange.url}/_sim/faults", timeout=5).json()
+    assert (told[0]["fired"], told[0]["with"][0]["fired"]) == (1, 1)
+
+
+def test_a_rule_can_wait_its_turn(client: Client, sim_exchange: SimExchange) -> None:
+    rule = {"match": ORDER, "fault": "http", "status": 500, "code": -1000, "skip": 2, "times": 1}
+    control(sim_exchange, "POST", "faults", [rule])
+
+    outcomes = []
+    for number in range(4):
+        try:
+            outcomes.append(buy(client, f"turn-{number}")["status"])
+        except BinanceAPIException as error:
+            outcomes.append(error.code)
+
+    assert outcomes == ["FILLED", "FILLED", -1000, "FILLED"]
+    told = requests.get(f"{sim_exchange.url}/_sim/faults", timeout=5).json()
+    assert (told[0]["fired"], told[0]["seen"]) == (1, 3)
+
+
+def test_chance_repeats_itself_with_its_seed(client: Client, sim_exchange: SimExchange) -> None:
+    found = []
+    for _ in range(2):
+        match = {"method": "GET", "path": "/api/v3/time"}
+        rule = {"match": match, "fault": "http", "status": 500, "times": 0}
+        control(sim_exchange, "DELETE", "faults")
+        control(sim_exchange, "POST", "faults", [{**rule, "probability": 0.4, "seed": 5}])
+        url = f"{sim_exchange.url}/api/v3/time"
+        found.append([requests.get(url, timeout=5).status_code for _ in range(30)])
+
+    assert found[0] == found[1]
+    assert 3 < found[0].count(500) < 25
+
+
+def test_a_rule_waits_for_its_time(client: Client, sim_exchange: SimExchange) -> None:
+    match = {"method": "GET", "path": "/api/v3/time"}
+    rule = {"match": match, "fault": "http", "status": 500, "times": 0, "after_ms": 3_600_000}
+    control(sim_exchange, "POST", "faults", [rule])
+
+    assert client.get_server_time()
+    assert requests.get(f"{sim_exchange.url}/_sim/faults", timeout=5).json()[0]["seen"] == 0
+
+
+@pytest.mark.parametrize(
+    "rule",
+    [
+        {"fault": "delay", "ms": "soon"},
+        {"fault": "delay", "ms": 5, "colour": 1},
+        {"fault": "delay", "ms": 5, "probability": 2},
+        {"fault": "delay", "ms": 5, "skip": -1},
+        {"fault": "delay", "ms": 5, "with": [{"fault": "dup_event"}]},
+        {"fault": "dup_event", "with": [{"fault": "delay", "ms": 5}]},
+        {"fault": "delay", "ms": 5, "with": "all"},
+    ],
+)
+def test_it_names_what_is_wrong_with_a_rule(sim_exchange: SimExchange, rule: Any) -> None:
+    reply = requests.post(f"{sim_exchange.url}/_sim/faults", json=[rule], timeout=5)
+
+    assert reply.status_code == 400
+    assert any(word in reply.json()["error"] for word in (*rule, "together"))

@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from simexchange.program import Saved
+from simexchange.saved import Saved
 
 
 @pytest.mark.parametrize(

@@ -12,6 +12,7 @@ def test_an_order_survives_its_way_through_the_command_line():
         sim_port=9443,
         sim_data='/candles/"quoted"',
         sim_speed=100.0,
+        sim_mirror="https://data-api.binance.vision",
         asked_at_s=12.25,
     )
 

@@ -65,7 +65,7 @@ Example: manage.py prepare_desk --symbols BTCUSDT,ETHUSDT --timeframe 1h
         except TradingError as error:
             raise CommandError(error.message) from error
         if options["demo"]:
-            start_trading(reason="the demo starts", actor=_ADMIN, now=get_clock().now())
+            start_trading(reason="the desk starts by itself", actor=_ADMIN, now=get_clock().now())
 
     def _make_login(self) -> None:
         users = get_user_model()

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import redis
+import requests
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
@@ -14,6 +15,9 @@ from tradingsite.settings.env import ROOT, TradingMode
 from tradingsite.supervisor.order import Order
 
 _PROBE_TIMEOUT_S = 2.0
+_PRICES_TIMEOUT_S = 10.0
+# Binance's public market data: no key, no account.
+MIRRORED_URL = "https://data-api.binance.vision"
 
 
 class Command(BaseCommand):
@@ -31,11 +35,9 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         mode = TradingMode.DEMO if options["demo"] else settings.TRADING_MODE
+        mirror = (settings.SIM_MIRROR or MIRRORED_URL).rstrip("/")
         if mode is TradingMode.PAPER:
-            raise CommandError(
-                "TRADING_MODE=paper needs the live mirror of the local exchange, which this "
-                "version does not have. Use --demo, or TRADING_MODE=testnet."
-            )
+            _require_prices(mirror)
         if settings.CHOSEN_REDIS_URL:
             _require_answer(settings.CHOSEN_REDIS_URL)
         order = Order(
@@ -48,12 +50,24 @@ class Command(BaseCommand):
             sim_port=settings.SIM_PORT,
             sim_data=str(Path(settings.SIM_DATA).resolve()) if settings.SIM_DATA else "",
             sim_speed=float(settings.SIM_SPEED),
+            sim_mirror=mirror,
             asked_at_s=time.monotonic(),
         )
         os.chdir(ROOT)
         # The same process from here on, without the 60 MB that reading the settings took.
         program = [sys.executable, "-m", "tradingsite.supervisor", order.to_text()]
         os.execv(sys.executable, program)  # noqa: S606 - our own, no shell
+
+
+def _require_prices(url: str) -> None:
+    try:
+        requests.get(f"{url}/api/v3/ping", timeout=_PRICES_TIMEOUT_S).raise_for_status()
+    except (requests.RequestException, ValueError) as error:
+        raise CommandError(
+            f"TRADING_MODE=paper follows real prices, and {url} does not answer "
+            f"({type(error).__name__}). Connect this machine to the internet, name another "
+            "exchange's address in SIM_MIRROR, or use --demo."
+        ) from error
 
 
 def _require_answer(url: str) -> None:

@@ -7,6 +7,7 @@ from simexchange.clock import SimClock
 from simexchange.errors import ApiError
 from simexchange.faces.rest_market import market_routes
 from simexchange.faces.routing import Call
+from simexchange.market.intervals import INTERVAL_MS
 from simexchange.market.live import SimMarket
 from simexchange.market.opening import MarketOptions, open_market
 
@@ -143,6 +144,13 @@ def test_tickers_come_for_one_several_or_all(face: Face) -> None:
         ("ticker/price", {"symbols": "BTCUSDT"}, -1100),
         ("ticker", {}, -1102),
         ("ticker", {"symbol": "BTCUSDT", "windowSize": "60m"}, -1130),
+        ("aggTrades", {"symbol": "BTCUSDT", "fromId": 1, "startTime": 5}, -1128),
+        ("depth", {"symbol": "BTCUSDT", "symbolStatus": "OPEN"}, -1122),
+        ("depth", {"symbol": "BTCUSDT", "symbolStatus": "BREAK"}, -1220),
+        ("ticker/price", {"symbol": "BTCUSDT", "symbolStatus": "HALT"}, -1220),
+        ("ticker/tradingDay", {"symbol": "BTCUSDT", "timeZone": "+15:00"}, -1130),
+        ("referencePrice", {"symbol": "BTCUSDT"}, -2043),
+        ("historicalTrades", {"symbol": "BTCUSDT", "fromId": "-1"}, -1100),
     ],
 )
 def test_it_refuses_as_binance_does(
@@ -155,6 +163,25 @@ def test_a_time_zone_moves_the_day(face: Face) -> None:
     rows = face.get("klines", symbol="BTCUSDT", interval="1d", timeZone="+08:00")
 
     assert all((row[0] + 8 * 3_600_000) % DAY == 0 for row in rows)
+
+
+def test_the_trading_day_begins_at_midnight_of_the_time_zone(face: Face) -> None:
+    day = face.get("ticker/tradingDay", symbol="BTCUSDT", timeZone="-05:00")
+
+    assert (day["openTime"] - 5 * 3_600_000) % DAY == 0
+    assert day["openTime"] <= face.clock.now_ms() < day["openTime"] + DAY
+
+
+def test_a_status_narrows_the_list(face: Face) -> None:
+    assert len(face.get("ticker/price", symbolStatus="TRADING")) == 3
+    assert face.get("ticker/24hr", symbolStatus="BREAK") == []
+
+
+def test_every_interval_is_served(face: Face) -> None:
+    for interval in INTERVAL_MS:
+        rows = face.get("klines", symbol="BTCUSDT", interval=interval, limit=3)
+        assert rows, interval
+        assert rows[-1][0] <= face.clock.now_ms() <= rows[-1][6]
 
 
 def test_it_weighs_requests(face: Face) -> None:

@@ -5,73 +5,13 @@ from typing import Any
 
 import pytest
 
-from simexchange.faces.rest_market import market_routes
-from simexchange.faces.routing import Call
-from simexchange.faces.streams import MarketStreams
-from simexchange.market.opening import MarketOptions, open_market
+from tests.fakes.sim_streams import START, Connection, StreamedMarket
 
-START = 1_717_200_000_000
 MINUTE = 60_000
 
 
-class Exchange:
-    """A market by hand and its streams, without a web server."""
-
-    def __init__(self, symbols: tuple[str, ...] = ()) -> None:
-        self.clock, self.market = open_market(
-            MarketOptions(manual=True, start_ms=START, history_days=1, symbols=symbols)
-        )
-        self.streams = MarketStreams(self.market)
-        self.routes = market_routes(self.market)
-        self.beats = 0
-
-    def advance(self, ms: int) -> None:
-        self.clock.advance(ms)
-        self.market.catch_up()
-
-    def beat(self, times: int = 1) -> None:
-        for _ in range(times):
-            self.beats += 1
-            self.streams.on_beat(self.beats)
-
-    def get(self, name: str, **params: str) -> Any:
-        path = f"/api/v3/{name}"
-        call = Call("GET", path, params, self.clock.now_ms())
-        return self.routes[("GET", path)].handler(call)
-
-
-class Connection:
-    def __init__(self, exchange: Exchange, path: str, query: str = "") -> None:
-        self.inbox: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
-        self.sent: list[dict[str, Any]] = []
-        scope = {"type": "websocket", "path": path, "query_string": query.encode()}
-        self.inbox.put_nowait({"type": "websocket.connect"})
-        self.task = asyncio.create_task(exchange.streams(scope, self.inbox.get, self._send))
-
-    async def _send(self, message: Any) -> None:
-        self.sent.append(message)
-
-    async def settle(self) -> None:
-        for _ in range(6):
-            await asyncio.sleep(0)
-
-    async def messages(self) -> list[Any]:
-        await self.settle()
-        found = [json.loads(m["text"]) for m in self.sent if m["type"] == "websocket.send"]
-        self.sent = [m for m in self.sent if m["type"] != "websocket.send"]
-        return found
-
-    async def command(self, **command: Any) -> Any:
-        self.inbox.put_nowait({"type": "websocket.receive", "text": json.dumps(command)})
-        return (await self.messages())[-1]
-
-    async def leave(self) -> None:
-        self.inbox.put_nowait({"type": "websocket.disconnect"})
-        await self.task
-
-
 async def test_each_candle_is_final_exactly_once_and_rest_has_it_by_then() -> None:
-    exchange = Exchange()
+    exchange = StreamedMarket()
     line = Connection(exchange, "/stream", "streams=btcusdt@kline_1m/ethusdt@kline_5m")
     await line.settle()
 
@@ -98,7 +38,7 @@ async def test_each_candle_is_final_exactly_once_and_rest_has_it_by_then() -> No
 
 
 async def test_running_candles_come_every_two_seconds_of_wall_time() -> None:
-    exchange = Exchange()
+    exchange = StreamedMarket()
     line = Connection(exchange, "/ws/btcusdt@kline_1h")
     await line.settle()
     exchange.advance(5_000)
@@ -116,7 +56,7 @@ async def test_running_candles_come_every_two_seconds_of_wall_time() -> None:
 
 
 async def test_trades_carry_every_print_and_own_ones_too() -> None:
-    exchange = Exchange()
+    exchange = StreamedMarket()
     line = Connection(exchange, "/ws/btcusdt@trade/btcusdt@aggTrade")
     await line.settle()
 
@@ -133,7 +73,7 @@ async def test_trades_carry_every_print_and_own_ones_too() -> None:
 
 
 async def test_the_diff_stream_goes_on_from_the_rest_snapshot() -> None:
-    exchange = Exchange()
+    exchange = StreamedMarket()
     line = Connection(exchange, "/ws/btcusdt@depth@100ms")
     await line.settle()
     exchange.advance(10_000)
@@ -171,7 +111,7 @@ async def test_the_diff_stream_goes_on_from_the_rest_snapshot() -> None:
 
 
 async def test_subscriptions_change_while_connected() -> None:
-    exchange = Exchange()
+    exchange = StreamedMarket()
     line = Connection(exchange, "/ws/0")
     await line.settle()
 
@@ -205,7 +145,7 @@ async def test_subscriptions_change_while_connected() -> None:
     ],
 )
 async def test_it_refuses_odd_commands(command: dict[str, Any], code: int) -> None:
-    line = Connection(Exchange(), "/ws")
+    line = Connection(StreamedMarket(), "/ws")
     await line.settle()
 
     answer = await line.command(**command)
@@ -215,7 +155,7 @@ async def test_it_refuses_odd_commands(command: dict[str, Any], code: int) -> No
 
 
 async def test_combined_wrapping_can_be_switched() -> None:
-    exchange = Exchange()
+    exchange = StreamedMarket()
     line = Connection(exchange, "/ws/ethusdt@bookTicker")
     await line.settle()
 
@@ -229,7 +169,7 @@ async def test_combined_wrapping_can_be_switched() -> None:
 
 
 async def test_every_stream_speaks() -> None:
-    exchange = Exchange()
+    exchange = StreamedMarket()
     names = [
         "btcusdt@miniTicker", "btcusdt@ticker", "btcusdt@ticker_1h", "btcusdt@avgPrice",
         "btcusdt@depth5", "btcusdt@depth20@100ms", "btcusdt@depth", "!miniTicker@arr",
@@ -247,7 +187,7 @@ async def test_every_stream_speaks() -> None:
 
 
 async def test_the_line_can_be_cut_and_muted() -> None:
-    exchange = Exchange()
+    exchange = StreamedMarket()
     line = Connection(exchange, "/ws/btcusdt@trade/ethusdt@trade")
     await line.settle()
 
@@ -263,7 +203,7 @@ async def test_the_line_can_be_cut_and_muted() -> None:
 
 
 async def test_too_many_commands_end_the_connection() -> None:
-    exchange = Exchange()
+    exchange = StreamedMarket()
     line = Connection(exchange, "/ws")
     await line.settle()
 
@@ -281,7 +221,7 @@ async def test_too_many_commands_end_the_connection() -> None:
 
 async def test_a_hundred_symbols_close_in_one_go() -> None:
     symbols = tuple(f"A{n:02d}USDT" for n in range(100))
-    exchange = Exchange(symbols)
+    exchange = StreamedMarket(symbols)
     line = Connection(
         exchange, "/stream", "streams=" + "/".join(f"{s.lower()}@kline_1m" for s in symbols)
     )

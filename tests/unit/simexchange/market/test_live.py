@@ -166,12 +166,14 @@ def test_it_closes_each_candle_once_and_in_the_store_first() -> None:
 
 def test_it_comes_back_from_a_snapshot() -> None:
     clock, market = opened()
+    touched: dict[str, list[list[int]]] = {}
+    market.on_touched(lambda symbol, at, row: touched.setdefault(symbol, []).append([at, *row]))
     advance(clock, market, 5 * MINUTE + 20_000, 10_000)
     market.consume(SYMBOL, "BUY", market.best(SYMBOL)[1], Decimal(2))
     market.set_price("ETHUSDT", Decimal(2500))
     advance(clock, market, 3 * MINUTE, 10_000)
     market.consume(SYMBOL, "SELL", market.best(SYMBOL)[0], Decimal(1))
-    saved = json.loads(json.dumps(market.snapshot()))
+    saved = json.loads(json.dumps({**market.snapshot(), "candles": touched}))
 
     clock2, again = open_market(OPTIONS, saved=saved)
 
@@ -189,8 +191,7 @@ def test_it_comes_back_from_a_snapshot() -> None:
 
 
 def test_it_refuses_the_snapshot_of_another_market() -> None:
-    _, market = opened()
     _, other = opened(MarketOptions(manual=True, start_ms=START, history_days=1, seed=8))
 
     with pytest.raises(ValueError, match="seed differ"):
-        market.restore(other.snapshot())
+        open_market(OPTIONS, saved=other.snapshot())
