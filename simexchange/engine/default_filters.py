@@ -24,6 +24,35 @@ PERMISSIONS: dict[str, bool] = {
 }
 """What a symbol allows, by the name exchangeInfo gives it."""
 
+FIELDS: dict[str, tuple[str, ...]] = {
+    "PRICE_FILTER": ("minPrice", "maxPrice", "tickSize"),
+    "PERCENT_PRICE": ("multiplierUp", "multiplierDown", "avgPriceMins"),
+    "PERCENT_PRICE_BY_SIDE": (
+        *("bidMultiplierUp", "bidMultiplierDown", "askMultiplierUp", "askMultiplierDown"),
+        "avgPriceMins",
+    ),
+    "LOT_SIZE": ("minQty", "maxQty", "stepSize"),
+    "MARKET_LOT_SIZE": ("minQty", "maxQty", "stepSize"),
+    "MIN_NOTIONAL": ("minNotional", "avgPriceMins"),
+    "NOTIONAL": ("minNotional", "maxNotional", "avgPriceMins"),
+    "ICEBERG_PARTS": ("limit",),
+    "TRAILING_DELTA": (
+        *("minTrailingAboveDelta", "maxTrailingAboveDelta"),
+        *("minTrailingBelowDelta", "maxTrailingBelowDelta"),
+    ),
+    "MAX_POSITION": ("maxPosition",),
+    "MAX_NUM_ORDERS": ("maxNumOrders",),
+    "MAX_NUM_ALGO_ORDERS": ("maxNumAlgoOrders",),
+    "MAX_NUM_ICEBERG_ORDERS": ("maxNumIcebergOrders",),
+    "MAX_NUM_ORDER_LISTS": ("maxNumOrderLists",),
+    "MAX_NUM_ORDER_AMENDS": ("maxNumOrderAmends",),
+    "EXCHANGE_MAX_NUM_ORDERS": ("maxNumOrders",),
+    "EXCHANGE_MAX_NUM_ALGO_ORDERS": ("maxNumAlgoOrders",),
+    "EXCHANGE_MAX_NUM_ICEBERG_ORDERS": ("maxNumIcebergOrders",),
+    "EXCHANGE_MAX_NUM_ORDER_LISTS": ("maxNumOrderLists",),
+}
+"""The numbers each filter must have."""
+
 
 def default_filters(instrument: Instrument) -> list[dict[str, Any]]:
     """Return the filters the testnet shows for BTCUSDT, scaled to the instrument's grid."""

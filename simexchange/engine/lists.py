@@ -6,7 +6,7 @@ from decimal import Decimal
 
 from simexchange.engine.accounts import Account
 from simexchange.engine.composition import check_legs, check_pays
-from simexchange.engine.decimals import ZERO
+from simexchange.engine.decimals import ZERO, floor_to
 from simexchange.engine.filters import AMOUNT_CHECKS
 from simexchange.engine.orders import STOP_TYPES, Order, OrderList, OrderRequest
 from simexchange.engine.permits import check_list_permits
@@ -199,7 +199,7 @@ class Lists:
             return
         rules = self.placing.rules_of(group.symbol)
         account = self.ledger.accounts[group.account]
-        quantity = group.locked // rules.market_step * rules.market_step
+        quantity = floor_to(group.locked, rules.market_step)
         for leg in legs:
             request = OrderRequest(
                 symbol=leg.symbol,

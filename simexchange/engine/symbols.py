@@ -6,7 +6,7 @@ from decimal import Decimal, InvalidOperation
 from typing import Any
 
 from simexchange.engine.decimals import ZERO
-from simexchange.engine.default_filters import PERMISSIONS, default_filters
+from simexchange.engine.default_filters import FIELDS, PERMISSIONS, default_filters
 from simexchange.market.api import Instrument
 
 STATUSES = ("TRADING", "HALT", "BREAK", "CANCEL_ONLY", "END_OF_DAY", "AUCTION_MATCH")
@@ -63,6 +63,12 @@ def merge_filters(
             merged.pop(entry["filterType"], None)
         else:
             merged.setdefault(entry["filterType"], {}).update(entry)
+    for name, entry in merged.items():
+        if name not in FIELDS:
+            raise ValueError(f"filterType must be one of {', '.join(FIELDS)}, was {name!r}")
+        missing = [field for field in FIELDS[name] if field not in entry]
+        if missing:
+            raise ValueError(f"{name} needs {', '.join(missing)}")
     return list(merged.values())
 
 

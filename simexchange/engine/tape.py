@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from decimal import Decimal
 
 from simexchange.engine.book import Entry
+from simexchange.engine.decimals import floor_to
 from simexchange.engine.matching import Matching
 from simexchange.engine.orders import MARKET_TYPES, Order
 from simexchange.engine.taker import Plan, Step
@@ -126,7 +127,7 @@ class Tape:
             if step.mode:
                 kept.append(step)
                 continue
-            quantity = min(step.quantity, (funds / step.price) // size * size)
+            quantity = min(step.quantity, floor_to(funds / step.price, size))
             if quantity > 0:
                 kept.append(step._replace(quantity=quantity))
                 funds -= quantity * step.price

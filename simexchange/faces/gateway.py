@@ -39,7 +39,7 @@ class Answer:
 class Signed:
     """What a request carries to prove who sent it.
 
-    `logged_on` is a session's proven account. `may_say_more` lets unknown parameters pass, as the
+    `logged_on` is a session's proven key. `may_say_more` lets unknown parameters pass, as the
     WebSocket API does: ccxt.pro sends some.
     """
 
@@ -79,10 +79,12 @@ class Gateway:
         Raises:
             ApiError: key, its permission, signature or time are not right.
         """
+        ledger = self.exchange.ledger
         if signed.logged_on and not signed.key:
+            account, _ = find_key(ledger, signed.logged_on, trades=trades)
             check_time(params, self.exchange.clock, self.clock_offset_ms)
-            return signed.logged_on
-        account, key = find_key(self.exchange.ledger, signed.key, trades=trades)
+            return account.account_id
+        account, key = find_key(ledger, signed.key, trades=trades)
         if "timestamp" not in params:
             check_time(params, self.exchange.clock, self.clock_offset_ms)
         check_signature(key, signed.payload, signed.signature)

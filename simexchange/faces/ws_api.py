@@ -206,7 +206,7 @@ class Connection:
             key=params.get("apiKey", ""),
             signature=params.get("signature", ""),
             payload=socket_payload(params),
-            logged_on=self.session.account,
+            logged_on=self.session.key,
             may_say_more=True,
         )
 

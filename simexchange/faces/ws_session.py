@@ -29,10 +29,10 @@ class Session:
     ) -> None:
         self.gateway = gateway
         self.account = ""
+        self.key = ""
         self._streams = streams
         self._outbox = outbox
         self._shows_limits = shows_limits
-        self._key = ""
         self._connected_ms = gateway.now_ms()
         self._authorized_ms: int | None = None
         self._subscriptions: dict[int, Subscription] = {}
@@ -113,19 +113,19 @@ class Session:
         key = self.gateway.exchange.ledger.accounts[account].credentials[params["apiKey"]]
         if not is_ed25519(key.public_key):
             raise ApiError(-1020, "This operation is not supported.")
-        self.account, self._key = account, params["apiKey"]
+        self.account, self.key = account, params["apiKey"]
         self._authorized_ms = self.gateway.now_ms()
         return self._status(params, signed)
 
     def _logout(self, params: dict[str, str], signed: Signed) -> dict[str, Any]:
-        self._key = self.account = ""
+        self.key = self.account = ""
         self._authorized_ms = None
         self._terminate(sorted(self._by_session))
         return self._status(params, signed)
 
     def _status(self, _params: dict[str, str], _signed: Signed) -> dict[str, Any]:
         return {
-            "apiKey": self._key or None,
+            "apiKey": self.key or None,
             "authorizedSince": self._authorized_ms,
             "connectedSince": self._connected_ms,
             "returnRateLimits": self._shows_limits,

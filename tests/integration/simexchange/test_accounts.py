@@ -159,3 +159,29 @@ def test_it_says_when_to_come_back_and_bans_who_does_not_listen(tmp_path: Path) 
     refused = [one for one in seen if one[0] != 200]
     assert all(one[1] == -1003 for one in refused)
     assert all(1 <= int(one[2]) <= (120 if one[0] == 418 else 60) for one in refused)
+
+
+def test_a_session_has_the_rights_of_its_key(raw: RawClient) -> None:
+    private = ed25519.Ed25519PrivateKey.generate()
+    pem = private.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
+    key = {"account": "1", "key": "READS", "public_key": pem.decode(), "can_trade_key": False}
+    control(raw.sim, "POST", "account", key)
+    logon = {"apiKey": "READS", "timestamp": raw.now_ms()}
+    payload = f"apiKey=READS&timestamp={logon['timestamp']}"
+    signature = base64.b64encode(private.sign(payload.encode())).decode()
+    order = {"symbol": "BTCUSDT", "side": "BUY", "type": "MARKET", "quantity": "0.001"}
+    stamp = {"timestamp": raw.now_ms()}
+
+    with raw.open_socket() as socket:
+        raw.ask(
+            socket,
+            {"id": 1, "method": "session.logon", "params": {**logon, "signature": signature}},
+        )
+        read = raw.ask(socket, {"id": 2, "method": "account.status", "params": stamp})
+        trade = raw.ask(socket, {"id": 3, "method": "order.place", "params": {**order, **stamp}})
+        control(raw.sim, "POST", "account", {"account": "1", "revoke": "READS"})
+        revoked = raw.ask(socket, {"id": 4, "method": "account.status", "params": stamp})
+
+    assert read["status"] == 200
+    assert (trade["status"], trade["error"]["code"]) == (401, -2015)
+    assert (revoked["status"], revoked["error"]["code"]) == (401, -2015)

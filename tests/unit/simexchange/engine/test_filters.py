@@ -99,6 +99,8 @@ def test_it_refuses_orders_on_a_closed_market() -> None:
         ({"filters": [{"filterType": "LOT_SIZE", "stepSize": "x"}]}, "LOT_SIZE stepSize must be"),
         ({"filters": [{"filterType": "LOT_SIZE", "minQty": "-1"}]}, "must be zero or more"),
         ({"filters": [{"stepSize": "1"}]}, "a filter has a filterType"),
+        ({"filters": [{"filterType": "MAX_POSITION"}]}, "MAX_POSITION needs maxPosition"),
+        ({"filters": [{"filterType": "FANCY"}]}, "filterType must be one of"),
         ({"orderTypes": ["FANCY"]}, "orderTypes takes some of"),
         ({"allowedSelfTradePreventionModes": []}, "takes some of"),
         ({"defaultSelfTradePreventionMode": "LOUD"}, "must be one of"),

@@ -180,3 +180,26 @@ def test_a_list_waiting_for_its_legs_survives_a_kill_between(desk: Desk) -> None
     Desk(ledger=desk.ledger)
 
     assert [one.status for one in members[1:]] == ["NEW", "NEW"]
+
+
+def test_a_symbol_without_a_lot_filter_trades_to_the_eighth_decimal(desk: Desk) -> None:
+    desk.exchange.change_symbol(
+        "BTCUSDT", {"filters": [{"filterType": "LOT_SIZE", "remove": True}]}
+    )
+    desk.account.balance("BTC").free = Decimal(0)
+
+    group = desk.place_list(
+        request("SELL", "LIMIT", price="120"),
+        working=request("BUY", "LIMIT", quantity="0.10000001", price="101"),
+        pays=True,
+    )
+    bought = desk.place("BUY", quote_quantity="10")
+    stop = desk.place("BUY", "STOP_LOSS", quantity="0.12345678", stop_price="105")
+    desk.account.balance("USDT").free = Decimal(0)
+    desk.market.books["SELL"] = [[Decimal(110), Decimal(5)]]
+    desk.market.print("105", seller_hits=False)
+
+    assert desk.members(group)[1].quantity == Decimal("0.09990001")
+    assert bought.executed == Decimal("0.09900990")
+    assert stop.executed == Decimal("0.11784510")
+    assert (stop.status, stop.locked) == ("EXPIRED", 0)
