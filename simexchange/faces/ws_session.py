@@ -29,10 +29,10 @@ class Session:
     ) -> None:
         self.gateway = gateway
         self.account = ""
+        self.key = ""
         self._streams = streams
         self._outbox = outbox
         self._shows_limits = shows_limits
-        self.key = ""
         self._connected_ms = gateway.now_ms()
         self._authorized_ms: int | None = None
         self._subscriptions: dict[int, Subscription] = {}
