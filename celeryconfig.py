@@ -32,6 +32,6 @@ worker_enable_remote_control = True
 worker_cancel_long_running_tasks_on_connection_loss = True
 task_publish_retry_policy = {"max_retries": 3, "interval_start": 0, "interval_max": 0.5}
 
-imports = ("tradingsite.pipeline",)
+imports = ("tradingsite.pipeline", "tradingsite.backtests")
 beat_schedule = settings.BEAT_SCHEDULE
 beat_max_loop_interval = 5

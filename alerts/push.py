@@ -9,6 +9,7 @@ from functools import partial
 
 from alerts.domain.live import (
     AlertMessage,
+    BacktestMessage,
     CandleMessage,
     ComponentMessage,
     DecisionMessage,
@@ -35,6 +36,7 @@ __all__ = [
     "LIVE_GROUP",
     "VERSION",
     "AlertMessage",
+    "BacktestMessage",
     "CandleMessage",
     "ComponentMessage",
     "DecisionMessage",

@@ -17,23 +17,34 @@ from typing import Any
 from bench.results import machine_facts, save, table
 from bench.servers import ROOT
 
-SECTIONS = ("models", "backfill", "backfill_sqlite", "push", "api", "sim", "demo", "tick")
+SECTIONS = (
+    "models",
+    "backtest",
+    "backfill",
+    "backfill_sqlite",
+    "push",
+    "api",
+    "sim",
+    "demo",
+    "tick",
+)
 COLD = "demo_cold"
-PEERS = ("peer_api", "peer_backfill")
+PEERS = ("peer_api", "peer_backfill", "backtest_peers")
 # Far above what any needs on a quiet machine: only a section that hangs is ended.
 _LIMIT_S = 480.0
-_COLD_LIMIT_S = 900.0
+# A fresh clone, and peers that are installed before they are measured.
+_LONG_LIMIT_S = {COLD: 900.0, "backtest_peers": 2400.0}
 _HELP = """examples:
   python -m bench --only tick models
   python -m bench --cold          also `make demo` in a fresh clone with an empty package cache
   python -m bench --peers         also beside programs that are not ours:
       peer_api       our list of trades and DRF's default one, each on daphne and on gunicorn
       peer_backfill  our way to store candles and psycopg 3's binary COPY with a merge
+      backtest_peers our backtester, freqtrade, FreqAI, NautilusTrader and backtesting.py, in turns
 
 The peers' packages are installed below DATA_DIR/peers, never into .venv. The floor of the chain,
 empty Celery chains, Django's bulk_create, DRF's default view and a bare Channels group need
-nothing but our own requirements and are measured in every run. Backtesters (freqtrade, nautilus,
-backtesting.py, FreqAI) will join when this system has a backtester to compare."""
+nothing but our own requirements and are measured in every run."""
 
 
 def main(arguments: list[str]) -> int:
@@ -48,7 +59,7 @@ def main(arguments: list[str]) -> int:
     for number, name in enumerate(names, start=1):
         print(f"[{number}/{len(names)}] {name} …", flush=True)
         begun = time.monotonic()
-        found = _run(name, limit_s=_COLD_LIMIT_S if name == COLD else _LIMIT_S)
+        found = _run(name, limit_s=_LONG_LIMIT_S.get(name, _LIMIT_S))
         print(f"[{number}/{len(names)}] {name}: {time.monotonic() - begun:.0f} s", flush=True)
         if found is None:
             failed.append(name)

@@ -6,6 +6,7 @@ from django.conf import settings
 from django.contrib import admin, messages
 from django.db.models import QuerySet
 from django.http import HttpRequest
+from django.shortcuts import redirect
 from simple_history.admin import SimpleHistoryAdmin
 from unfold.admin import ModelAdmin, TabularInline
 
@@ -15,6 +16,7 @@ from core.errors import TradingError
 from execution.adapters.factory import get_broker
 from execution.models import (
     Account,
+    Backtest,
     Balance,
     Decision,
     Fill,
@@ -161,3 +163,20 @@ class ReconciliationAdmin(ReadOnlyAdmin):
     list_filter = ["is_green"]
     list_select_related = ["account"]
     ordering = ["-timestamp", "-id"]
+
+
+@admin.register(Backtest)
+class BacktestAdmin(ReadOnlyAdmin):
+    """Backtests and their verdicts; they are run from the desk, the API or the command line."""
+
+    list_display = ["created_at", "strategy", "symbols", "interval", "state", "verdict"]
+    list_filter = ["state", "verdict", "strategy"]
+    search_fields = ["symbols"]
+    exclude = ["report"]
+    ordering = ["-created_at", "-id"]
+    actions = ["open_report"]
+
+    @admin.action(description="Show the report", permissions=["view"])
+    def open_report(self, request: HttpRequest, queryset: QuerySet[Backtest]) -> Any:
+        """Go to the desk's page of the first chosen backtest."""
+        return redirect("desk-backtest", backtest_id=queryset.values_list("pk", flat=True)[0])

@@ -12,6 +12,7 @@ from core.errors import NotFound
 from execution.domain.order import LIVE_STATES, UNRESOLVED_STATES, Leg, OrderState, OrderType, Side
 from execution.models import (
     Account,
+    Backtest,
     Balance,
     Decision,
     Fill,
@@ -269,6 +270,29 @@ def list_decisions() -> QuerySet[Decision]:
 def list_accounts() -> QuerySet[Account]:
     """Return accounts with their balances."""
     return Account.objects.prefetch_related("balances").order_by("-created_at", "-id")
+
+
+def list_backtests() -> QuerySet[Backtest]:
+    """Return backtests without their reports, the newest first."""
+    return Backtest.objects.defer("report").order_by("-created_at", "-id")
+
+
+def get_backtest(backtest_id: int) -> Backtest:
+    """Return one backtest with its report.
+
+    Raises:
+        NotFound: There is none.
+    """
+    row = Backtest.objects.filter(pk=backtest_id).first()
+    if row is None:
+        raise NotFound(f"Backtest {backtest_id} does not exist", field="id", value=backtest_id)
+    return row
+
+
+def count_trials(*, symbols: Sequence[str], interval: str) -> int:
+    """Return how many backtests these very symbols and candles have seen, failed ones left out."""
+    rows = Backtest.objects.filter(symbols=",".join(sorted(symbols)), interval=interval)
+    return rows.exclude(state=Backtest.State.FAILED).count()
 
 
 def latest_reconciliation(*, account_id: int | None = None) -> Reconciliation | None:

@@ -239,6 +239,21 @@ def list_known_gaps(*, instrument_ids: Sequence[int], timeframe: Timeframe) -> d
     return found
 
 
+def list_revised_closes(
+    *, instrument_id: int, timeframe: Timeframe, start: datetime, end: datetime
+) -> list[int]:
+    """Return the closes (ms) of candles that the exchange changed after they were stored."""
+    rows = Candle.objects.filter(
+        instrument_id=instrument_id,
+        timeframe=timeframe.value,
+        open_time__gte=start,
+        open_time__lt=end,
+        revision__gt=0,
+    )
+    times = rows.order_by("open_time").values_list("open_time", flat=True)
+    return [to_ms(moment) + timeframe.ms for moment in times]
+
+
 def list_newest_open_times(timeframe: Timeframe) -> dict[int, int]:
     """Return the newest stored open time of every subscribed instrument that has candles."""
     newest = (

@@ -4,6 +4,7 @@ Every worker knows these tasks, few run them: numpy and what stands on it are im
 """
 
 import logging
+from collections.abc import Iterable, Mapping
 from datetime import timedelta
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
@@ -16,7 +17,10 @@ from markets.domain.timeframe import Timeframe
 from mlmodels.services.retraining import list_due
 
 if TYPE_CHECKING:
-    from mlmodels.services.serving import ModelCache
+    from mlmodels.domain.features import Candles
+    from mlmodels.ports import Progress
+    from mlmodels.services.serving import ModelCache, ServedModel
+    from mlmodels.services.walk_forward import Mapper, WalkPlan
 
 logger = logging.getLogger(__name__)
 
@@ -39,6 +43,38 @@ def load_ahead() -> None:
     from mlmodels.adapters.lean_xgboost import load_xgboost
 
     load_xgboost()
+
+
+def list_past_models(scope: str) -> "list[tuple[int, ServedModel]]":
+    """Return the registry's versions and the moments (ms) from which each could serve."""
+    from mlmodels.adapters.factory import get_all_trainers, get_artifact_store
+    from mlmodels.services.time_travel import list_servings
+
+    return list_servings(scope, store=get_artifact_store(), trainers=get_all_trainers())
+
+
+def load_past_models(version_ids: Iterable[int]) -> "dict[int, ServedModel]":
+    """Return versions by id, as far as their files can be used."""
+    from mlmodels.adapters.factory import get_all_trainers, get_artifact_store
+    from mlmodels.services.time_travel import load_versions
+
+    return load_versions(version_ids, store=get_artifact_store(), trainers=get_all_trainers())
+
+
+def train_past_models(
+    candles: "Mapping[int, Candles]",
+    *,
+    plan: "WalkPlan",
+    progress: "Progress",
+    mapper: "Mapper" = map,
+) -> "list[tuple[int, ServedModel]]":
+    """Train the default recipe on the way through history; see ``train_walk_forward``."""
+    from mlmodels.adapters.factory import get_trainers
+    from mlmodels.services.walk_forward import train_walk_forward
+
+    return train_walk_forward(
+        candles, plan=plan, trainers=get_trainers(), progress=progress, mapper=mapper
+    )
 
 
 @shared_task(bind=True, name="mlmodels.train", queue="train", ignore_result=True)

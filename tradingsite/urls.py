@@ -6,8 +6,10 @@ from django.views.generic import RedirectView
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
 
 import core.rest.schema  # noqa: F401 - tells OpenAPI what our own parts are
+from tradingsite.api import backtests as backtests_api
 from tradingsite.api import metrics, system
 from tradingsite.dashboard.views import dashboard
+from tradingsite.desk import backtests as backtests_desk
 
 admin.autodiscover()
 
@@ -20,6 +22,16 @@ urlpatterns = [
     path("system/status", system.SystemStatusView.as_view()),
     path("system/start", system.SystemStartView.as_view()),
     path("system/stop", system.SystemStopView.as_view()),
+    path("backtests", backtests_api.BacktestsView.as_view(), name="backtests"),
+    path("backtests/<int:backtest_id>", backtests_api.BacktestView.as_view(), name="backtest"),
+    path("desk/backtests", backtests_desk.backtests, name="desk-backtests"),
+    path("desk/backtests/start", backtests_desk.start_backtest, name="desk-backtest-start"),
+    path("desk/backtests/<int:backtest_id>", backtests_desk.backtest, name="desk-backtest"),
+    path(
+        "desk/backtests/<int:backtest_id>/sheet",
+        backtests_desk.tear_sheet,
+        name="desk-backtest-sheet",
+    ),
     path("", include("alerts.urls")),
     path("", include("core.urls")),
     path("", include("execution.urls")),

@@ -168,6 +168,18 @@ class TrainingMessage(TypedDict):
     detail: dict[str, Any]
 
 
+class BacktestMessage(TypedDict):
+    """How far a backtest is; `verdict` is empty until it is done."""
+
+    type: Literal["backtest"]
+    at: datetime
+    backtest_id: int
+    state: str
+    stage: str
+    progress: float
+    verdict: str
+
+
 class ComponentMessage(TypedDict):
     """A component's health."""
 
@@ -190,5 +202,6 @@ Message = (
     | RiskStateMessage
     | AlertMessage
     | TrainingMessage
+    | BacktestMessage
     | ComponentMessage
 )

@@ -14,12 +14,12 @@ from risk.domain.trading_state import Level, StateView
 _BPS = 10_000.0
 _STALE_BARS = 1
 # Recent over usual volatility above which the past says little about the next candles.
-_MAX_VOLATILITY_RATIO = 3.0
+MAX_VOLATILITY_RATIO = 3.0
 # A 90 % interval this many times wider than the market's own is not information.
-_MAX_INTERVAL_RATIO = 3.0
+MAX_INTERVAL_RATIO = 3.0
 # Prices move between decision and order; without this slack the gate would refuse the largest.
 _ROOM_FRACTION = Decimal("0.98")
-_INTERVAL_SIGMAS = 3.29  # width of a normal 90 % interval
+INTERVAL_SIGMAS = 3.29  # width of a normal 90 % interval
 _NOTHING = Decimal(0)
 
 
@@ -303,7 +303,7 @@ def _is_cooling_down(position: PositionView, config: StrategyConfig, now: dateti
 
 def _is_wild(factors: tuple[Factor, ...]) -> bool:
     ratios = [factor.detail.get("ratio", 0.0) for factor in factors if factor.name == "volatility"]
-    return any(ratio > _MAX_VOLATILITY_RATIO for ratio in ratios)
+    return any(ratio > MAX_VOLATILITY_RATIO for ratio in ratios)
 
 
 def _is_too_wide(prediction: PredictionView, market: Market) -> bool:
@@ -311,8 +311,8 @@ def _is_too_wide(prediction: PredictionView, market: Market) -> bool:
     lower, upper, bars = prediction.lower, prediction.upper, prediction.horizon_bars
     if market.bar_sigma is None or lower is None or upper is None or not bars:
         return True
-    usual = _INTERVAL_SIGMAS * market.bar_sigma * math.sqrt(bars)
-    return upper - lower > _MAX_INTERVAL_RATIO * usual
+    usual = INTERVAL_SIGMAS * market.bar_sigma * math.sqrt(bars)
+    return upper - lower > MAX_INTERVAL_RATIO * usual
 
 
 def _decide_open(

@@ -10,6 +10,12 @@ from execution.domain.order import Side
 class Rules(Protocol):
     """What is needed of ``markets.domain.instrument.InstrumentRules``."""
 
+    @property
+    def min_quantity(self) -> Decimal: ...
+
+    @property
+    def min_notional(self) -> Decimal: ...
+
     def quantize_quantity(self, quantity: Decimal) -> Decimal: ...
 
     def quantize_price(self, price: Decimal, side: str) -> Decimal: ...
@@ -32,7 +38,7 @@ def plan_protection(
     take_profit_fraction: Decimal,
     rules: Rules,
 ) -> ProtectionPlan | None:
-    """Return the pair for a long position; None when less than one step is held.
+    """Return the pair for a long position; None when the exchange would take none of so little.
 
     Args:
         held_quantity: What was received, commission in the base asset already taken off.
@@ -43,10 +49,13 @@ def plan_protection(
             within its limit.
     """
     quantity = rules.quantize_quantity(held_quantity)
-    if quantity <= 0:
+    if quantity <= 0 or quantity < rules.min_quantity:
+        return None
+    stop_price = rules.quantize_price(entry_price * (1 - stop_loss_fraction), Side.SELL)
+    if quantity * stop_price < rules.min_notional:
         return None
     return ProtectionPlan(
         quantity=quantity,
         take_profit_price=rules.quantize_price(entry_price * (1 + take_profit_fraction), Side.SELL),
-        stop_price=rules.quantize_price(entry_price * (1 - stop_loss_fraction), Side.SELL),
+        stop_price=stop_price,
     )

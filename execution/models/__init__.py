@@ -1,6 +1,7 @@
 """What the system does, kept: strategies, decisions, orders, attempts, fills, positions."""
 
 from execution.models.account import Account, Balance, LedgerEntry
+from execution.models.backtest import Backtest
 from execution.models.decision import Decision, Strategy
 from execution.models.fill import Fill
 from execution.models.order import Order, SubmitAttempt
@@ -9,6 +10,7 @@ from execution.models.reconciliation import Reconciliation, TradeCursor
 
 __all__ = [
     "Account",
+    "Backtest",
     "Balance",
     "Decision",
     "Fill",

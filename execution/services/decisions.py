@@ -103,7 +103,7 @@ def decide_close(
             market=market,
             sentiment=_sentiment_factor(sentiment.get(pair.instrument_id)),
             position=positions[pair.strategy.pk, pair.instrument_id],
-            config=_config(pair.strategy, timeframe, max_size),
+            config=config_of(pair.strategy, timeframe, max_size),
             state=state,
             now=now,
         )
@@ -206,7 +206,8 @@ def _sentiment_factor(view: SentimentView | None) -> Factor | None:
     )
 
 
-def _config(strategy: Strategy, timeframe: Timeframe, max_size: Decimal) -> StrategyConfig:
+def config_of(strategy: Strategy, timeframe: Timeframe, max_size: Decimal) -> StrategyConfig:
+    """Return a strategy's rules; `max_size` is the risk limit that its entries stay within."""
     return StrategyConfig(
         bar_s=timeframe.seconds,
         base_position_size=strategy.base_position_size,

@@ -1,10 +1,10 @@
 """What the gate is asked: decisions and wishes in its words."""
 
 from datetime import UTC, datetime, timedelta
-from decimal import Decimal
 
 from core.clock import Clock
 from execution.domain.order import Leg, OrderType, Side
+from execution.domain.proposal import build_proposal, entry_quantity
 from execution.models import Decision, Position
 from execution.services.order_rows import Wish
 from markets.domain.instrument import InstrumentRules
@@ -12,8 +12,6 @@ from markets.domain.ticker import Mark
 from markets.domain.timeframe import Timeframe
 from risk.domain.limits import RiskLimits
 from risk.domain.snapshot import OrderProposal, ReferencePrice
-from risk.domain.stops import protective_prices
-from risk.domain.trading_state import Purpose
 
 # An approved order that was not sent after this long is dead: its reasons are old.
 ENTRY_LIFETIME = timedelta(seconds=30)
@@ -23,11 +21,7 @@ EXIT_LIFETIME = timedelta(minutes=5)
 def wish_to_enter(
     decision: Decision, *, rules: InstrumentRules, now: datetime, clock: Clock
 ) -> Wish:
-    """Return the market buy of an ENTER decision.
-
-    A notional that is less than one step stays as it is: the gate then names the filter.
-    """
-    raw = (decision.target_notional / decision.price).quantize(Decimal("1e-18"))
+    """Return the market buy of an ENTER decision."""
     return Wish(
         account=decision.strategy.account,
         instrument_id=decision.instrument_id,
@@ -35,7 +29,9 @@ def wish_to_enter(
         leg=Leg.ENTRY,
         side=Side.BUY,
         type=OrderType.MARKET,
-        quantity=rules.quantize_quantity(raw) or raw,
+        quantity=entry_quantity(
+            notional=decision.target_notional, price=decision.price, rules=rules
+        ),
         strategy_id=decision.strategy_id,
         decision_id=decision.pk,
         expires_at=now + clock.protocol(ENTRY_LIFETIME),
@@ -81,36 +77,16 @@ def propose(
 ) -> OrderProposal:
     """Return the question for the gate."""
     references = _references(mark=mark, decision=decision)
-    prices = [reference.price for reference in references]
-    stop = limit = target = None
-    if wish.side is Side.BUY and rules is not None and limits is not None and prices:
-        entry_price = wish.price or sorted(prices)[len(prices) // 2]
-        protection = protective_prices(entry_price=entry_price, limits=limits, rules=rules)
-        stop, limit = protection.stop_price, protection.stop_limit_price
-        target = protection.take_profit_price
     timeframe = Timeframe(decision.timeframe) if decision else Timeframe("1m")
-    return OrderProposal(
-        intent_key=wish.intent_key,
+    return build_proposal(
+        wish,
         account_id=wish.account.pk,
-        instrument_id=wish.instrument_id,
-        symbol=rules.symbol if rules else "",
-        purpose=Purpose.EXIT if wish.is_reduce_only else Purpose.ENTRY,
-        side=wish.side.value,
-        type=wish.type.value,
-        quantity=wish.quantity,
-        bar_s=timeframe.seconds,
+        rules=rules,
+        limits=limits,
         references=references,
         data_at=_data_time(references, decision),
-        time_in_force=wish.time_in_force.value if wish.time_in_force else None,
-        price=wish.price,
-        stop_price=wish.stop_price,
-        is_reduce_only=wish.is_reduce_only,
+        bar_s=timeframe.seconds,
         is_manual=is_manual,
-        strategy_id=wish.strategy_id,
-        decision_id=wish.decision_id,
-        stop_loss_price=stop,
-        stop_limit_price=limit,
-        take_profit_price=target,
     )
 
 

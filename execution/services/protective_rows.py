@@ -83,16 +83,13 @@ def plan_for(
     position: Position, *, limits: RiskLimits, rules: InstrumentRules
 ) -> ProtectionPlan | None:
     """Return the pair that the position should have; None when too little is held for one."""
-    plan = plan_protection(
+    return plan_protection(
         held_quantity=position.quantity,
         entry_price=position.average_entry_price,
         stop_loss_fraction=limits.stop_loss_fraction,
         take_profit_fraction=limits.take_profit_fraction,
         rules=rules,
     )
-    if plan is None or plan.quantity < rules.min_quantity:
-        return None
-    return plan if plan.quantity * plan.stop_price >= rules.min_notional else None
 
 
 def _pair(

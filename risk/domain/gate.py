@@ -76,5 +76,5 @@ def evaluate(
     if proposal.purpose is Purpose.ENTRY:
         table += checks.ENTRY_ONLY
     with localcontext(_EXACT):
-        answers = tuple(check(context) for check in table)
+        answers = [check(context) for check in table]
     return Verdict(intent_key=proposal.intent_key, checks=(*first, *answers))

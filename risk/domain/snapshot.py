@@ -65,6 +65,8 @@ class OrderProposal:
     @property
     def reference(self) -> Decimal | None:
         """Median of the reference prices; None without any."""
+        if len(self.references) == 1:
+            return self.references[0].price
         return median(item.price for item in self.references) if self.references else None
 
     @property

@@ -53,7 +53,12 @@ def test_it_names_every_task_and_its_queue(where, decorator):
 def test_it_schedules_only_real_tasks_that_expire(name):
     entry = settings.BEAT_SCHEDULE[name]
     owner = entry["task"].split(".")[0]
-    if not (ROOT / owner / "tasks.py").exists() and not (ROOT / owner / "tasks").exists():
+    is_roof = owner == "pipeline"
+    if (
+        not is_roof
+        and not (ROOT / owner / "tasks.py").exists()
+        and not (ROOT / owner / "tasks").exists()
+    ):
         pytest.skip(f"{owner}.tasks is not built yet")
 
     celery_app.loader.import_default_modules()

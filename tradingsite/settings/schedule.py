@@ -22,6 +22,8 @@ _ENTRIES: tuple[tuple[str, float, bool], ...] = (
     ("execution.record_equity", 5 * _MINUTE, True),
     ("sentiment.collect", 15 * _MINUTE, True),
     ("sentiment.score", 15 * _MINUTE, True),
+    ("pipeline.sweep_backtests", 1 * _MINUTE, False),
+    ("pipeline.check_parity", 24 * _HOUR, True),
     ("alerts.deliver_pending", 1 * _MINUTE, False),
 )
 

@@ -6,10 +6,10 @@ from datetime import timedelta
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
-from tqdm import tqdm
 
 from core.clock import get_clock
 from core.errors import TradingError
+from core.progress import Bar
 from markets.domain.timeframe import Timeframe
 from markets.selectors import get_rules_by_symbol, list_rules, list_subscriptions
 from mlmodels.adapters.factory import (
@@ -125,31 +125,3 @@ def _line(name: str, found: Mapping[str, Any]) -> str:
 
 def _number(value: float | None, form: str) -> str:
     return "-" if value is None else format(value, form)
-
-
-class Bar:
-    """A progress bar on a terminal, plain lines elsewhere."""
-
-    def __init__(self, *, label: str) -> None:
-        self._bar = tqdm(
-            total=1.0, desc=label, leave=False, disable=None, bar_format="{l_bar}{bar}"
-        )
-        self._label = label
-        self._said = ""
-
-    def __enter__(self) -> "Bar":
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._bar.close()
-
-    def show(self, done: int, total: int, message: str) -> None:
-        """Move to `done` of `total`."""
-        if self._bar.disable:
-            if message != self._said:
-                self._said = message
-                print(f"{self._label}: {message}", flush=True)
-            return
-        self._bar.set_description(f"{self._label}: {message}")
-        self._bar.n = done / total if total else 1.0
-        self._bar.refresh()

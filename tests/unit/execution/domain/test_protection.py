@@ -9,7 +9,10 @@ D = Decimal
 
 
 class Grid:
-    """Step 0.001, tick 0.01."""
+    """Step 0.001, tick 0.01, orders of 5 and 0.002 at least."""
+
+    min_quantity = D("0.002")
+    min_notional = D(5)
 
     def quantize_quantity(self, quantity):
         return quantity.quantize(D("0.001"), ROUND_FLOOR)
@@ -41,3 +44,9 @@ def test_it_rounds_the_stop_towards_the_price():
 
 def test_it_has_nothing_to_protect_below_one_step():
     assert plan("0.0009") is None
+
+
+def test_it_has_nothing_to_protect_that_the_exchange_would_not_take():
+    assert plan("0.0019") is None
+    assert plan("0.051") is None  # worth 4.998 at the stop
+    assert plan("0.052").quantity == D("0.052")

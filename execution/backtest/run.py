@@ -1,0 +1,196 @@
+"""From candles to report: one request carried out."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from decimal import Decimal
+from functools import partial
+from typing import Any
+
+from execution.backtest.engine import Progress, Setup, replay
+from execution.backtest.forecasts import Forecasts, Serving, forecast
+from execution.backtest.model_strategy import ModelStrategy
+from execution.backtest.outcome import Outcome
+from execution.backtest.plans import Strategy
+from execution.backtest.report import build_report
+from execution.backtest.request import EMA_RSI, MODEL, BacktestRequest
+from execution.backtest.rules import RuleStrategy, ema_rsi, momentum
+from execution.backtest.series import Series
+from execution.backtest.skill import describe, resolve
+from execution.domain.decision import StrategyConfig
+from risk.domain.limits import RiskLimits
+
+_COST_LEVELS_BPS = (0, 4, 10, 20, 30)
+# How each strategy's parameters are shaken, as factors.
+_SHAKEN: dict[str, tuple[str, ...]] = {
+    MODEL: ("min_edge_bps", "max_holding_bars"),
+    EMA_RSI: ("fast", "slow"),
+    "momentum": ("bars",),
+}
+_FACTORS = (0.5, 0.75, 1.0, 1.5, 2.0)
+
+Train = Callable[[Sequence[Series], BacktestRequest, Progress], Sequence[Serving]]
+"""Gives the models of a request over time; called once, for the model strategy only."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Foresight:
+    """The models over time, and what they said of each instrument; empty for a rule."""
+
+    serving: tuple[Serving, ...] = ()
+    forecasts: Mapping[int, Forecasts] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Backtest:
+    """A request with what it needs: candles, limits and how many trials came before."""
+
+    request: BacktestRequest
+    series: Sequence[Series]
+    limits: RiskLimits
+    trials: int = 1
+    is_thorough: bool = True
+
+
+def run_backtest(
+    backtest: Backtest, *, train: Train, progress: Progress
+) -> tuple[dict[str, Any], Outcome]:
+    """Carry out a request; return its report and the outcome behind it.
+
+    A thorough one also replays other costs and shaken parameters. Nothing is chosen by them, so
+    they do not count as trials.
+    """
+    request, series = backtest.request, backtest.series
+    setup, foresight = _setup(backtest), Foresight()
+    if request.strategy == MODEL:
+        serving = tuple(train(series, request, progress))
+        known = {item.rules.instrument_id: forecast(item, serving) for item in series}
+        foresight = Foresight(serving=serving, forecasts=known)
+    outcome = replay(series, [build_strategy(backtest, foresight)], setup, progress=progress)
+    report = build_report(
+        outcome,
+        series,
+        request={**request.to_json(), "first_ms": int(outcome.timeline[0])},
+        cost=request.costs.round_trip_bps / 20_000.0,
+        trials=backtest.trials,
+        skill=_skill(series, foresight, start_ms=int(outcome.timeline[0])),
+    )
+    report["models"] = [
+        {"from_ms": item.from_ms, "skilled": len(item.model.bundle.skilled)}
+        for item in foresight.serving
+    ]
+    if backtest.is_thorough:
+        report["cost_curve"] = _cost_curve(backtest, foresight, setup, progress)
+        report["sensitivity"] = _shake(backtest, foresight, setup, progress)
+    return report, outcome
+
+
+def _skill(
+    series: Sequence[Series], foresight: Foresight, *, start_ms: int
+) -> dict[str, Any] | None:
+    found = [
+        resolve(item, foresight.forecasts[item.rules.instrument_id], start_ms=start_ms)
+        for item in series
+        if item.rules.instrument_id in foresight.forecasts
+    ]
+    return describe([part for part in found if part is not None])
+
+
+def build_strategy(backtest: Backtest, foresight: Foresight) -> Strategy:
+    """Return the strategy that a request names."""
+    request, given = backtest.request, backtest.request.parameters
+    notional = Decimal(str(given["base_position_size"]))
+    if request.strategy == MODEL:
+        return ModelStrategy(
+            name=MODEL,
+            config=_config(backtest, given, notional),
+            serving=foresight.serving,
+            forecasts=foresight.forecasts,
+        )
+    if request.strategy == EMA_RSI:
+        signals = partial(
+            ema_rsi,
+            fast=int(given["fast"]),
+            slow=int(given["slow"]),
+            rsi=int(given["rsi"]),
+            ceiling=float(given["ceiling"]),
+        )
+        return RuleStrategy(name=EMA_RSI, signals=signals, notional=notional)
+    return RuleStrategy(
+        name=request.strategy, signals=partial(momentum, bars=int(given["bars"])), notional=notional
+    )
+
+
+def _config(backtest: Backtest, given: Mapping[str, float], notional: Decimal) -> StrategyConfig:
+    return StrategyConfig(
+        bar_s=backtest.request.interval.seconds,
+        base_position_size=notional,
+        max_position_size=backtest.limits.max_position_size,
+        min_confidence=given["min_confidence"],
+        min_edge_bps=given["min_edge_bps"],
+        cost_bps=given["cost_bps"],
+        cooldown_bars=int(given["cooldown_bars"]),
+        max_holding_bars=int(given["max_holding_bars"]),
+    )
+
+
+def _setup(backtest: Backtest) -> Setup:
+    request = backtest.request
+    start = request.start
+    return Setup(
+        cash=request.cash,
+        limits=backtest.limits,
+        costs=request.costs,
+        start_ms=None if start is None else int(start.timestamp() * 1000),
+    )
+
+
+def _cost_curve(
+    backtest: Backtest, foresight: Foresight, setup: Setup, progress: Progress
+) -> list[dict[str, Any]]:
+    """Return the result at other round-trip costs, the fee scaled, all else equal."""
+    rows = []
+    for step, level in enumerate(_COST_LEVELS_BPS):
+        progress(step, len(_COST_LEVELS_BPS), "other costs")
+        fee = Decimal(level) / 20_000
+        costs = replace(
+            setup.costs,
+            taker_fee=fee,
+            maker_fee=fee,
+            half_spread_bps=Decimal(0),
+            slippage_bps=Decimal(0),
+        )
+        outcome = replay(
+            backtest.series, [build_strategy(backtest, foresight)], replace(setup, costs=costs)
+        )
+        rows.append({"round_trip_bps": level, **_short(outcome)})
+    return rows
+
+
+def _shake(
+    backtest: Backtest, foresight: Foresight, setup: Setup, progress: Progress
+) -> list[dict[str, Any]]:
+    """Return the result with each parameter halved to doubled, one at a time."""
+    request = backtest.request
+    changes = [
+        (name, request.parameters[name] * factor)
+        for name in _SHAKEN[request.strategy]
+        for factor in _FACTORS
+    ]
+    rows = []
+    for step, (name, number) in enumerate(changes):
+        progress(step, len(changes), "shaken parameters")
+        value = max(1, round(number)) if isinstance(request.parameters[name], int) else number
+        changed = {**request.parameters, name: value}
+        if request.strategy == EMA_RSI and changed["fast"] >= changed["slow"]:
+            continue
+        other = replace(backtest, request=replace(request, parameters=changed))
+        outcome = replay(backtest.series, [build_strategy(other, foresight)], setup)
+        rows.append({"parameter": name, "value": value, **_short(outcome)})
+    return rows
+
+
+def _short(outcome: Outcome) -> dict[str, Any]:
+    return {
+        "return": float(outcome.end_equity / outcome.start_cash) - 1.0,
+        "trades": len(outcome.trades),
+    }

@@ -1,0 +1,106 @@
+"""The question that the gate is asked: one form for live trading and for replays."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from decimal import Decimal
+from typing import Protocol
+
+from execution.domain.order import OrderType, Side, TimeInForce
+from markets.domain.instrument import InstrumentRules
+from risk.domain.limits import RiskLimits
+from risk.domain.snapshot import OrderProposal, ReferencePrice
+from risk.domain.stops import protective_prices
+from risk.domain.trading_state import Purpose
+
+_ATOM = Decimal("1e-18")
+
+
+class Wanted(Protocol):
+    """An order that somebody wants; ``order_rows.Wish`` is one."""
+
+    @property
+    def intent_key(self) -> str: ...
+    @property
+    def instrument_id(self) -> int: ...
+    @property
+    def side(self) -> Side: ...
+    @property
+    def type(self) -> OrderType: ...
+    @property
+    def quantity(self) -> Decimal: ...
+    @property
+    def price(self) -> Decimal | None: ...
+    @property
+    def stop_price(self) -> Decimal | None: ...
+    @property
+    def time_in_force(self) -> TimeInForce | None: ...
+    @property
+    def is_reduce_only(self) -> bool: ...
+    @property
+    def strategy_id(self) -> int | None: ...
+    @property
+    def decision_id(self) -> int | None: ...
+
+
+def entry_quantity(*, notional: Decimal, price: Decimal, rules: InstrumentRules) -> Decimal:
+    """Return the base units that `notional` buys, rounded down to the step.
+
+    Less than one step stays as it is: the gate then names the filter.
+    """
+    raw = (notional / price).quantize(_ATOM)
+    return rules.quantize_quantity(raw) or raw
+
+
+def build_proposal(
+    wanted: Wanted,
+    *,
+    account_id: int,
+    rules: InstrumentRules | None,
+    limits: RiskLimits | None,
+    references: Sequence[ReferencePrice],
+    data_at: datetime,
+    bar_s: int,
+    is_manual: bool = False,
+) -> OrderProposal:
+    """Return the proposal; a buy carries the protective prices that would follow it.
+
+    Args:
+        wanted: The order.
+        account_id: Whose.
+        rules: The exchange's rules of the symbol; None: not known.
+        limits: The limits; None: there is no row.
+        references: Opinions on the present price.
+        data_at: Time of the newest market data that the order rests on.
+        bar_s: Length of the strategy's candle, seconds.
+        is_manual: A person asked for it.
+    """
+    stop = limit = target = None
+    prices = [reference.price for reference in references]
+    if wanted.side is Side.BUY and rules is not None and limits is not None and prices:
+        entry_price = wanted.price or sorted(prices)[len(prices) // 2]
+        protection = protective_prices(entry_price=entry_price, limits=limits, rules=rules)
+        stop, limit = protection.stop_price, protection.stop_limit_price
+        target = protection.take_profit_price
+    return OrderProposal(
+        intent_key=wanted.intent_key,
+        account_id=account_id,
+        instrument_id=wanted.instrument_id,
+        symbol=rules.symbol if rules else "",
+        purpose=Purpose.EXIT if wanted.is_reduce_only else Purpose.ENTRY,
+        side=wanted.side.value,
+        type=wanted.type.value,
+        quantity=wanted.quantity,
+        bar_s=bar_s,
+        references=tuple(references),
+        data_at=data_at,
+        time_in_force=wanted.time_in_force.value if wanted.time_in_force else None,
+        price=wanted.price,
+        stop_price=wanted.stop_price,
+        is_reduce_only=wanted.is_reduce_only,
+        is_manual=is_manual,
+        strategy_id=wanted.strategy_id,
+        decision_id=wanted.decision_id,
+        stop_loss_price=stop,
+        stop_limit_price=limit,
+        take_profit_price=target,
+    )

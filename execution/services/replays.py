@@ -1,0 +1,104 @@
+"""Carrying out a backtest on stored candles."""
+
+from datetime import timedelta
+from typing import Any
+
+from core.errors import InvalidInput
+from execution.backtest.engine import Progress
+from execution.backtest.outcome import Outcome
+from execution.backtest.request import MODEL, BacktestRequest
+from execution.backtest.run import Backtest, Train, run_backtest
+from execution.backtest.series import Series
+from execution.selectors import count_trials
+from markets.domain.timeframe import Timeframe
+from markets.domain.windows import Window
+from markets.selectors import get_rules_by_symbol, load_window
+from mlmodels.domain.features import WARMUP
+from risk.domain.limits import RiskLimits
+from risk.selectors import get_limits
+
+
+def load_series(request: BacktestRequest, *, progress: Progress) -> list[Series]:
+    """Return the stored candles of a request, with the history that a start needs before it.
+
+    Raises:
+        NotFound: A symbol is unknown.
+        InvalidInput: There are no candles of a symbol, or its details are missing.
+    """
+    found = []
+    for step, symbol in enumerate(request.symbols):
+        progress(step, len(request.symbols), f"loading {symbol}")
+        rules = get_rules_by_symbol(symbol)
+        candles = _load(request, rules.instrument_id, symbol, request.interval)
+        detail = None
+        if request.detail is not None:
+            detail = _load(request, rules.instrument_id, symbol, request.detail)
+        found.append(
+            Series(
+                rules=rules,
+                timeframe=request.interval,
+                candles=candles,
+                detail=detail,
+                detail_timeframe=request.detail,
+            )
+        )
+    return found
+
+
+def run_stored(
+    request: BacktestRequest, *, train: Train, progress: Progress, is_thorough: bool = True
+) -> tuple[dict[str, Any], Outcome]:
+    """Load, replay and report.
+
+    Raises:
+        NotFound, InvalidInput: As ``load_series``.
+    """
+    series = load_series(request, progress=progress)
+    backtest = Backtest(
+        request=request,
+        series=series,
+        limits=get_limits() or RiskLimits(),
+        trials=max(1, count_trials(symbols=request.symbols, interval=request.interval)),
+        is_thorough=is_thorough,
+    )
+    return run_backtest(backtest, train=train, progress=progress)
+
+
+def history_needed(request: BacktestRequest) -> timedelta:
+    """Return how much is loaded before the start: warm-up, and what the first model learns from."""
+    bars = WARMUP
+    if request.strategy == MODEL:
+        bars += int(request.parameters["train_bars"])
+    return bars * request.interval.delta
+
+
+def _load(
+    request: BacktestRequest, instrument_id: int, symbol: str, timeframe: Timeframe
+) -> Window:
+    start = request.start
+    window = load_window(
+        instrument_id=instrument_id,
+        timeframe=timeframe.value,
+        start=None if start is None else start - history_needed(request),
+        end=request.end,
+    )
+    check_candles(window, symbol=symbol, timeframe=timeframe, request=request)
+    return window
+
+
+def check_candles(
+    window: Window, *, symbol: str, timeframe: Timeframe, request: BacktestRequest
+) -> None:
+    """Refuse a window that has nothing to replay.
+
+    Raises:
+        InvalidInput: It is empty, or ends before the start.
+    """
+    start_ms = 0 if request.start is None else int(request.start.timestamp() * 1000)
+    if not len(window) or int(window.open_time_ms[-1]) + timeframe.ms < start_ms:
+        raise InvalidInput(
+            f"There are no {timeframe.value} candles of {symbol} in that time. Load them with "
+            f"`manage.py backfill --symbol {symbol} --interval {timeframe.value} --start …`",
+            field="symbols",
+            value=symbol,
+        )

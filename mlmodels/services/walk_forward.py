@@ -1,0 +1,126 @@
+"""Models trained on the way through history, each on what was known when it took over."""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from mlmodels.domain.bundle import bundle_files
+from mlmodels.domain.dataset import Dataset, build_dataset
+from mlmodels.domain.features import Candles, FeatureSpec
+from mlmodels.ports import Progress, Trainer
+from mlmodels.services.fitting import TooFewCandles, fit_ensemble
+from mlmodels.services.serving import ServedModel, read_model
+
+Mapper = Callable[[Callable[[Any], Any], Iterable[Any]], Iterator[Any]]
+"""``map``, or the ``map`` of a pool of processes: each step is trained on its own."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WalkPlan:
+    """How to train on the way.
+
+    Attributes:
+        interval_ms: Length of a candle.
+        horizon_bars: Candles ahead.
+        begin_ms: The first close that a model is wanted for.
+        every_bars: Candles between two trainings.
+        train_bars: Candles of each symbol to train on.
+        seed: Same data, same seed: same bits.
+    """
+
+    interval_ms: int
+    horizon_bars: int
+    begin_ms: int
+    every_bars: int
+    train_bars: int
+    seed: int = 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Step:
+    rows: Dataset
+    plan: WalkPlan
+    trainers: tuple[Trainer, ...]
+
+
+def train_walk_forward(
+    candles: Mapping[int, Candles],
+    *,
+    plan: WalkPlan,
+    trainers: Sequence[Trainer],
+    progress: Progress,
+    mapper: Mapper = map,
+) -> list[tuple[int, ServedModel]]:
+    """Return models and the closes from which each serves, ascending.
+
+    At every step the newest `train_bars` candles of each symbol are trained on, as far as their
+    labels had ended. A step without enough history has no model of its own: the one before it goes
+    on serving. Models are numbered -1, -2, …: they are in no registry.
+
+    Args:
+        candles: By instrument id, ascending.
+        plan: When, and on how much.
+        trainers: The members of the ensemble.
+        progress: Hears of the steps.
+        mapper: Runs the steps, one after the other or side by side; the bits are the same.
+    """
+    spec = FeatureSpec(interval_ms=plan.interval_ms)
+    rows = build_dataset(candles, spec=spec, horizon_bars=plan.horizon_bars)
+    last_ms = max(int(item.open_time_ms[-1]) for item in candles.values()) + plan.interval_ms
+    moments = range(plan.begin_ms, last_ms + 1, plan.every_bars * plan.interval_ms)
+    steps = [
+        _Step(rows=_known(rows, moment, plan), plan=plan, trainers=tuple(trainers))
+        for moment in moments
+    ]
+    by_name = {trainer.name: trainer for trainer in trainers}
+    found: list[tuple[int, ServedModel]] = []
+    progress(0, len(steps), "training")
+    for number, (moment, files) in enumerate(zip(moments, mapper(fit_step, steps), strict=True)):
+        progress(number + 1, len(steps), "training")
+        if files is None:
+            continue
+        bundle, members = read_model(files, trainers=by_name)
+        model = ServedModel(
+            version_id=-1 - len(found), name="walk-forward", bundle=bundle, members=members
+        )
+        found.append((moment, model))
+    return found
+
+
+def fit_step(step: _Step) -> dict[str, bytes] | None:
+    """Train and judge one step; return the model's files, or None with too little history."""
+    plan = step.plan
+    try:
+        fitted = fit_ensemble(
+            step.rows,
+            trainers=step.trainers,
+            horizon_bars=plan.horizon_bars,
+            interval_ms=plan.interval_ms,
+            seed=plan.seed,
+            progress=_silent,
+        )
+    except TooFewCandles:
+        return None
+    files = bundle_files(
+        members=tuple(member.name for member in fitted.members),
+        horizon_bars=plan.horizon_bars,
+        spec=FeatureSpec(interval_ms=plan.interval_ms),
+        calibrations=fitted.calibrations,
+        pooled=fitted.pooled,
+        by_group=fitted.by_group,
+    )
+    for member in fitted.members:
+        files.update(member.to_files())
+    return files
+
+
+def _known(rows: Dataset, moment: int, plan: WalkPlan) -> Dataset:
+    """Return the rows whose labels had ended by `moment`, not older than the plan wants."""
+    oldest = moment - plan.train_bars * plan.interval_ms
+    return rows.take(np.flatnonzero((rows.end_ms <= moment) & (rows.start_ms > oldest)))
+
+
+def _silent(done: int, total: int, message: str) -> None:
+    del done, total, message
