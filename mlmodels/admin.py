@@ -13,6 +13,8 @@ from unfold.forms import ActionForm
 from core.admin import ReadOnlyAdmin
 from core.clock import get_clock
 from core.errors import TradingError
+from markets.domain.timeframe import Timeframe
+from mlmodels.domain.expansion import Expansion
 from mlmodels.models import MLSettings, ModelVersion, Prediction, TrainingRun
 from mlmodels.services.promotion import promote, rollback
 
@@ -110,10 +112,23 @@ class PredictionAdmin(ReadOnlyAdmin):
     ordering = ["-timestamp", "-id"]
 
 
+class MLSettingsForm(forms.ModelForm):
+    """Refuses columns that this program cannot compute."""
+
+    def clean_feature_parameters(self) -> dict[str, Any]:
+        given = self.cleaned_data["feature_parameters"] or {}
+        try:
+            Expansion.from_json(given).names(interval_ms=Timeframe.H1.ms)
+        except (AttributeError, ValueError) as error:
+            raise forms.ValidationError(str(error)) from error
+        return dict(given)
+
+
 @admin.register(MLSettings)
 class MLSettingsAdmin(SimpleHistoryAdmin, ModelAdmin):
     """The one row of training settings, with its history."""
 
+    form = MLSettingsForm
     list_display = [
         "__str__",
         "retrain_interval_hours",

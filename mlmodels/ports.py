@@ -46,8 +46,10 @@ class Trainer(Protocol):
     def libraries(self) -> dict[str, str]:
         """Return names and versions of the packages that a fit depends on."""
 
-    def fit(self, *, features: Features, is_up: NDArray[np.bool_], seed: int) -> FittedModel:
-        """Fit on features of shape (n, features) and outcomes of shape (n,)."""
+    def fit(
+        self, *, features: Features, is_up: NDArray[np.bool_], weight: FloatArray, seed: int
+    ) -> FittedModel:
+        """Fit on features of shape (n, features), outcomes and weights (mean 1) of shape (n,)."""
 
     def load(self, files: Mapping[str, bytes]) -> FittedModel:
         """Rebuild what ``to_files`` gave.

@@ -1,12 +1,14 @@
 """What others may know about models and predictions."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 from django.db.models import QuerySet
 
-from mlmodels.domain.lifecycle import RunStatus
+from mlmodels.domain.lifecycle import ModelState, RunStatus
 from mlmodels.models import MLSettings, ModelAlias, ModelVersion, Prediction, TrainingRun
 
 CHAMPION = "champion"
@@ -22,10 +24,14 @@ class ChampionView:
     name: str
     recipe: str
     horizon_bars: int
+    label: Mapping[str, Any]
+    spec_hash: str
     verdict: str
     trained_until: datetime
     artifact_id: UUID
     manifest_sha256: str
+    is_suspended: bool = False
+    interval_scales: Mapping[int, float] = field(default_factory=dict)
 
 
 def get_champion(scope: str) -> ChampionView | None:
@@ -33,18 +39,46 @@ def get_champion(scope: str) -> ChampionView | None:
     alias = ModelAlias.objects.filter(scope=scope, alias=CHAMPION).select_related("version").first()
     if alias is None:
         return None
-    version = alias.version
-    return ChampionView(
-        scope=scope,
-        version_id=version.pk,
+    return _view(
+        alias.version,
         epoch=alias.epoch,
+        scales={int(key): float(found) for key, found in alias.interval_scales.items()},
+    )
+
+
+def list_beside(scope: str, *, since: datetime) -> list[ChampionView]:
+    """Return who predicts beside the champion: the challenger, and the one before the champion.
+
+    Args:
+        scope: Which timeframe.
+        since: The one before is compared for a while only: leave it out when it was superseded
+            before this.
+    """
+    previous = ModelVersion.objects.filter(scope=scope, state=ModelState.PREVIOUS)
+    is_recent = ModelAlias.objects.filter(scope=scope, alias=CHAMPION, updated_at__gt=since)
+    rows = [
+        *ModelVersion.objects.filter(scope=scope, state=ModelState.SHADOW).order_by("-id"),
+        *(previous.order_by("-id")[:1] if is_recent.exists() else []),
+    ]
+    return [_view(version, epoch=0, scales={}) for version in rows]
+
+
+def _view(version: ModelVersion, *, epoch: int, scales: Mapping[int, float]) -> ChampionView:
+    return ChampionView(
+        scope=version.scope,
+        version_id=version.pk,
+        epoch=epoch,
         name=version.name,
         recipe=version.recipe,
         horizon_bars=version.horizon_bars,
+        label=version.label,
+        spec_hash=version.spec_hash,
         verdict=version.verdict,
         trained_until=version.trained_until,
         artifact_id=version.artifact_id,
         manifest_sha256=version.manifest_sha256,
+        is_suspended=version.suspended_at is not None,
+        interval_scales=scales,
     )
 
 

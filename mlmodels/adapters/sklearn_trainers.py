@@ -38,7 +38,9 @@ class LogisticTrainer:
     def libraries(self) -> dict[str, str]:
         return {name: version(name) for name in ("scikit-learn", "scipy", "numpy")}
 
-    def fit(self, *, features: Features, is_up: NDArray[np.bool_], seed: int) -> LogisticModel:
+    def fit(
+        self, *, features: Features, is_up: NDArray[np.bool_], weight: FloatArray, seed: int
+    ) -> LogisticModel:
         from sklearn.linear_model import LogisticRegression
 
         x = features.astype(np.float64)
@@ -46,7 +48,7 @@ class LogisticTrainer:
         # A constant column (no taker volumes, a daily candle's hour) must not be scaled up.
         scale[scale < 1e-6] = 1.0
         fitted = LogisticRegression(C=INVERSE_RIDGE, max_iter=500, random_state=seed)
-        fitted.fit((x - mean) / scale, is_up)
+        fitted.fit((x - mean) / scale, is_up, sample_weight=weight)
         return LogisticModel(
             LinearModel(
                 mean=tuple(mean.tolist()),

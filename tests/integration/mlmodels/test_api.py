@@ -168,6 +168,11 @@ def test_it_keeps_the_history_of_its_settings(operator):
             "retrain_error_threshold": 0.02,
             "horizon_bars": 12,
             "train_bars": 20_000,
+            "label": "FORWARD",
+            "label_width": 1,
+            "label_take_profit": 0.05,
+            "label_stop_loss": 0.02,
+            "feature_parameters": "{}",
         },
     )
 
@@ -176,5 +181,7 @@ def test_it_keeps_the_history_of_its_settings(operator):
         MLSettings.history.values_list("retrain_interval_hours", "history_user__username")
     )
     assert history == [(12, "ann"), (24, None)]
+    refused = operator.post(path, {"feature_parameters": '{"features": ["rsy"]}'})
+    assert "there is no feature &#x27;rsy&#x27;" in refused.content.decode()
     adding = SimpleNamespace(user=User.objects.get(username="ann"))
     assert not site._registry[MLSettings].has_add_permission(adding)

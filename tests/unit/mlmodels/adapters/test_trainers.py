@@ -8,6 +8,7 @@ from mlmodels.adapters.factory import get_all_trainers, get_trainers
 from mlmodels.ports import ArtifactError
 
 TRAINERS = get_all_trainers()
+WEIGHT = np.ones(4000)
 
 
 @pytest.fixture(scope="module")
@@ -24,7 +25,8 @@ def test_it_fits_the_same_bits_again(name, rows):
     features, is_up = rows
 
     first, second = (
-        TRAINERS[name].fit(features=features, is_up=is_up, seed=5).to_files() for _ in range(2)
+        TRAINERS[name].fit(features=features, is_up=is_up, weight=WEIGHT, seed=5).to_files()
+        for _ in range(2)
     )
 
     assert first == second
@@ -33,7 +35,7 @@ def test_it_fits_the_same_bits_again(name, rows):
 @pytest.mark.parametrize("name", TRAINERS)
 def test_it_loads_what_it_stored_to_the_bit(name, rows):
     features, is_up = rows
-    fitted = TRAINERS[name].fit(features=features, is_up=is_up, seed=5)
+    fitted = TRAINERS[name].fit(features=features, is_up=is_up, weight=WEIGHT, seed=5)
 
     loaded = TRAINERS[name].load(fitted.to_files())
 
@@ -44,7 +46,7 @@ def test_it_loads_what_it_stored_to_the_bit(name, rows):
 @pytest.mark.parametrize("name", TRAINERS)
 def test_it_predicts_one_row_like_many(name, rows):
     features, is_up = rows
-    fitted = TRAINERS[name].fit(features=features, is_up=is_up, seed=5)
+    fitted = TRAINERS[name].fit(features=features, is_up=is_up, weight=WEIGHT, seed=5)
 
     many = fitted.margins(features[:200])
     one_by_one = np.concatenate([fitted.margins(features[i : i + 1]) for i in range(200)])
@@ -56,7 +58,9 @@ def test_it_predicts_one_row_like_many(name, rows):
 def test_it_learns_something(name, rows):
     features, is_up = rows
 
-    fitted = TRAINERS[name].fit(features=features[:3000], is_up=is_up[:3000], seed=5)
+    fitted = TRAINERS[name].fit(
+        features=features[:3000], is_up=is_up[:3000], weight=WEIGHT[:3000], seed=5
+    )
 
     assert np.mean((fitted.margins(features[3000:]) > 0) == is_up[3000:]) > 0.7
 
@@ -65,7 +69,7 @@ def test_it_learns_something(name, rows):
 @pytest.mark.parametrize("content", [b"", b"{}", b"\x80\x04\x95not a model"])
 def test_it_refuses_files_that_are_no_model(name, content, rows):
     features, is_up = rows
-    files = TRAINERS[name].fit(features=features, is_up=is_up, seed=5).to_files()
+    files = TRAINERS[name].fit(features=features, is_up=is_up, weight=WEIGHT, seed=5).to_files()
 
     with pytest.raises(ArtifactError):
         TRAINERS[name].load(dict.fromkeys(files, content))
@@ -82,7 +86,9 @@ def test_it_knows_only_its_recipes():
 def test_it_serves_without_the_training_libraries(rows, tmp_path):
     features, is_up = rows
     for trainer in TRAINERS.values():
-        for file, content in trainer.fit(features=features, is_up=is_up, seed=5).to_files().items():
+        for file, content in (
+            trainer.fit(features=features, is_up=is_up, weight=WEIGHT, seed=5).to_files().items()
+        ):
             (tmp_path / file).write_bytes(content)
     program = f"""
 import pathlib, sys

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from mlmodels.domain.labels import forward_labels, net_sign
+from mlmodels.domain.labels import forward_labels
 from tests.unit.mlmodels.market import HOUR_MS, generate
 
 CANDLES = generate(50, seed=3)
@@ -26,12 +26,6 @@ def test_it_has_no_labels_where_the_future_is_not_known():
     labels = forward_labels(CANDLES.cut(None, 4), horizon_bars=4, interval_ms=HOUR_MS)
 
     assert len(labels.forward_return) == 0
-
-
-def test_it_signs_only_what_pays_after_costs():
-    returns = np.array([0.003, 0.002, 0.0, -0.002, -0.0021])
-
-    assert net_sign(returns, cost=0.002).tolist() == [1, 0, 0, 0, -1]
 
 
 def test_it_refuses_a_horizon_of_nothing():
