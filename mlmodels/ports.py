@@ -32,6 +32,9 @@ class FittedModel(Protocol):
     def margins(self, features: Features) -> FloatArray:
         """Return log-odds of "up", shape (n,), for features of shape (n, features)."""
 
+    def contributions(self, features: Features) -> FloatArray:
+        """Return what each feature adds to the log-odds, shape (n, features)."""
+
     def to_files(self) -> dict[str, bytes]:
         """Return file names and contents; JSON or UBJ, never a pickle."""
 

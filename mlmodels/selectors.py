@@ -118,15 +118,3 @@ def list_running() -> list[str]:
         .order_by("scope", "id")
         .values_list("scope", flat=True)
     )
-
-
-def mean_absolute_error(*, version_id: int, outcomes: int) -> float | None:
-    """Return the mean |error| of a version's newest `outcomes`; None when there are fewer."""
-    errors = list(
-        Prediction.objects.filter(model_version_id=version_id, error__isnull=False)
-        .order_by("-timestamp", "-id")
-        .values_list("error", flat=True)[:outcomes]
-    )
-    if len(errors) < outcomes:
-        return None
-    return sum(abs(error) for error in errors if error is not None) / outcomes

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from celery import Task, shared_task
 
-from core.clock import get_clock
+from core.clock import from_ms, get_clock
 from core.errors import Conflict
 from markets.domain.timeframe import Timeframe
 from mlmodels.services.retraining import list_due
@@ -93,6 +93,23 @@ def retrain_due(self: Task, **_: Any) -> None:
             horizon_bars=due.horizon_bars,
             trigger=due.trigger,
         )
+
+
+@shared_task(bind=True, name="mlmodels.after_close", queue="train", ignore_result=True)
+def after_close(
+    self: Task, *, timeframe: str, close_time_ms: int, instrument_ids: list[int], **_: Any
+) -> None:
+    """Predict beside the champion and explain, once the orders are on their way."""
+    arguments = (Timeframe(timeframe), from_ms(close_time_ms), instrument_ids)
+    models, now = get_model_cache(), get_clock().now()
+    shadow_close(*arguments, windows=get_window_store(), models=models, now=now)
+    explain_close(*arguments, models=models, now=now)
+
+
+@shared_task(bind=True, name="mlmodels.watch_models", queue="train", ignore_result=True)
+def watch_models(self: Task, **_: Any) -> None:
+    """Measure what predicts, and act where the numbers ask for it."""
+    watching.watch_models(models=get_model_cache(), now=get_clock().now())
 
 
 @shared_task(bind=True, name="mlmodels.score_outcomes", queue="default", ignore_result=True)

@@ -7,6 +7,7 @@ from typing import Any
 
 from mlmodels.domain.calibration import CalibrationSet
 from mlmodels.domain.cases import Cases
+from mlmodels.domain.drift import DriftReference
 from mlmodels.domain.evaluation import Evaluation
 from mlmodels.domain.features import FeatureSpec
 from mlmodels.domain.label_spec import LabelSpec
@@ -16,6 +17,7 @@ CALIBRATION = "calibration.json"
 SPEC = "feature_spec.json"
 METRICS = "metrics.json"
 CASES = "cases.json"
+DRIFT = "drift.json"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,6 +32,7 @@ class Bundle:
         skilled: Instruments on which skill was shown; on all others there is none.
         label: What ended the labels.
         cases_file: Past closes to compare a new one with; read only by explanations.
+        drift_file: What the features looked like in training; read only by watching.
     """
 
     members: tuple[str, ...]
@@ -39,6 +42,7 @@ class Bundle:
     skilled: frozenset[int]
     label: LabelSpec
     cases_file: bytes
+    drift_file: bytes
 
     def cases(self) -> Cases:
         """Read the past closes.
@@ -47,6 +51,14 @@ class Bundle:
             KeyError, TypeError, ValueError: They cannot be read.
         """
         return Cases.from_json(json.loads(self.cases_file))
+
+    def drift(self) -> DriftReference:
+        """Read what the features looked like.
+
+        Raises:
+            KeyError, TypeError, ValueError: It cannot be read.
+        """
+        return DriftReference.from_json(json.loads(self.drift_file))
 
     @classmethod
     def from_files(cls, files: Mapping[str, bytes]) -> "Bundle":
@@ -64,6 +76,7 @@ class Bundle:
             calibrations=CalibrationSet.from_json(calibration["calibrations"]),
             label=LabelSpec.from_json(calibration["label"]),
             cases_file=files[CASES],
+            drift_file=files[DRIFT],
             skilled=frozenset(
                 int(group)
                 for group, found in metrics["by_group"].items()
@@ -75,11 +88,11 @@ class Bundle:
 def bundle_files(
     *,
     members: tuple[str, ...],
-    horizon_bars: int,
     spec: FeatureSpec,
     calibrations: CalibrationSet,
     label: LabelSpec,
     cases: Cases,
+    drift: DriftReference,
     pooled: Evaluation,
     by_group: Mapping[int, Evaluation],
 ) -> dict[str, bytes]:
@@ -88,12 +101,13 @@ def bundle_files(
         CALIBRATION: _json(
             {
                 "members": list(members),
-                "horizon_bars": horizon_bars,
+                "horizon_bars": label.horizon_bars,
                 "calibrations": calibrations.to_json(),
                 "label": label.to_json(),
             }
         ),
         CASES: _compact(cases.to_json()),
+        DRIFT: _compact(drift.to_json()),
         SPEC: _json(spec.to_json()),
         METRICS: _json(
             {

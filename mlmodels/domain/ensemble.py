@@ -47,6 +47,12 @@ class LinearModel:
             total += (values - self.mean[column]) / self.scale[column] * weight
         return total
 
+    def contributions(self, features: NDArray[np.float32]) -> FloatArray:
+        """Return what each feature adds to the log-odds of the mean row, shape (n, features)."""
+        mean, scale = np.array(self.mean), np.array(self.scale)
+        found: FloatArray = (features.astype(np.float64) - mean) / scale * np.array(self.weights)
+        return found
+
     def to_json(self) -> dict[str, Any]:
         return {
             "mean": list(self.mean),
@@ -63,6 +69,17 @@ class LinearModel:
             weights=tuple(data["weights"]),
             intercept=data["intercept"],
         )
+
+
+def standardize(features: NDArray[np.float32]) -> tuple[FloatArray, FloatArray]:
+    """Return means and scales of training rows, shape (features,) each.
+
+    A constant column (no taker volumes, a daily candle's hour) keeps its scale: 1.
+    """
+    x = features.astype(np.float64)
+    mean, scale = x.mean(axis=0), x.std(axis=0)
+    scale[scale < 1e-6] = 1.0
+    return mean, scale
 
 
 def average(margins: Sequence[FloatArray]) -> FloatArray:

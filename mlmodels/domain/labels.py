@@ -134,3 +134,25 @@ def barrier_labels(
         is_complete=opens[place + bars] - opens[:count] == bars * interval_ms,
         touched=touched,
     )
+
+
+def realized(
+    candles: Closes, label: LabelSpec, *, interval_ms: int, horizon_sigma: float | None
+) -> float | None:
+    """Return what came of one close: the label's return; None while a candle is missing.
+
+    Args:
+        candles: From the candle that was predicted from to the end of the horizon.
+        label: What the model was trained on.
+        interval_ms: Of the candles.
+        horizon_sigma: Volatility over the horizon that was known at the close; BARRIER needs it.
+    """
+    sigma = np.full(len(candles.close), 0.0)
+    if label.kind is LabelKind.BARRIER:
+        if not horizon_sigma:
+            return None
+        sigma += horizon_sigma / np.sqrt(float(label.horizon_bars))
+    found = make_labels(candles, label, interval_ms=interval_ms, sigma=sigma)
+    if len(found.forward_return) != 1 or not found.is_complete[0]:
+        return None
+    return float(found.forward_return[0])

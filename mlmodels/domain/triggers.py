@@ -8,10 +8,10 @@ from enum import StrEnum
 import numpy as np
 from numpy.typing import NDArray
 
+from mlmodels.domain.evaluation import OutOfFold
 from mlmodels.domain.statistics import mean_per_moment
 
 FloatArray = NDArray[np.float64]
-IntArray = NDArray[np.int64]
 
 COOL_DOWN = timedelta(hours=6)
 MOST_PER_DAY = 4
@@ -63,27 +63,6 @@ class Alarm:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Resolved:
-    """The newest resolved predictions of the champion, oldest first, each field of shape (n,).
-
-    Attributes:
-        time_ms: The close that was predicted from.
-        error: Expected less realised return, fraction.
-        realized: Realised return, fraction.
-        horizon_sigma: Volatility known at the close, above 0.
-        p_up: Stated probability.
-        base_rate: The rate to beat.
-    """
-
-    time_ms: IntArray
-    error: FloatArray
-    realized: FloatArray
-    horizon_sigma: FloatArray
-    p_up: FloatArray
-    base_rate: FloatArray
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class PastEvent:
     """An earlier alarm of the scope, newest first in lists."""
 
@@ -92,19 +71,19 @@ class PastEvent:
     at: datetime
 
 
-def error_alarm(resolved: Resolved, *, horizon: timedelta, threshold: float) -> Alarm | None:
+def error_alarm(rows: OutOfFold, *, horizon: timedelta, threshold: float) -> Alarm | None:
     """Compare the newest mean absolute error with the user's threshold and with no forecast.
 
     The threshold is absolute: below a day's horizon it would measure volatility, so it is left
     out there. The ratio to the error of expecting no return measures the model at any horizon.
     """
-    if len(resolved.error) < ERROR_OUTCOMES:
+    if len(rows.p_up) < ERROR_OUTCOMES:
         return None
-    newest = slice(len(resolved.error) - ERROR_OUTCOMES, None)
-    error = float(np.mean(np.abs(resolved.error[newest])))
-    sigma = resolved.horizon_sigma[newest]
-    baseline = float(np.mean(np.abs(resolved.realized[newest]) / sigma))
-    ratio = float(np.mean(np.abs(resolved.error[newest]) / sigma)) / baseline if baseline else None
+    newest = rows.where(np.arange(len(rows.p_up)) >= len(rows.p_up) - ERROR_OUTCOMES)
+    miss = np.abs(newest.expected_return - newest.forward_return)
+    error = float(miss.mean())
+    baseline = float(np.mean(np.abs(newest.forward_return) / newest.horizon_sigma))
+    ratio = float(np.mean(miss / newest.horizon_sigma)) / baseline if baseline > 0 else None
     is_absolute = horizon >= ERROR_FROM_HORIZON and error > threshold
     if not is_absolute and (ratio is None or ratio <= ERROR_RATIO):
         return None
@@ -120,15 +99,17 @@ def error_alarm(resolved: Resolved, *, horizon: timedelta, threshold: float) -> 
     )
 
 
-def skill_alarm(resolved: Resolved, *, horizon_bars: int) -> Alarm | None:
+def skill_alarm(rows: OutOfFold, *, horizon_bars: int) -> Alarm | None:
     """Watch the loss against the base rate: it must not climb for long.
 
     The Brier loss is bounded and so is its difference to the base rate's, whatever volatility
     does; raw errors would cry wolf in every storm.
     """
-    is_up = resolved.realized > 0
-    loss = (resolved.p_up - is_up) ** 2 - (resolved.base_rate - is_up) ** 2
-    statistic = page_hinkley(mean_per_moment(loss, resolved.time_ms), horizon_bars=horizon_bars)
+    if not len(rows.p_up):
+        return None
+    is_up = rows.forward_return > 0
+    loss = (rows.p_up - is_up) ** 2 - (rows.base_rate - is_up) ** 2
+    statistic = page_hinkley(mean_per_moment(loss, rows.time_ms), horizon_bars=horizon_bars)
     if statistic is None or statistic <= PAGE_HINKLEY_THRESHOLD:
         return None
     return Alarm(

@@ -28,6 +28,7 @@ class ModelVersion(models.Model):
     # {"<instrument id>": {"verdict": …, "ic": …, …}}; a symbol that is not here has no skill.
     symbol_metrics = models.JSONField(default=dict)
     spec_hash = models.CharField(max_length=64)
+    feature_spec = models.JSONField(default=dict, help_text="Columns, references, versions")
     label = models.JSONField(default=dict, help_text="What ended the labels it was trained on")
     suspended_at = models.DateTimeField(
         null=True, help_text="Since when its live outcomes show no skill; it serves as NO_SKILL"

@@ -151,6 +151,13 @@ def ensemble_margins(members: Sequence[FittedModel], features: Features) -> Floa
     return average([member.margins(features) for member in members])
 
 
+def importance(members: Sequence[FittedModel], features: Features) -> FloatArray:
+    """Return how far each feature moves the mean log-odds on average, shape (features,)."""
+    moved = average([member.contributions(features) for member in members])
+    found: FloatArray = np.abs(moved).mean(axis=0)
+    return found
+
+
 def _judge(
     judged: OutOfFold,
     rows: Dataset,

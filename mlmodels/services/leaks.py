@@ -35,7 +35,7 @@ def find_leaks(
 
     Returns nothing when there are too few of them for a single row and something to compare.
     """
-    own = _newest_unbroken(Series.of(candles), spec)
+    own = newest_unbroken(candles, spec)
     if len(own.close) < spec.warmup + 2:
         return []
     first, last = int(own.open_time_ms[0]) - 1, int(own.open_time_ms[-1])
@@ -98,8 +98,11 @@ def _lag(fitted: FittedEnsemble) -> list[Finding]:
     )
 
 
-def _newest_unbroken(series: Series, spec: FeatureSpec) -> Series:
+def newest_unbroken(candles: Candles, spec: FeatureSpec) -> Series:
     """Return the newest candles without a gap, not more than the checks need."""
+    series = Series.of(candles)
+    if not len(series.close):
+        return series
     breaks = np.flatnonzero(np.diff(series.open_time_ms) != spec.interval_ms)
     start = int(breaks[-1]) + 1 if len(breaks) else 0
     start = max(start, len(series.close) - spec.warmup - _ROWS)

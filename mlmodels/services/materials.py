@@ -8,7 +8,7 @@ from markets.domain.timeframe import Timeframe
 from markets.selectors import load_window
 from mlmodels.domain.dataset import Dataset, build_dataset
 from mlmodels.domain.features import Candles, FeatureSpec
-from mlmodels.domain.label_spec import LabelSpec
+from mlmodels.domain.label_spec import LabelKind, LabelSpec
 from mlmodels.models import MLSettings
 from mlmodels.ports import Progress
 from mlmodels.services.fitting import TooFewCandles
@@ -23,6 +23,17 @@ class Material:
     candles: Mapping[int, Candles]
     references: Mapping[str, Candles]
     dataset: Dataset
+
+
+def label_of(settings: MLSettings, *, horizon_bars: int) -> LabelSpec:
+    """Return the label that the settings ask for."""
+    return LabelSpec(
+        kind=LabelKind(settings.label),
+        horizon_bars=horizon_bars,
+        width=settings.label_width,
+        take_profit=settings.label_take_profit,
+        stop_loss=settings.label_stop_loss,
+    )
 
 
 def load_material(

@@ -155,7 +155,7 @@ def _point_to(version: ModelVersion, *, now: datetime) -> None:
     alias = ModelAlias.objects.filter(scope=version.scope, alias=CHAMPION).first()
     if alias is not None:
         ModelAlias.objects.filter(pk=alias.pk).update(
-            version=version, epoch=alias.epoch + 1, updated_at=now
+            version=version, epoch=alias.epoch + 1, interval_scales={}, updated_at=now
         )
         return
     try:

@@ -6,6 +6,7 @@ from typing import Any
 
 from core.clock import from_ms
 from mlmodels.domain.evaluation import Evaluation
+from mlmodels.domain.feature_spec import FeatureSpec
 from mlmodels.domain.gates import Gate
 from mlmodels.domain.label_spec import LabelSpec
 from mlmodels.domain.lifecycle import ModelState, RunStatus
@@ -51,7 +52,14 @@ def record_version(
         run=run,
         now=now,
     )
-    version = _create(run, candidate, artifact, trained_until_ms=int(dataset.end_ms.max()), now=now)
+    version = _create(
+        run,
+        candidate,
+        artifact,
+        spec=material.spec,
+        trained_until_ms=int(dataset.end_ms.max()),
+        now=now,
+    )
     _write_gates(version, (*candidate.gates, *pooled.gates))
     return version
 
@@ -89,6 +97,7 @@ def _create(
     candidate: Candidate,
     artifact: StoredArtifact,
     *,
+    spec: FeatureSpec,
     trained_until_ms: int,
     now: datetime,
 ) -> ModelVersion:
@@ -104,6 +113,7 @@ def _create(
         metrics=fitted.pooled.to_json(),
         symbol_metrics={str(key): found.to_json() for key, found in fitted.by_group.items()},
         spec_hash=candidate.spec_hash,
+        feature_spec=spec.to_json(),
         label=candidate.label.to_json(),
         trained_until=from_ms(trained_until_ms),
         artifact_id=artifact.artifact_id,

@@ -21,6 +21,8 @@ from mlmodels.ports import (
 )
 from mlmodels.selectors import ChampionView, get_champion
 
+_MOST_BESIDE = 8
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ServedModel:
@@ -52,6 +54,10 @@ class ServedModel:
         """Return the members' mean log-odds, shape (n,)."""
         return average([member.margins(features) for member in self.members])
 
+    def contributions(self, features: Features) -> FloatArray:
+        """Return what each feature adds to the mean log-odds, shape (n, features)."""
+        return average([member.contributions(features) for member in self.members])
+
     def predict(self, features: FeatureMatrix, group: IntArray) -> Calibrated:
         """Return calibrated predictions; `group` is the instrument of each row."""
         horizon_sigma = features.sigma * np.sqrt(float(self.bundle.horizon_bars))
@@ -68,6 +74,9 @@ class ModelSource(Protocol):
     def champion(self, scope: str) -> ServedModel | None:
         """Return the model that predicts in `scope`, or None when none was trained."""
 
+    def beside(self, view: ChampionView) -> ServedModel:
+        """Return a model that predicts beside the champion."""
+
 
 class ModelCache:
     """Keeps each scope's champion in memory until another is promoted."""
@@ -76,6 +85,7 @@ class ModelCache:
         self._store = store
         self._trainers = trainers
         self._served: dict[str, ServedModel] = {}
+        self._beside: dict[int, ServedModel] = {}
 
     def champion(self, scope: str) -> ServedModel | None:
         """Return the champion; reads its files only when it is another than last time.
@@ -98,6 +108,20 @@ class ModelCache:
             )
             self._served[scope] = held
         return held
+
+    def beside(self, view: ChampionView) -> ServedModel:
+        """Return a model that predicts beside the champion; keeps the newest few.
+
+        Raises:
+            ArtifactError: The files are not what was stored, or their features are of other code.
+        """
+        if view.version_id not in self._beside:
+            while len(self._beside) >= _MOST_BESIDE:
+                self._beside.pop(next(iter(self._beside)))
+            self._beside[view.version_id] = load_model(
+                view, store=self._store, trainers=self._trainers
+            )
+        return self._beside[view.version_id]
 
 
 def load_model(

@@ -11,14 +11,15 @@ from django.db import transaction
 from markets.domain.timeframe import Timeframe
 from mlmodels.domain.bundle import bundle_files
 from mlmodels.domain.cases import Cases
-from mlmodels.domain.label_spec import LabelKind, LabelSpec
+from mlmodels.domain.drift import fit_drift
+from mlmodels.domain.label_spec import LabelSpec
 from mlmodels.models import MLSettings, ModelVersion, TrainingRun
 from mlmodels.ports import ArtifactStore, Progress, StoredArtifact, Trainer
 from mlmodels.selectors import get_champion, get_settings
 from mlmodels.services.announcements import announce_version
-from mlmodels.services.fitting import FittedEnsemble, fit_ensemble
+from mlmodels.services.fitting import FittedEnsemble, fit_ensemble, importance
 from mlmodels.services.leaks import check_leaks
-from mlmodels.services.materials import Material, load_material
+from mlmodels.services.materials import Material, label_of, load_material
 from mlmodels.services.promotion import challenge, promote, reject
 from mlmodels.services.recording import record_version
 from mlmodels.services.refresh import Candidate, Decision, check_sanity, is_fit_to_serve
@@ -27,6 +28,9 @@ from mlmodels.services.runs import begin_run, fail_run
 logger = logging.getLogger(__name__)
 
 LEASE = timedelta(hours=1)
+# Closes whose features are compared with the training's: a week of hours.
+DRIFT_BARS = 168
+_SAMPLE = 2000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,13 +82,7 @@ def train_model(  # noqa: PLR0913 - what a training needs, by name
         TooFewCandles: There is not enough history.
     """
     settings = get_settings()
-    label = LabelSpec(
-        kind=LabelKind(settings.label),
-        horizon_bars=horizon_bars,
-        width=settings.label_width,
-        take_profit=settings.label_take_profit,
-        stop_loss=settings.label_stop_loss,
-    )
+    label = label_of(settings, horizon_bars=horizon_bars)
     job = _Job(
         run=begin_run(
             scope=timeframe.value,
@@ -171,7 +169,6 @@ def _files(job: _Job, material: Material, fitted: FittedEnsemble) -> dict[str, b
     dataset = material.dataset
     files = bundle_files(
         members=tuple(member.name for member in fitted.members),
-        horizon_bars=job.run.horizon_bars,
         spec=material.spec,
         calibrations=fitted.calibrations,
         label=job.label,
@@ -180,6 +177,14 @@ def _files(job: _Job, material: Material, fitted: FittedEnsemble) -> dict[str, b
             close_ms=dataset.start_ms,
             group=dataset.group,
             realized_return=dataset.forward_return,
+        ),
+        drift=fit_drift(
+            dataset.features,
+            names=material.spec.names,
+            time_ms=dataset.start_ms,
+            importance=importance(fitted.members, dataset.features[-_SAMPLE:]),
+            window_bars=DRIFT_BARS,
+            seed=job.run.seed,
         ),
         pooled=fitted.pooled,
         by_group=fitted.by_group,
