@@ -9,7 +9,14 @@ from uuid import UUID
 from django.db.models import QuerySet
 
 from mlmodels.domain.lifecycle import ModelState, RunStatus
-from mlmodels.models import MLSettings, ModelAlias, ModelVersion, Prediction, TrainingRun
+from mlmodels.models import (
+    MLSettings,
+    ModelAlias,
+    ModelVersion,
+    Prediction,
+    PredictionExplanation,
+    TrainingRun,
+)
 
 CHAMPION = "champion"
 
@@ -104,6 +111,16 @@ def list_versions() -> QuerySet[ModelVersion]:
 def list_predictions() -> QuerySet[Prediction]:
     """Return all predictions, newest first."""
     return Prediction.objects.select_related("instrument").order_by("-timestamp", "-id")
+
+
+def get_explanation(prediction_id: int) -> dict[str, Any] | None:
+    """Return why a prediction came out as it did; None until it was explained, or if it was not."""
+    found = (
+        PredictionExplanation.objects.filter(prediction_id=prediction_id)
+        .values("top_features", "nearest_cases", "dissimilarity")
+        .first()
+    )
+    return dict(found) if found else None
 
 
 def get_newest_run(scope: str) -> TrainingRun | None:
