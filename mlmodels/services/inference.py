@@ -159,7 +159,8 @@ def store_predictions(
     rows = [
         Prediction(
             model_version_id=model.version_id,
-            model_name=model.name,
+            # People average errors by name: what serves and what is on trial must not mix.
+            model_name=f"{model.name} shadow" if is_shadow else model.name,
             instrument_id=instrument_id,
             timeframe=timeframe.value,
             timestamp=close_time,

@@ -42,12 +42,10 @@ def market(seed, *, bars, ic=0.0, is_linear=True):
     """Return rows of one candle's horizon whose signal correlates with the outcome by `ic`."""
     rng = np.random.default_rng(seed)
     x = rng.standard_normal((bars, FEATURES))
-    if is_linear:
-        signal = x[:, :5].sum(axis=1)
-    else:
-        # A slope on one side only, and a size that counts whatever its sign: a straight line can
-        # see a third of its variance.
-        signal = x[:, 0] * (x[:, 1] > 0) + 0.8 * np.abs(x[:, 2])
+    # A slope on one side only, and a size that counts whatever its sign: a straight line can see
+    # a third of its variance.
+    bent = x[:, 0] * (x[:, 1] > 0) + 0.8 * np.abs(x[:, 2])
+    signal = x[:, :5].sum(axis=1) if is_linear else bent
     signal = (signal - signal.mean()) / signal.std()
     noise, sigma = garch(rng, bars)
     start = np.arange(bars, dtype=np.int64) * HOUR_MS
