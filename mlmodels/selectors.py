@@ -53,6 +53,15 @@ def get_champion(scope: str) -> ChampionView | None:
     )
 
 
+def list_scopes() -> list[str]:
+    """Return the timeframes that have a champion."""
+    return list(
+        ModelAlias.objects.filter(alias=CHAMPION)
+        .order_by("scope", "id")
+        .values_list("scope", flat=True)
+    )
+
+
 def list_beside(scope: str, *, since: datetime) -> list[ChampionView]:
     """Return who predicts beside the champion: the challenger, and the one before the champion.
 

@@ -106,6 +106,13 @@ def after_close(
     explain_close(*arguments, models=models, now=now)
 
 
+@shared_task(bind=True, name="mlmodels.verify_features", queue="train", ignore_result=True)
+def verify_features(self: Task, **_: Any) -> None:
+    """Recompute yesterday's features from the stored candles."""
+    for scope in list_scopes():
+        feature_parity.verify_features(scope=scope, now=get_clock().now())
+
+
 @shared_task(bind=True, name="mlmodels.watch_models", queue="train", ignore_result=True)
 def watch_models(self: Task, **_: Any) -> None:
     """Measure what predicts, and act where the numbers ask for it."""

@@ -172,7 +172,7 @@ def evaluate(
         reliability=reliability(rows.p_up, is_up),
         coverage=float(inside.mean()),
         baselines=_shown_baselines(rows, {**baselines, **(members or {})}, lags=lags),
-        economics=_economics(rows),
+        economics=_economics(rows, lags=lags),
     )
 
 
@@ -279,25 +279,37 @@ def _saved_error(rows: OutOfFold) -> float | None:
     return float(np.sum(_squared_gain(rows))) / total if total > 0 else None
 
 
-def _economics(rows: OutOfFold) -> dict[str, float | None]:
-    """Return what buying whenever the expectation pays the costs would have brought."""
+def _economics(rows: OutOfFold, *, lags: int) -> dict[str, float | None]:
+    """Return what buying whenever the expectation pays the costs would have brought.
+
+    `net_bps_low` is the lower 5 % bound of the net return per trade; the moments are those of the
+    net return per close, which a Sharpe ratio is deflated with.
+    """
     acted = rows.expected_return > SHOWN_COST
     count = int(acted.sum())
-    is_paid = rows.forward_return > SHOWN_COST
-    gross = float(rows.forward_return[acted].mean()) if count else None
-    return {
-        "sharpe": _sharpe(rows, acted),
-        "acted_fraction": count / len(acted),
-        "paid_fraction": float(is_paid[acted].mean()) if count else None,
-        "gross_bps": None if gross is None else gross * 1e4,
-        "net_bps": None if gross is None else (gross - SHOWN_COST) * 1e4,
-        "break_even_cost_bps": None if gross is None else gross * 1e4,
-    }
-
-
-def _sharpe(rows: OutOfFold, acted: BoolArray) -> float | None:
-    """Return mean over deviation of the net return per moment; None if it does not vary."""
     net = np.where(acted, rows.forward_return - SHOWN_COST, 0.0)
     series = mean_per_moment(net, rows.time_ms)
     spread = float(series.std())
-    return float(series.mean()) / spread if spread > 0 else None
+    scaled = (series - series.mean()) / spread if spread > 0 else np.zeros(len(series))
+    shown: dict[str, float | None] = {
+        "acted_fraction": count / len(acted),
+        "paid_fraction": None,
+        "gross_bps": None,
+        "net_bps": None,
+        "net_bps_low": None,
+        "sharpe": float(series.mean()) / spread if spread > 0 else None,
+        "skew": float(np.mean(scaled**3)),
+        "kurtosis": float(np.mean(scaled**4)),
+        "moments": float(len(series)),
+    }
+    if count:
+        trades = rows.where(acted)
+        tested = _tested(trades.forward_return - SHOWN_COST, trades, lags=lags)
+        gross = float(trades.forward_return.mean())
+        shown |= {
+            "paid_fraction": float((trades.forward_return > SHOWN_COST).mean()),
+            "gross_bps": gross * 1e4,
+            "net_bps": (gross - SHOWN_COST) * 1e4,
+            "net_bps_low": (gross - SHOWN_COST - 1.645 * tested.standard_error) * 1e4,
+        }
+    return shown

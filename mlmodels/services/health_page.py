@@ -56,7 +56,25 @@ def _first_line(version: ModelVersion) -> str:
     total = len(version.symbol_metrics)
     if not skilled:
         return "It has shown no skill on data it had not seen: it is not traded on."
-    return f"It has shown skill on {len(skilled)} of {total} symbols on data it had not seen."
+    return (
+        f"It has shown skill on {len(skilled)} of {total} symbols on data it had not seen. "
+        + claim_in_words(version)
+    )
+
+
+def claim_in_words(version: ModelVersion) -> str:
+    """Say whether a profit after costs may be claimed, and why."""
+    claim = version.metrics.get("claim")
+    if not claim or claim["deflated_sharpe"] is None:
+        return "It would not have traded after costs: no profit is claimed."
+    low = version.metrics["economics"]["net_bps_low"]
+    numbers = (
+        f"deflated Sharpe {claim['deflated_sharpe']:.2f} after {claim['trials']} trials, at least "
+        f"{low:+.1f} bps net per trade"
+    )
+    if claim["is_allowed"]:
+        return f"A profit after costs may be claimed: {numbers}."
+    return f"No profit after costs is claimed: {numbers}; needed are 0.95 and more than 0."
 
 
 def _calibration(version: ModelVersion) -> Panel:
@@ -86,29 +104,23 @@ def _calibration(version: ModelVersion) -> Panel:
 
 
 def _over_time(rows: list[RollingMetric]) -> list[Panel]:
-    ends = (f"{rows[0].at:%m-%d %H:%M}", f"{rows[-1].at:%m-%d %H:%M}") if rows else ("", "")
-    zero = [(float(to_ms(row.at)), 0.0) for row in rows]
+    return [*_skill(rows), _coverage(rows), _error(rows)]
 
-    def line(name: str, label: str, color: str) -> Line:
-        points = [
-            (float(to_ms(row.at)), float(number))
-            for row in rows
-            if (number := getattr(row, name)) is not None
-        ]
-        return Line(label=label, points=points, color=color)
 
-    nought = Line(label="none", points=zero, color=GRAY, is_dashed=True)
+def _skill(rows: list[RollingMetric]) -> list[Panel]:
     newest = rows[-1] if rows else None
+    zero = [(float(to_ms(row.at)), 0.0) for row in rows]
+    nought = Line(label="no skill", points=zero, color=GRAY, is_dashed=True)
     return [
         Panel(
             title="Live information coefficient",
             note=f"t {newest.ic_t:+.1f} on {newest.rows} outcomes"
-            if newest and newest.ic_t
+            if newest and newest.ic_t is not None
             else "",
             svg=Plot(
                 title="information coefficient over time",
-                lines=[nought, line("ic", "IC", BLUE)],
-                x_labels=ends,
+                lines=[nought, _line(rows, "ic", BLUE)],
+                x_labels=_ends(rows),
             ).svg(),
             legend=(("IC", BLUE), ("no skill", GRAY)),
         ),
@@ -117,39 +129,61 @@ def _over_time(rows: list[RollingMetric]) -> list[Panel]:
             note="Above 0: better than always stating the base rate.",
             svg=Plot(
                 title="Brier skill over time",
-                lines=[nought, line("brier_skill", "Brier skill", BLUE)],
-                x_labels=ends,
+                lines=[nought, _line(rows, "brier_skill", BLUE)],
+                x_labels=_ends(rows),
                 y_format=".3f",
             ).svg(),
             legend=(("Brier skill", BLUE), ("base rate", GRAY)),
         ),
-        Panel(
-            title="Live coverage of the 90 % interval",
-            note="Green: 88 to 92 %.",
-            svg=Plot(
-                title="coverage over time",
-                lines=[line("coverage", "coverage", BLUE)],
-                band=(0.88, 0.92),
-                x_labels=ends,
-                y_format=".0%",
-                y_range=(0.8, 1.0),
-            ).svg(),
-        ),
-        Panel(
-            title="Live mean absolute error",
-            note="Against expecting no return at all.",
-            svg=Plot(
-                title="mean absolute error over time",
-                lines=[
-                    line("baseline_error", "no forecast", GRAY),
-                    line("mean_absolute_error", "model", ORANGE),
-                ],
-                x_labels=ends,
-                y_format=".3%",
-            ).svg(),
-            legend=(("model", ORANGE), ("no forecast", GRAY)),
-        ),
     ]
+
+
+def _coverage(rows: list[RollingMetric]) -> Panel:
+    return Panel(
+        title="Live coverage of the 90 % interval",
+        note="Green: 88 to 92 %.",
+        svg=Plot(
+            title="coverage over time",
+            lines=[_line(rows, "coverage", BLUE)],
+            band=(0.88, 0.92),
+            x_labels=_ends(rows),
+            y_format=".0%",
+            y_range=(0.8, 1.0),
+        ).svg(),
+    )
+
+
+def _error(rows: list[RollingMetric]) -> Panel:
+    return Panel(
+        title="Live mean absolute error",
+        note="Against expecting no return at all.",
+        svg=Plot(
+            title="mean absolute error over time",
+            lines=[
+                _line(rows, "baseline_error", GRAY),
+                _line(rows, "mean_absolute_error", ORANGE),
+            ],
+            x_labels=_ends(rows),
+            y_format=".3%",
+        ).svg(),
+        legend=(("model", ORANGE), ("no forecast", GRAY)),
+    )
+
+
+def _line(rows: list[RollingMetric], name: str, color: str) -> Line:
+    """Return a column over time, without the moments at which it was not defined."""
+    points = [
+        (float(to_ms(row.at)), float(number))
+        for row in rows
+        if (number := getattr(row, name)) is not None
+    ]
+    return Line(label=name, points=points, color=color)
+
+
+def _ends(rows: list[RollingMetric]) -> tuple[str, str]:
+    if not rows:
+        return "", ""
+    return f"{rows[0].at:%m-%d %H:%M}", f"{rows[-1].at:%m-%d %H:%M}"
 
 
 def _drift(version: ModelVersion) -> Panel:

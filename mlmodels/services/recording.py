@@ -10,6 +10,7 @@ from mlmodels.domain.feature_spec import FeatureSpec
 from mlmodels.domain.gates import Gate
 from mlmodels.domain.label_spec import LabelSpec
 from mlmodels.domain.lifecycle import ModelState, RunStatus
+from mlmodels.domain.selection import CLAIM, deflated_sharpe
 from mlmodels.models import GateResult, ModelVersion, TrainingRun, Trial
 from mlmodels.ports import StoredArtifact, Trainer
 from mlmodels.services.materials import Material
@@ -102,6 +103,7 @@ def _create(
     now: datetime,
 ) -> ModelVersion:
     fitted = candidate.fitted
+    metrics = {**fitted.pooled.to_json(), "claim": economic_claim(run, fitted.pooled)}
     return ModelVersion.objects.create(
         run=run,
         name=f"{run.recipe} {run.scope} h{run.horizon_bars}",
@@ -110,7 +112,7 @@ def _create(
         horizon_bars=run.horizon_bars,
         state=ModelState.CANDIDATE,
         verdict=fitted.pooled.verdict,
-        metrics=fitted.pooled.to_json(),
+        metrics=metrics,
         symbol_metrics={str(key): found.to_json() for key, found in fitted.by_group.items()},
         spec_hash=candidate.spec_hash,
         feature_spec=spec.to_json(),
@@ -120,6 +122,28 @@ def _create(
         manifest_sha256=artifact.manifest_sha256,
         created_at=now,
     )
+
+
+def economic_claim(run: TrainingRun, found: Evaluation) -> dict[str, float | bool | None]:
+    """Return whether a profit may be claimed: after all trials of the scope, and per trade.
+
+    `deflated_sharpe` counts every configuration that the ledger holds; closes are worth one
+    independent outcome per horizon.
+    """
+    shown = found.economics
+    trials = Trial.objects.filter(scope=run.scope).count()
+    sharpe, low = shown["sharpe"], shown["net_bps_low"]
+    if sharpe is None:
+        return {"deflated_sharpe": None, "trials": trials, "is_allowed": False}
+    deflated = deflated_sharpe(
+        sharpe,
+        trials=trials,
+        count=(shown["moments"] or 0.0) / run.horizon_bars,
+        skew=shown["skew"] or 0.0,
+        kurtosis=shown["kurtosis"] or 3.0,
+    )
+    is_allowed = deflated >= CLAIM and low is not None and low > 0
+    return {"deflated_sharpe": deflated, "trials": trials, "is_allowed": is_allowed}
 
 
 def _write_gates(version: ModelVersion, gates: Sequence[Gate]) -> None:

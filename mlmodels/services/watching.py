@@ -10,9 +10,9 @@ from core.audit import record
 from mlmodels.domain.contest import Standing, compare, has_lost_skill, must_roll_back, stand
 from mlmodels.domain.evaluation import Evaluation, OutOfFold, evaluate
 from mlmodels.domain.lifecycle import ModelState
-from mlmodels.models import DriftMetric, ModelAlias, ModelVersion, Prediction, RollingMetric
+from mlmodels.models import DriftMetric, ModelVersion, Prediction, RollingMetric
 from mlmodels.ports import ArtifactError
-from mlmodels.selectors import CHAMPION, ChampionView, get_champion, list_beside
+from mlmodels.selectors import ChampionView, get_champion, list_beside, list_scopes
 from mlmodels.services.announcements import announce_change, announce_unusable
 from mlmodels.services.promotion import promote, reject, rollback
 from mlmodels.services.resolved import load_resolved, pair
@@ -39,11 +39,7 @@ def watch_models(*, models: ModelSource, now: datetime) -> int:
         How many rows of figures were written.
     """
     written = 0
-    for scope in (
-        ModelAlias.objects.filter(alias=CHAMPION)
-        .order_by("scope", "id")
-        .values_list("scope", flat=True)
-    ):
+    for scope in list_scopes():
         champion = get_champion(scope)
         if champion is None:
             continue

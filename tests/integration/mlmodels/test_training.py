@@ -40,6 +40,7 @@ def test_it_trains_judges_keeps_and_promotes_the_first(market, train, store):
     assert sorted(files) == [
         "calibration.json",
         "cases.json",
+        "drift.json",
         "feature_spec.json",
         "logistic.json",
         "metrics.json",
