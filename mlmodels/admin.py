@@ -18,7 +18,6 @@ from core.admin import ReadOnlyAdmin
 from core.clock import get_clock
 from core.errors import TradingError
 from markets.domain.timeframe import Timeframe
-from mlmodels.domain.expansion import Expansion
 from mlmodels.models import (
     GateResult,
     MLSettings,
@@ -204,6 +203,9 @@ class MLSettingsForm(forms.ModelForm):
     """Refuses columns that this program cannot compute."""
 
     def clean_feature_parameters(self) -> dict[str, Any]:
+        # The pages' process has no numpy until somebody needs it.
+        from mlmodels.domain.expansion import Expansion
+
         given = self.cleaned_data["feature_parameters"] or {}
         try:
             Expansion.from_json(given).names(interval_ms=Timeframe.H1.ms)

@@ -78,7 +78,7 @@ def predict(*, batch: Batch) -> None:
     """Predict every symbol of the chunk from the windows in this process's memory."""
     from markets.services.windows import get_window_store
     from mlmodels.services.inference import predict_close
-    from mlmodels.tasks import get_model_cache
+    from mlmodels.tasks import after_close, get_model_cache
 
     windows = get_window_store()
     windows.extend(timeframe=Timeframe(batch["timeframe"]), rows=batch["rows"])

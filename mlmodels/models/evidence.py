@@ -2,7 +2,7 @@
 
 from django.db import models
 
-from mlmodels.domain.triggers import EventOutcome, Trigger
+from mlmodels.domain.alarms import EventOutcome, Trigger
 
 
 class GateResult(models.Model):

@@ -7,21 +7,18 @@ from datetime import datetime, timedelta
 
 from markets.domain.timeframe import Timeframe
 from markets.selectors import list_subscriptions
-from mlmodels.domain.feature_spec import FeatureSpec
-from mlmodels.domain.lifecycle import RunStatus
-from mlmodels.domain.statistics import calibration_slope
-from mlmodels.domain.triggers import (
+from mlmodels.domain.alarms import (
     COOL_DOWN,
     Alarm,
     EventOutcome,
     PastEvent,
     Trigger,
-    calibration_alarm,
-    drift_alarm,
-    error_alarm,
-    skill_alarm,
     what_to_do,
 )
+from mlmodels.domain.feature_spec import FeatureSpec
+from mlmodels.domain.lifecycle import RunStatus
+from mlmodels.domain.statistics import calibration_slope
+from mlmodels.domain.triggers import calibration_alarm, drift_alarm, error_alarm, skill_alarm
 from mlmodels.models import DriftMetric, MLSettings, ModelVersion, RetrainEvent, TrainingRun
 from mlmodels.selectors import ChampionView, get_champion, get_newest_run, get_settings
 from mlmodels.services.announcements import announce_stopped

@@ -4,17 +4,13 @@ from datetime import UTC, datetime, timedelta
 import numpy as np
 import pytest
 
+from mlmodels.domain.alarms import Alarm, EventOutcome, PastEvent, Trigger, what_to_do
 from mlmodels.domain.evaluation import OutOfFold
 from mlmodels.domain.triggers import (
-    Alarm,
-    EventOutcome,
-    PastEvent,
-    Trigger,
     calibration_alarm,
     drift_alarm,
     error_alarm,
     skill_alarm,
-    what_to_do,
 )
 
 NOW = datetime(2025, 1, 1, tzinfo=UTC)
