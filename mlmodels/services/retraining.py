@@ -94,7 +94,7 @@ def _alarm(
 def _stale(champion: ChampionView) -> Alarm | None:
     """Ask for training when the champion's features are of code that this program has not."""
     stored = ModelVersion.objects.values_list("feature_spec", flat=True).get(pk=champion.version_id)
-    if not stored or FeatureSpec.from_json(stored).is_current:
+    if stored and FeatureSpec.from_json(stored).is_current:
         return None
     return Alarm(trigger=Trigger.DATA, evidence={"spec_hash": champion.spec_hash})
 

@@ -3,8 +3,11 @@ import sys
 
 import numpy as np
 import pytest
+from sklearn.ensemble import HistGradientBoostingClassifier
 
 from mlmodels.adapters.factory import get_all_trainers, get_trainers
+from mlmodels.adapters.hist_trainer import PARAMETERS
+from mlmodels.domain.tree_model import TreeModel
 from mlmodels.ports import ArtifactError
 
 TRAINERS = get_all_trainers()
@@ -79,7 +82,7 @@ def test_it_refuses_files_that_are_no_model(name, content, rows):
 
 def test_it_knows_only_its_recipes():
     assert [trainer.name for trainer in get_trainers("ensemble")] == ["xgboost", "logistic"]
-    with pytest.raises(Exception, match="ensemble, xgboost, logistic"):
+    with pytest.raises(Exception, match="ensemble, xgboost, logistic, hist, trio"):
         get_trainers("oracle")
 
 
@@ -107,3 +110,54 @@ import sklearn.linear_model, pandas  # hiding them was for the moment of one imp
     )
 
     assert done.stdout.strip() == ""
+
+
+def test_it_serves_the_very_trees_that_the_library_fitted(rows):
+    features, is_up = rows
+    model = TRAINERS["hist"].fit(features=features, is_up=is_up, weight=WEIGHT, seed=5)
+    fitted = HistGradientBoostingClassifier(**PARAMETERS, random_state=5)
+    fitted.fit(features, is_up, sample_weight=WEIGHT)
+
+    assert model.margins(features) == pytest.approx(fitted.decision_function(features), abs=1e-9)
+
+
+@pytest.mark.parametrize("name", TRAINERS)
+def test_its_contributions_add_up_to_what_it_says(name, rows):
+    features, is_up = rows
+    model = TRAINERS[name].fit(features=features, is_up=is_up, weight=WEIGHT, seed=5)
+
+    added = model.contributions(features)
+
+    assert added.shape == features.shape
+    rest = model.margins(features) - added.sum(axis=1)
+    assert rest == pytest.approx(np.full(len(rest), rest[0]), abs=1e-4)
+    # the first column matters most, the constant one not at all
+    weights = np.abs(added).mean(axis=0)
+    assert int(np.argmax(weights)) == 0
+    assert weights[7] == 0.0
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"left": [[0, 0, 0]], "right": [[2, 0, 0]]}, "two children or none"),
+        ({"left": [[1, 0, 0]], "right": [[9, 0, 0]]}, "come after"),
+        ({"left": [[1, 1, 0]], "right": [[2, 2, 0]]}, "come after"),
+        ({"number": [[0.0, 1.0]]}, "shape"),
+        ({"start": float("nan")}, "finite"),
+    ],
+)
+def test_it_refuses_trees_that_are_none(change, message):
+    whole = {
+        "feature": [[0, 0, 0]],
+        "threshold": [[0.5, 0.0, 0.0]],
+        "left": [[1, 0, 0]],
+        "right": [[2, 0, 0]],
+        "number": [[0.0, -1.0, 1.0]],
+        "start": 0.0,
+    }
+    model = TreeModel.from_json(whole)
+
+    assert model.margins(np.array([[0.5], [0.6]], np.float32)).tolist() == [-1.0, 1.0]
+    with pytest.raises(ValueError, match=message):
+        TreeModel.from_json({**whole, **change})
