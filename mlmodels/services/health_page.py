@@ -69,8 +69,8 @@ def claim_in_words(version: ModelVersion) -> str:
         return "It would not have traded after costs: no profit is claimed."
     low = version.metrics["economics"]["net_bps_low"]
     numbers = (
-        f"deflated Sharpe {claim['deflated_sharpe']:.2f} after {claim['trials']} trials, at least "
-        f"{low:+.1f} bps net per trade"
+        f"deflated Sharpe {claim['deflated_sharpe']:.2f} after {claim['trials']} trial(s), "
+        f"at least {low:+.1f} bps net per trade"
     )
     if claim["is_allowed"]:
         return f"A profit after costs may be claimed: {numbers}."
