@@ -1,7 +1,7 @@
 """What the default recipe makes of real hours: one line per symbol and horizon, verdict first.
 
-Reads candle files (gzip CSV: `open_time,open,high,low,close,volume`, perhaps `taker_buy_base`), fits and
-judges walking forward, and prints what the gates say. Needs no database.
+Reads candle files (gzip CSV: `open_time,open,high,low,close,volume`, perhaps `taker_buy_base`),
+fits and judges walking forward, and prints what the gates say. Needs no database.
 
 Example: python scripts/real_data_table.py data/candles/spot_1h --symbols BTC,ETH --horizons 1,4,24
 """
