@@ -45,10 +45,13 @@ class LogisticTrainer:
         self, *, features: Features, is_up: NDArray[np.bool_], weight: FloatArray, seed: int
     ) -> LogisticModel:
         from sklearn.linear_model import LogisticRegression
+        from threadpoolctl import threadpool_limits
 
         mean, scale = standardize(features)
         fitted = LogisticRegression(C=INVERSE_RIDGE, max_iter=500, random_state=seed)
-        fitted.fit((features.astype(np.float64) - mean) / scale, is_up, sample_weight=weight)
+        # Threads that wait for each other cost seconds on a busy machine, and could change a bit.
+        with threadpool_limits(limits=1):
+            fitted.fit((features.astype(np.float64) - mean) / scale, is_up, sample_weight=weight)
         return LogisticModel(
             LinearModel(
                 mean=tuple(mean.tolist()),
