@@ -12,6 +12,7 @@ def rows(count):
 @pytest.fixture
 def sent(monkeypatch, settings):
     settings.PIPELINE_WORKERS = 2
+    monkeypatch.setattr(pipeline, "_CHUNK_FROM_SYMBOLS", 10)
     batches = []
     monkeypatch.setattr(
         pipeline.ingest,
