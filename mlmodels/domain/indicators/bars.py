@@ -117,9 +117,16 @@ class Bars:
             raise ValueError(f"lag {lag} needs {self.rows + lag} entries, was {series.shape[-1]}")
         return series[..., end - self.rows : end]
 
-    def _walk(self, what: str, name: str, length: int, step: Callable[..., object]) -> FloatArray:
+    def _walk(self, what: str, name: str, length: int, step: np.ufunc) -> FloatArray:
         """Fold the newest `length` entries, going on from the longest shorter fold."""
         found = self._found[what, name]
+        if self.rows == 1:
+            if 0 not in found:
+                # One row: all lengths at once, one after the other as below, so the same bits.
+                found[0] = step.accumulate(self[name][..., ::-1], axis=-1)
+            if length > found[0].shape[-1]:
+                raise ValueError(f"length {length} needs more than {found[0].shape[-1]} entries")
+            return found[0][..., length - 1 : length]
         if length not in found:
             series = self[name]
             reached = max((k for k in found if k < length), default=1)
