@@ -5,7 +5,11 @@ from typing import Any
 
 from django import forms
 from django.contrib import admin, messages
-from django.http import HttpRequest
+from django.core.exceptions import PermissionDenied
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, render
+from django.urls import path, reverse
+from django.utils.html import format_html
 from simple_history.admin import SimpleHistoryAdmin
 from unfold.admin import ModelAdmin
 from unfold.forms import ActionForm
@@ -13,7 +17,17 @@ from unfold.forms import ActionForm
 from core.admin import ReadOnlyAdmin
 from core.clock import get_clock
 from core.errors import TradingError
-from mlmodels.models import MLSettings, ModelVersion, Prediction, TrainingRun
+from markets.domain.timeframe import Timeframe
+from mlmodels.models import (
+    GateResult,
+    MLSettings,
+    ModelVersion,
+    Prediction,
+    RetrainEvent,
+    TrainingRun,
+    Trial,
+)
+from mlmodels.services.health_page import read_health
 from mlmodels.services.promotion import promote, rollback
 
 
@@ -32,12 +46,48 @@ class ReasonForm(ActionForm):
 class ModelVersionAdmin(ReadOnlyAdmin):
     """Versions, newest first; nothing but their role can be changed."""
 
-    list_display = ["id", "name", "state", "verdict", "trained_until", "created_at", "state_reason"]
+    list_display = [
+        "id",
+        "name",
+        "state",
+        "verdict",
+        "health",
+        "trained_until",
+        "created_at",
+        "state_reason",
+    ]
     list_filter = ["state", "verdict", "scope"]
     list_select_related = ["run"]
     ordering = ["-created_at", "-id"]
     action_form = ReasonForm
     actions = ["promote_version", "roll_back_version"]
+
+    def get_urls(self) -> list[Any]:
+        """Add the page of one model's figures."""
+        page = path(
+            "<int:version_id>/health/",
+            self.admin_site.admin_view(self.health_view),
+            name="mlmodels_modelversion_health",
+        )
+        return [page, *super().get_urls()]
+
+    @admin.display(description="Figures")
+    def health(self, version: ModelVersion) -> str:
+        """Link to the page of the model's figures."""
+        address = reverse("admin:mlmodels_modelversion_health", args=[version.pk])
+        return format_html('<a class="underline" href="{}">Plots</a>', address)
+
+    def health_view(self, request: HttpRequest, version_id: int) -> HttpResponse:
+        """Show gates, calibration, what came of its predictions, and drift."""
+        if not self.has_view_permission(request):
+            raise PermissionDenied
+        version = get_object_or_404(ModelVersion, pk=version_id)
+        context = {
+            **self.admin_site.each_context(request),
+            **read_health(version),
+            "title": f"Model {version.pk}: {version.name}",
+        }
+        return render(request, "mlmodels/health.html", context)
 
     def has_decide_permission(self, request: HttpRequest) -> bool:
         """Who may change settings of trading may choose what predicts."""
@@ -70,6 +120,45 @@ class ModelVersionAdmin(ReadOnlyAdmin):
             messages.error(request, error.message)
             return
         messages.success(request, f"Model {version.pk} predicts {version.scope} from now on.")
+
+
+@admin.register(GateResult)
+class GateResultAdmin(ReadOnlyAdmin):
+    """What was asked of each version, and the answer."""
+
+    list_display = ["version", "name", "number", "needed", "is_passed"]
+    list_filter = ["is_passed", "name"]
+    list_select_related = ["version"]
+    ordering = ["-id"]
+
+
+@admin.register(Trial)
+class TrialAdmin(ReadOnlyAdmin):
+    """The ledger of every configuration that was judged."""
+
+    list_display = [
+        "created_at",
+        "scope",
+        "recipe",
+        "horizon_bars",
+        "verdict",
+        "ic",
+        "ic_t",
+        "brier_skill",
+        "sharpe",
+    ]
+    list_filter = ["scope", "recipe", "verdict"]
+    ordering = ["-id"]
+
+
+@admin.register(RetrainEvent)
+class RetrainEventAdmin(ReadOnlyAdmin):
+    """Alarms that asked for training, with their evidence."""
+
+    list_display = ["created_at", "scope", "trigger", "outcome", "evidence", "version"]
+    list_filter = ["scope", "trigger", "outcome"]
+    list_select_related = ["version"]
+    ordering = ["-created_at", "-id"]
 
 
 @admin.register(TrainingRun)
@@ -110,10 +199,26 @@ class PredictionAdmin(ReadOnlyAdmin):
     ordering = ["-timestamp", "-id"]
 
 
+class MLSettingsForm(forms.ModelForm):
+    """Refuses columns that this program cannot compute."""
+
+    def clean_feature_parameters(self) -> dict[str, Any]:
+        # The pages' process has no numpy until somebody needs it.
+        from mlmodels.domain.expansion import Expansion
+
+        given = self.cleaned_data["feature_parameters"] or {}
+        try:
+            Expansion.from_json(given).names(interval_ms=Timeframe.H1.ms)
+        except (AttributeError, ValueError) as error:
+            raise forms.ValidationError(str(error)) from error
+        return dict(given)
+
+
 @admin.register(MLSettings)
 class MLSettingsAdmin(SimpleHistoryAdmin, ModelAdmin):
     """The one row of training settings, with its history."""
 
+    form = MLSettingsForm
     list_display = [
         "__str__",
         "retrain_interval_hours",

@@ -109,7 +109,7 @@ class PredictionFilter(django_filters.FilterSet):
 
     class Meta:
         model = Prediction
-        fields = ["timeframe", "state", "model_version", "model_name"]
+        fields = ["timeframe", "state", "model_version", "model_name", "is_shadow"]
 
 
 class PredictionsView(ReadListView):
@@ -127,6 +127,7 @@ class PredictionsView(ReadListView):
         "model_name": "model_name",
         "horizon_bars": "horizon_bars",
         "state": "state",
+        "is_shadow": "is_shadow",
         "p_up": "p_up",
         "expected_return": "expected_return",
         "lower": "lower",

@@ -32,6 +32,9 @@ class FittedModel(Protocol):
     def margins(self, features: Features) -> FloatArray:
         """Return log-odds of "up", shape (n,), for features of shape (n, features)."""
 
+    def contributions(self, features: Features) -> FloatArray:
+        """Return what each feature adds to the log-odds, shape (n, features)."""
+
     def to_files(self) -> dict[str, bytes]:
         """Return file names and contents; JSON or UBJ, never a pickle."""
 
@@ -46,8 +49,10 @@ class Trainer(Protocol):
     def libraries(self) -> dict[str, str]:
         """Return names and versions of the packages that a fit depends on."""
 
-    def fit(self, *, features: Features, is_up: NDArray[np.bool_], seed: int) -> FittedModel:
-        """Fit on features of shape (n, features) and outcomes of shape (n,)."""
+    def fit(
+        self, *, features: Features, is_up: NDArray[np.bool_], weight: FloatArray, seed: int
+    ) -> FittedModel:
+        """Fit on features of shape (n, features), outcomes and weights (mean 1) of shape (n,)."""
 
     def load(self, files: Mapping[str, bytes]) -> FittedModel:
         """Rebuild what ``to_files`` gave.

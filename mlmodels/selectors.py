@@ -1,13 +1,22 @@
 """What others may know about models and predictions."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 from django.db.models import QuerySet
 
-from mlmodels.domain.lifecycle import RunStatus
-from mlmodels.models import MLSettings, ModelAlias, ModelVersion, Prediction, TrainingRun
+from mlmodels.domain.lifecycle import ModelState, RunStatus
+from mlmodels.models import (
+    MLSettings,
+    ModelAlias,
+    ModelVersion,
+    Prediction,
+    PredictionExplanation,
+    TrainingRun,
+)
 
 CHAMPION = "champion"
 
@@ -22,10 +31,14 @@ class ChampionView:
     name: str
     recipe: str
     horizon_bars: int
+    label: Mapping[str, Any]
+    spec_hash: str
     verdict: str
     trained_until: datetime
     artifact_id: UUID
     manifest_sha256: str
+    is_suspended: bool = False
+    interval_scales: Mapping[int, float] = field(default_factory=dict)
 
 
 def get_champion(scope: str) -> ChampionView | None:
@@ -33,18 +46,58 @@ def get_champion(scope: str) -> ChampionView | None:
     alias = ModelAlias.objects.filter(scope=scope, alias=CHAMPION).select_related("version").first()
     if alias is None:
         return None
-    version = alias.version
-    return ChampionView(
-        scope=scope,
-        version_id=version.pk,
+    return view_version(
+        alias.version,
         epoch=alias.epoch,
+        scales={int(key): float(found) for key, found in alias.interval_scales.items()},
+    )
+
+
+def list_scopes() -> list[str]:
+    """Return the timeframes that have a champion."""
+    return list(
+        ModelAlias.objects.filter(alias=CHAMPION)
+        .order_by("scope", "id")
+        .values_list("scope", flat=True)
+    )
+
+
+def list_beside(scope: str, *, since: datetime) -> list[ChampionView]:
+    """Return who predicts beside the champion: the challenger, and the one before the champion.
+
+    Args:
+        scope: Which timeframe.
+        since: The one before is compared for a while only: leave it out when it was superseded
+            before this.
+    """
+    previous = ModelVersion.objects.filter(scope=scope, state=ModelState.PREVIOUS)
+    is_recent = ModelAlias.objects.filter(scope=scope, alias=CHAMPION, updated_at__gt=since)
+    rows = [
+        *ModelVersion.objects.filter(scope=scope, state=ModelState.SHADOW).order_by("-id"),
+        *(previous.order_by("-id")[:1] if is_recent.exists() else []),
+    ]
+    return [view_version(version) for version in rows]
+
+
+def view_version(
+    version: ModelVersion, *, epoch: int = 0, scales: Mapping[int, float] | None = None
+) -> ChampionView:
+    """Return what loading a version needs; `epoch` and `scales` are those of a champion's alias."""
+    return ChampionView(
+        scope=version.scope,
+        version_id=version.pk,
+        epoch=epoch,
         name=version.name,
         recipe=version.recipe,
         horizon_bars=version.horizon_bars,
+        label=version.label,
+        spec_hash=version.spec_hash,
         verdict=version.verdict,
         trained_until=version.trained_until,
         artifact_id=version.artifact_id,
         manifest_sha256=version.manifest_sha256,
+        is_suspended=version.suspended_at is not None,
+        interval_scales=scales or {},
     )
 
 
@@ -72,6 +125,16 @@ def list_predictions() -> QuerySet[Prediction]:
     return Prediction.objects.select_related("instrument").order_by("-timestamp", "-id")
 
 
+def get_explanation(prediction_id: int) -> dict[str, Any] | None:
+    """Return why a prediction came out as it did; None until it was explained, or if it was not."""
+    found = (
+        PredictionExplanation.objects.filter(prediction_id=prediction_id)
+        .values("top_features", "nearest_cases", "dissimilarity")
+        .first()
+    )
+    return dict(found) if found else None
+
+
 def get_newest_run(scope: str) -> TrainingRun | None:
     """Return the last training of `scope` however it ended."""
     return TrainingRun.objects.filter(scope=scope).order_by("-started_at", "-id").first()
@@ -84,15 +147,3 @@ def list_running() -> list[str]:
         .order_by("scope", "id")
         .values_list("scope", flat=True)
     )
-
-
-def mean_absolute_error(*, version_id: int, outcomes: int) -> float | None:
-    """Return the mean |error| of a version's newest `outcomes`; None when there are fewer."""
-    errors = list(
-        Prediction.objects.filter(model_version_id=version_id, error__isnull=False)
-        .order_by("-timestamp", "-id")
-        .values_list("error", flat=True)[:outcomes]
-    )
-    if len(errors) < outcomes:
-        return None
-    return sum(abs(error) for error in errors if error is not None) / outcomes

@@ -11,13 +11,14 @@ from typing import TYPE_CHECKING, Any
 
 from celery import Task, shared_task
 
-from core.clock import get_clock
+from core.clock import from_ms, get_clock
 from core.errors import Conflict
 from markets.domain.timeframe import Timeframe
-from mlmodels.services.retraining import list_due
+from mlmodels.selectors import list_scopes
 
 if TYPE_CHECKING:
     from mlmodels.domain.features import Candles
+    from mlmodels.domain.surroundings import Surroundings
     from mlmodels.ports import Progress
     from mlmodels.services.serving import ModelCache, ServedModel
     from mlmodels.services.walk_forward import Mapper, WalkPlan
@@ -66,6 +67,7 @@ def train_past_models(
     *,
     plan: "WalkPlan",
     progress: "Progress",
+    around: "Surroundings | None" = None,
     mapper: "Mapper" = map,
 ) -> "list[tuple[int, ServedModel]]":
     """Train the default recipe on the way through history; see ``train_walk_forward``."""
@@ -73,7 +75,12 @@ def train_past_models(
     from mlmodels.services.walk_forward import train_walk_forward
 
     return train_walk_forward(
-        candles, plan=plan, trainers=get_trainers(), progress=progress, mapper=mapper
+        candles,
+        plan=plan,
+        trainers=get_trainers(),
+        progress=progress,
+        around=around,
+        mapper=mapper,
     )
 
 
@@ -122,6 +129,8 @@ def train(
 @shared_task(bind=True, name="mlmodels.retrain_due", queue="default", ignore_result=True)
 def retrain_due(self: Task, **_: Any) -> None:
     """Enqueue the trainings that are due."""
+    from mlmodels.services.retraining import list_due
+
     for due in list_due(now=get_clock().now()):
         train.delay(
             timeframe=due.timeframe,
@@ -131,9 +140,40 @@ def retrain_due(self: Task, **_: Any) -> None:
         )
 
 
+@shared_task(bind=True, name="mlmodels.after_close", queue="train", ignore_result=True)
+def after_close(
+    self: Task, *, timeframe: str, close_time_ms: int, instrument_ids: list[int], **_: Any
+) -> None:
+    """Predict beside the champion and explain, once the orders are on their way."""
+    from markets.services.windows import get_window_store
+    from mlmodels.services.after_close import explain_close, shadow_close
+
+    arguments = (Timeframe(timeframe), from_ms(close_time_ms), instrument_ids)
+    models, now = get_model_cache(), get_clock().now()
+    shadow_close(*arguments, windows=get_window_store(), models=models, now=now)
+    explain_close(*arguments, models=models, now=now)
+
+
+@shared_task(bind=True, name="mlmodels.verify_features", queue="train", ignore_result=True)
+def verify_features(self: Task, **_: Any) -> None:
+    """Recompute yesterday's features from the stored candles."""
+    from mlmodels.services.feature_parity import verify_features
+
+    for scope in list_scopes():
+        verify_features(scope=scope, now=get_clock().now())
+
+
+@shared_task(bind=True, name="mlmodels.watch_models", queue="train", ignore_result=True)
+def watch_models(self: Task, **_: Any) -> None:
+    """Measure what predicts, and act where the numbers ask for it."""
+    from mlmodels.services.watching import watch_models
+
+    watch_models(models=get_model_cache(), now=get_clock().now())
+
+
 @shared_task(bind=True, name="mlmodels.score_outcomes", queue="default", ignore_result=True)
 def score_outcomes(self: Task, **_: Any) -> None:
     """Join predictions with what happened."""
-    from mlmodels.services import outcomes
+    from mlmodels.services.outcomes import score_outcomes
 
-    outcomes.score_outcomes(now=get_clock().now())
+    score_outcomes(now=get_clock().now())

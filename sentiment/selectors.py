@@ -8,7 +8,7 @@ from django.db.models import Max
 from sentiment.domain.view import SentimentView
 from sentiment.models import SentimentScore
 
-__all__ = ["MAX_AGE", "SentimentView", "list_sentiment"]
+__all__ = ["MAX_AGE", "SentimentView", "list_score_history", "list_sentiment"]
 
 MAX_AGE = timedelta(hours=24)
 
@@ -34,3 +34,23 @@ def list_sentiment(*, instrument_ids: Collection[int], as_of: datetime) -> dict[
         for row in rows
         if (row["instrument_id"], row["available_at"]) in wanted
     }
+
+
+def list_score_history(
+    *, instrument_ids: Collection[int], start: datetime, end: datetime
+) -> dict[int, list[tuple[datetime, float]]]:
+    """Return (available_at, score) of each instrument in [start, end], ascending. One query.
+
+    An instrument without a score in that time is absent.
+    """
+    rows = (
+        SentimentScore.objects.filter(
+            instrument_id__in=instrument_ids, available_at__gte=start, available_at__lte=end
+        )
+        .order_by("instrument_id", "available_at", "id")
+        .values_list("instrument_id", "available_at", "score")
+    )
+    found: dict[int, list[tuple[datetime, float]]] = {}
+    for instrument_id, available_at, score in rows:
+        found.setdefault(instrument_id, []).append((available_at, float(score)))
+    return found

@@ -8,6 +8,7 @@ guardian places what was decided and not placed, the gap filler brings what was 
 Every worker knows these tasks, one runs them: what only the stages need is imported there.
 """
 
+from operator import itemgetter
 from typing import Any
 
 from celery import Task, shared_task
@@ -22,6 +23,7 @@ from mlmodels.domain.prediction import PredictionView
 # A second chunk saves a fifth of a millisecond per symbol, and costs the orders' worker a second
 # batch to approve, claim and book: some forty milliseconds.
 _CHUNK_FROM_SYMBOLS = 200
+_CONTEXT_SYMBOLS = 10
 
 Batch = dict[str, Any]
 
@@ -37,13 +39,17 @@ def start_chain(*, timeframe: str, close_time_ms: int, rows: list[list[Any]]) ->
     Returns:
         How many chunks were enqueued.
     """
+    # The first of the pool are the market that features compare with (mlmodels.services.inputs).
+    context = sorted(rows, key=itemgetter(0))[:_CONTEXT_SYMBOLS]
     chunks = min(settings.PIPELINE_WORKERS, 1 + len(rows) // _CHUNK_FROM_SYMBOLS)
     for chunk in range(chunks):
+        own = rows[chunk::chunks]
         batch = {
             "timeframe": timeframe,
             "close_time_ms": close_time_ms,
             "chunk": chunk,
-            "rows": rows[chunk::chunks],
+            "rows": own,
+            "context": [row for row in context if row not in own] if chunks > 1 else [],
         }
         _enqueue(ingest, batch=batch)
     return chunks
@@ -72,10 +78,12 @@ def predict(*, batch: Batch) -> None:
     """Predict every symbol of the chunk from the windows in this process's memory."""
     from markets.services.windows import get_window_store
     from mlmodels.services.inference import predict_close
-    from mlmodels.tasks import get_model_cache
+    from mlmodels.tasks import after_close, get_model_cache
 
     windows = get_window_store()
     windows.extend(timeframe=Timeframe(batch["timeframe"]), rows=batch["rows"])
+    # Other symbols of this close that features look at; their own chunk stores them.
+    windows.extend(timeframe=Timeframe(batch["timeframe"]), rows=batch.get("context", []))
     views = predict_close(
         timeframe=Timeframe(batch["timeframe"]),
         close_time=from_ms(batch["close_time_ms"]),
@@ -86,6 +94,13 @@ def predict(*, batch: Batch) -> None:
     )
     # The last candles travel on: the next stage may run in a process that has not seen them.
     _enqueue(decide, batch=batch, predictions=[view.to_message() for view in views])
+    after_close.apply_async(
+        kwargs={
+            "timeframe": batch["timeframe"],
+            "close_time_ms": batch["close_time_ms"],
+            "instrument_ids": [row[0] for row in batch["rows"]],
+        }
+    )
 
 
 @shared_task(name="pipeline.decide", queue="pipeline.0")

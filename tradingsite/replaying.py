@@ -10,11 +10,12 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 import django
 
-from core.clock import get_clock
+from core.clock import from_ms, get_clock
 from core.errors import TradingError
 from execution.backtest.engine import Progress
 from execution.backtest.forecasts import Serving
@@ -22,7 +23,8 @@ from execution.backtest.request import REGISTRY, BacktestRequest
 from execution.backtest.series import Series
 from execution.services import backtests, parity
 from execution.services.replays import run_stored
-from mlmodels.services.walk_forward import Mapper, WalkPlan
+from mlmodels.services.inputs import load_surroundings
+from mlmodels.services.walk_forward import Mapper, WalkPlan, plan_like_live
 from mlmodels.tasks import list_past_models, load_past_models, train_past_models
 
 _TELL_EVERY_S = 0.5
@@ -40,22 +42,40 @@ def give_models(
         progress: Hears of the trainings.
         workers: Processes to train in; with 1 this one does it.
     """
+    candles = {item.rules.instrument_id: item.candles for item in series}
+    around = partial(
+        load_surroundings,
+        timeframe=request.interval,
+        symbols={item.rules.instrument_id: item.rules.symbol for item in series},
+        start=from_ms(min(int(item.candles.open_time_ms[0]) for item in series)),
+        end=from_ms(max(int(item.close_ms[-1]) for item in series)),
+        known={item.rules.symbol: item.candles for item in series},
+    )
     if request.models == REGISTRY:
         found = list_past_models(request.interval.value)
-        return [Serving(from_ms=moment, model=model) for moment, model in found]
+        given = around([model.bundle.spec for _, model in found])
+    else:
+        plan = _plan(series, request)
+        given = around([plan.spec])
+        with side_by_side(workers) as mapper:
+            found = train_past_models(
+                candles, plan=plan, progress=progress, around=given, mapper=mapper
+            )
+    return [Serving(from_ms=moment, model=model, around=given) for moment, model in found]
+
+
+def _plan(series: Sequence[Series], request: BacktestRequest) -> WalkPlan:
     first = max(int(item.close_ms[0]) for item in series)
     given = request.parameters
-    plan = WalkPlan(
-        interval_ms=request.interval.ms,
+    pool = sorted(series, key=lambda item: item.rules.instrument_id)
+    return plan_like_live(
+        [item.rules.symbol for item in pool],
+        timeframe=request.interval,
         horizon_bars=int(given["horizon_bars"]),
         begin_ms=first if request.start is None else int(request.start.timestamp() * 1000),
         every_bars=int(given["retrain_bars"]),
         train_bars=int(given["train_bars"]),
     )
-    candles = {item.rules.instrument_id: item.candles for item in series}
-    with side_by_side(workers) as mapper:
-        found = train_past_models(candles, plan=plan, progress=progress, mapper=mapper)
-    return [Serving(from_ms=moment, model=model) for moment, model in found]
 
 
 @contextmanager

@@ -103,13 +103,15 @@ def _planted() -> tuple[Any, Any, Any]:
 
     from execution.backtest.request import PARAMETERS
     from execution.domain.decision import StrategyConfig
+    from mlmodels.domain.features import FeatureSpec
+    from mlmodels.domain.label_spec import LabelSpec
     from mlmodels.services.walk_forward import WalkPlan
     from mlmodels.tasks import train_past_models
 
     series = market.planted(_MODEL_BARS)
     plan = WalkPlan(
-        interval_ms=market.STEP_MS,
-        horizon_bars=12,
+        spec=FeatureSpec(interval_ms=market.STEP_MS),
+        label=LabelSpec(horizon_bars=12),
         begin_ms=int(series.close_ms[_LEARNED]),
         every_bars=_MODEL_BARS,
         train_bars=_LEARNED,
@@ -155,14 +157,16 @@ def walk_forward_rate(*, rounds: int = 1) -> float:
 
 def judged_walk_rate() -> float:
     """Return candles/s of our own recipe on the same windows: judged in folds, calibrated."""
+    from mlmodels.domain.features import FeatureSpec
+    from mlmodels.domain.label_spec import LabelSpec
     from mlmodels.services.walk_forward import WalkPlan
     from mlmodels.tasks import train_past_models
     from tradingsite.replaying import side_by_side
 
     series = market.series(_TRAIN + _WINDOWS * _PREDICT)
     plan = WalkPlan(
-        interval_ms=market.STEP_MS,
-        horizon_bars=12,
+        spec=FeatureSpec(interval_ms=market.STEP_MS),
+        label=LabelSpec(horizon_bars=12),
         begin_ms=int(series.close_ms[_TRAIN - 1]),
         every_bars=_PREDICT,
         train_bars=_TRAIN,

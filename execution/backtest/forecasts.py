@@ -1,13 +1,14 @@
 """Predictions made ahead in bulk: the bits of the serving path, forty times faster.
 
-Features of a close depend on the candles before it and on nothing else, whatever stands beside
-them, and so does a model's answer; ``tests`` hold bulk and serving against each other bit for bit.
+Features of a close depend on the candles before it (the symbol's and its references') and on
+external values known then, and on nothing else, whatever stands beside them, and so does a model's
+answer; ``tests`` hold bulk and serving against each other bit for bit.
 A replay travels in time with its models: a close is predicted by the model that served then.
 """
 
 from bisect import bisect_right
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 import numpy as np
@@ -19,6 +20,7 @@ from mlmodels.domain.bundle import Bundle
 from mlmodels.domain.calibration import Calibrated
 from mlmodels.domain.features import FeatureMatrix, compute
 from mlmodels.domain.prediction import PredictionState, PredictionView
+from mlmodels.domain.surroundings import Surroundings
 
 Floats = npt.NDArray[np.float64]
 
@@ -36,15 +38,24 @@ class Forecaster(Protocol):
     def name(self) -> str: ...
     @property
     def bundle(self) -> Bundle: ...
+    def state_of(self, instrument_id: int) -> PredictionState: ...
     def predict(self, features: FeatureMatrix, group: npt.NDArray[np.int64]) -> Calibrated: ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Serving:
-    """From this close on, this model predicts, until the next one takes over."""
+    """From this close on, this model predicts, until the next one takes over.
+
+    Attributes:
+        from_ms: The close.
+        model: What predicts.
+        around: The references and external series of its features; without them those columns
+            are 0 and the predictions not those of live.
+    """
 
     from_ms: int
     model: Forecaster
+    around: Surroundings = field(default_factory=Surroundings)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -110,7 +121,7 @@ def forecast(series: Series, serving: Sequence[Serving]) -> Forecasts:
     for index, item in enumerate(serving):
         served_by[edges[index] : edges[index + 1]] = index
         for first, last in _chunks(edges[index], edges[index + 1]):
-            _predict(series, item.model, first, last, state=state, numbers=numbers)
+            _predict(series, item, first, last, state=state, numbers=numbers)
     return Forecasts(
         instrument_id=series.rules.instrument_id,
         state=state,
@@ -133,7 +144,7 @@ def _chunks(first: int, last: int) -> Iterator[tuple[int, int]]:
 
 def _predict(
     series: Series,
-    model: Forecaster,
+    serving: Serving,
     first: int,
     last: int,
     *,
@@ -141,18 +152,22 @@ def _predict(
     numbers: dict[str, Floats],
 ) -> None:
     """Fill the rows first..last with one model's predictions."""
-    bundle, rules = model.bundle, series.rules
+    model, instrument_id = serving.model, series.rules.instrument_id
+    spec = model.bundle.spec
     state[first:last] = STATES.index(PredictionState.TOO_FEW_CANDLES)
-    begin = max(first, bundle.spec.warmup - 1)
+    begin = max(first, spec.warmup - 1)
     if begin >= last:
         return
-    features = compute(_cut(series.candles, begin - bundle.spec.warmup + 1, last), bundle.spec)
-    group = np.full(last - begin, rules.instrument_id, np.int64)
+    features = compute(
+        _cut(series.candles, begin - spec.warmup + 1, last),
+        spec,
+        references=serving.around.references,
+        series=serving.around.series.get(instrument_id),
+    )
+    group = np.full(last - begin, instrument_id, np.int64)
     found = model.predict(features, group)
     ready = features.is_complete
-    is_skilled = rules.instrument_id in bundle.skilled
-    known = STATES.index(PredictionState.OK if is_skilled else PredictionState.NO_SKILL)
-    state[begin:last][ready] = known
+    state[begin:last][ready] = STATES.index(model.state_of(instrument_id))
     for name, column in numbers.items():
         column[begin:last][ready] = getattr(found, name)[ready]
 

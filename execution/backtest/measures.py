@@ -10,7 +10,7 @@ from statistics import NormalDist
 import numpy as np
 import numpy.typing as npt
 
-from mlmodels.domain.features import DAY_MS
+from execution.backtest.series import DAY_MS
 
 Floats = npt.NDArray[np.float64]
 Times = npt.NDArray[np.int64]

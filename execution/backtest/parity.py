@@ -5,6 +5,7 @@ decision (prediction, position, kill switch) are those of its own moment, so tha
 does not make a hundred others after it.
 """
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -21,10 +22,13 @@ from execution.domain.factors import Factor
 from execution.domain.order import Side
 from execution.domain.proposal import entry_quantity
 from markets.domain.instrument import InstrumentRules
+from mlmodels.domain.conformal import NARROWEST, WIDEST
 from mlmodels.domain.prediction import PredictionState, PredictionView
+from mlmodels.domain.surroundings import Surroundings
 from risk.domain.trading_state import StateView
 
-_NUMBERS = ("p_up", "expected_return", "lower", "upper", "sigma")
+_POINT = ("p_up", "expected_return", "sigma")
+_INTERVAL = ("lower", "upper")
 _BPS = 10_000
 
 
@@ -76,6 +80,7 @@ def compare_predictions(
     recorded: Sequence[PredictionView],
     closes_ms: Sequence[int],
     models: Mapping[int, Forecaster],
+    around: Surroundings,
     revised_ms: Sequence[int],
     findings: Findings,
 ) -> None:
@@ -85,26 +90,28 @@ def compare_predictions(
         series: The symbol's candles, with the warm-up of the first prediction.
         recorded: As stored.
         closes_ms: The close of each.
-        models: By version id; a version that is not there cannot be asked.
-        revised_ms: Closes of candles that were changed after they were first stored.
+        models: By version id, as trained; a version that is not there cannot be asked.
+        around: What their features need besides the symbol's candles.
+        revised_ms: Closes of candles, the references' too, that were changed after they were first
+            stored.
         findings: Where the results go.
     """
     made: dict[int, Forecasts] = {}
     for view, close_ms in zip(recorded, closes_ms, strict=True):
         version = view.model_version_id
-        live = {name: getattr(view, name) for name in _NUMBERS}
+        live = _said(view)
         again: dict[str, Any] = {}
         model = None if version is None else models.get(version)
         if model is None or version is None:
             kind = Kind.MODEL_MISSING
         else:
             if version not in made:
-                made[version] = forecast(series, [Serving(from_ms=0, model=model)])
+                made[version] = forecast(series, [Serving(from_ms=0, model=model, around=around)])
             row = int(series.close_ms.searchsorted(close_ms))
             kind = Kind.CANDLES_MISSING
             if row < len(series) and int(series.close_ms[row]) == close_ms:
                 found = made[version].view(row)
-                again = {name: getattr(found, name) for name in _NUMBERS}
+                again = _said(found)
                 kind = _kind_of_prediction(
                     live,
                     again,
@@ -190,9 +197,33 @@ def _kind_of_prediction(
     reach_ms: int,
     revised_ms: Sequence[int],
 ) -> Kind:
+    """Name the cause; what changes while a version serves is told apart from what may not."""
     if live == again:
         return Kind.EQUAL
+    is_same = all(live[name] == again[name] for name in _POINT)
+    is_scaled = any(live[name] != again[name] for name in _INTERVAL)
+    is_suspended = (live["state"], again["state"]) == (PredictionState.NO_SKILL, PredictionState.OK)
+    if is_same and (not is_scaled or _is_tracked(live, again)):
+        if is_suspended:
+            return Kind.SUSPENDED
+        if live["state"] == again["state"]:
+            return Kind.INTERVAL_SCALED
     return Kind.DATA_REVISED if _is_touched(close_ms, reach_ms, revised_ms) else Kind.UNEXPLAINED
+
+
+def _said(view: PredictionView) -> dict[str, Any]:
+    return {"state": view.state, **{name: getattr(view, name) for name in (*_POINT, *_INTERVAL)}}
+
+
+def _is_tracked(live: Mapping[str, Any], again: Mapping[str, Any]) -> bool:
+    """Tell whether one factor, of those that can serve, makes the trained interval the live one."""
+    middle = again["expected_return"]
+    trained = [again[name] - middle for name in _INTERVAL]
+    served = [live[name] - middle for name in _INTERVAL]
+    if not all(trained):
+        return False
+    low, high = (mine / other for mine, other in zip(served, trained, strict=True))
+    return NARROWEST <= low <= WIDEST and math.isclose(low, high, rel_tol=1e-9)
 
 
 def _is_touched(close_ms: int, reach_ms: int, revised_ms: Sequence[int]) -> bool:

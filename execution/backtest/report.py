@@ -19,10 +19,9 @@ from execution.backtest.monte_carlo import (
     shuffle_trades,
 )
 from execution.backtest.outcome import Outcome, Trade
-from execution.backtest.series import Series
+from execution.backtest.series import DAY_MS, Series
 from execution.backtest.skill import months_of
 from execution.backtest.verdict import judge
-from mlmodels.domain.features import DAY_MS
 
 VERSION = 1
 SEED = 20_240_101

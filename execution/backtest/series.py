@@ -13,6 +13,8 @@ from markets.domain.windows import Window
 
 Times = npt.NDArray[np.int64]
 
+DAY_MS = 86_400_000
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Bar:

@@ -8,8 +8,7 @@ from decimal import Decimal
 import numpy as np
 import numpy.typing as npt
 
-from execution.backtest.series import Series, Times, exact
-from mlmodels.domain.features import DAY_MS
+from execution.backtest.series import DAY_MS, Series, Times, exact
 
 Floats = npt.NDArray[np.float64]
 

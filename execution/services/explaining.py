@@ -7,6 +7,7 @@ from core.errors import NotFound
 from execution.models import Decision
 from execution.selectors import intent_key
 from markets.selectors import get_rules_by_symbol
+from mlmodels.selectors import get_explanation
 from risk.selectors import list_verdicts
 
 _ORDER_COLUMNS = ("id", "client_order_id", "leg", "side", "type", "quantity", "price", "state")
@@ -68,7 +69,10 @@ def _describe_prediction(prediction: Any) -> dict[str, Any] | None:
         return None
     names = ("id", "model_name", "horizon_bars", "state", "p_up", "expected_return")
     more = ("lower", "upper", "sigma", "realized_return", "error")
-    return {name: getattr(prediction, name) for name in (*names, *more)}
+    return {
+        **{name: getattr(prediction, name) for name in (*names, *more)},
+        "explanation": get_explanation(prediction.pk),
+    }
 
 
 def _describe_order(order: Any) -> dict[str, Any]:

@@ -26,18 +26,44 @@ from execution.models import Decision, Order, Position
 from execution.services.decisions import config_of
 from markets.domain.timeframe import Timeframe
 from markets.selectors import list_revised_closes, list_rules, load_window
+from markets.services.windows import CAPACITY
 from mlmodels.domain.prediction import PredictionState, PredictionView
+from mlmodels.domain.surroundings import Surroundings
 from mlmodels.selectors import list_predictions
+from mlmodels.services.inputs import ids_of, load_surroundings
 from risk.domain.trading_state import Level, StateView
 from risk.selectors import get_limits, list_state_changes
 
-_WARMUP_BARS = 400  # more than any model or factor looks back
+_WARMUP_BARS = CAPACITY  # as much as a live model or factor can look back
 _NUMBERS = ("p_up", "expected_return", "lower", "upper", "sigma")
 _MINE = (Leg.ENTRY.value, Leg.EXIT.value, Leg.MANUAL.value)
 _FINAL = frozenset(state.value for state in OrderState if state.is_final)
 
 LoadModels = Callable[[Iterable[int]], Mapping[int, Forecaster]]
 Progress = Callable[[int, int, str], None]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Span:
+    """Closes of one timeframe, with what all its symbols share.
+
+    Attributes:
+        start: First close.
+        end: The first close that is left out.
+        around: What the models' features need besides a symbol's own candles.
+        revised_ms: Closes of the references' candles that were changed later.
+    """
+
+    timeframe: Timeframe
+    start: datetime
+    end: datetime
+    models: Mapping[int, Forecaster]
+    around: Surroundings
+    revised_ms: Sequence[int]
+
+    @property
+    def warmup_start(self) -> datetime:
+        return self.start - _WARMUP_BARS * self.timeframe.delta
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,18 +95,26 @@ def check_parity(
     )
     versions = set(
         list_predictions()
-        .filter(close_time__gte=start, close_time__lt=end)
+        .filter(close_time__gte=start, close_time__lt=end, is_shadow=False)
         .order_by()
         .values_list("model_version_id", flat=True)
         .distinct()
     )
     models = load_models(versions)
+    spans = {
+        timeframe: _load_span(
+            Timeframe(timeframe),
+            [key for name, key in pairs if name == timeframe],
+            models,
+            start=start,
+            end=end,
+        )
+        for timeframe in dict(pairs)
+    }
     for step, (timeframe, instrument_id) in enumerate(pairs):
         progress(step, len(pairs), "comparing")
         own = rows.filter(timeframe=timeframe, instrument_id=instrument_id)
-        _compare_series(
-            Timeframe(timeframe), instrument_id, own, models, findings, start=start, end=end
-        )
+        _compare_series(spans[timeframe], instrument_id, own, findings)
     progress(len(pairs), len(pairs), "compared")
     return findings
 
@@ -99,37 +133,65 @@ def report_parity(findings: Findings, *, now: datetime) -> None:
         )
 
 
-def _compare_series(
+def _load_span(
     timeframe: Timeframe,
-    instrument_id: int,
-    rows: Any,
+    instrument_ids: Sequence[int],
     models: Mapping[int, Forecaster],
-    findings: Findings,
     *,
     start: datetime,
     end: datetime,
-) -> None:
+) -> _Span:
+    first = start - _WARMUP_BARS * timeframe.delta
+    specs = [model.bundle.spec for model in models.values()]
+    rules = list_rules(instrument_ids)
+    around = load_surroundings(
+        [spec for spec in specs if spec.interval_ms == timeframe.ms],
+        timeframe=timeframe,
+        symbols={key: found.symbol for key, found in rules.items()},
+        start=first,
+        end=end,
+    )
+    revised = {
+        moment
+        for key in ids_of(around.references).values()
+        for moment in list_revised_closes(
+            instrument_id=key, timeframe=timeframe, start=first, end=end
+        )
+    }
+    return _Span(
+        timeframe=timeframe,
+        start=start,
+        end=end,
+        models=models,
+        around=around,
+        revised_ms=sorted(revised),
+    )
+
+
+def _compare_series(span: _Span, instrument_id: int, rows: Any, findings: Findings) -> None:
+    timeframe = span.timeframe
     candles = load_window(
         instrument_id=instrument_id,
         timeframe=timeframe.value,
-        start=start - _WARMUP_BARS * timeframe.delta,
-        end=end + timeframe.delta,
+        start=span.warmup_start,
+        end=span.end + timeframe.delta,
     )
     rules = list_rules([instrument_id])[instrument_id]
     series = Series(rules=rules, timeframe=timeframe, candles=candles)
     revised = list_revised_closes(
         instrument_id=instrument_id,
         timeframe=timeframe,
-        start=start - _WARMUP_BARS * timeframe.delta,
-        end=end,
+        start=span.warmup_start,
+        end=span.end,
     )
     stored = list(
         list_predictions()
         .filter(
             instrument_id=instrument_id,
             timeframe=timeframe.value,
-            close_time__gte=start,
-            close_time__lt=end,
+            close_time__gte=span.start,
+            close_time__lt=span.end,
+            is_shadow=False,
         )
         .order_by("close_time", "id")
     )
@@ -137,8 +199,9 @@ def _compare_series(
         series,
         [_view(row) for row in stored],
         [to_ms(row.close_time) for row in stored],
-        models,
-        revised,
+        span.models,
+        span.around,
+        [*revised, *span.revised_ms],
         findings,
     )
     decisions = list(rows.select_related("strategy", "prediction").order_by("close_time", "id"))

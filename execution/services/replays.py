@@ -13,7 +13,7 @@ from execution.selectors import count_trials
 from markets.domain.timeframe import Timeframe
 from markets.domain.windows import Window
 from markets.selectors import get_rules_by_symbol, load_window
-from mlmodels.domain.features import WARMUP
+from markets.services.windows import CAPACITY
 from risk.domain.limits import RiskLimits
 from risk.selectors import get_limits
 
@@ -65,8 +65,11 @@ def run_stored(
 
 
 def history_needed(request: BacktestRequest) -> timedelta:
-    """Return how much is loaded before the start: warm-up, and what the first model learns from."""
-    bars = WARMUP
+    """Return how much is loaded before the start: as much as a live model can look back.
+
+    And, for models that are trained on the way, what the first one learns from.
+    """
+    bars = CAPACITY
     if request.strategy == MODEL:
         bars += int(request.parameters["train_bars"])
     return bars * request.interval.delta

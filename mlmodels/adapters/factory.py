@@ -4,15 +4,23 @@ from django.conf import settings
 
 from core.errors import InvalidInput
 from mlmodels.adapters.artifact_store import FolderArtifactStore
+from mlmodels.adapters.hist_trainer import HistTrainer
 from mlmodels.adapters.sklearn_trainers import LogisticTrainer
 from mlmodels.adapters.xgboost_trainer import XGBoostTrainer
 from mlmodels.ports import ArtifactStore, Trainer
 
 DEFAULT_RECIPE = "ensemble"
-RECIPES: dict[str, tuple[type[XGBoostTrainer] | type[LogisticTrainer], ...]] = {
+TRAINERS: tuple[type[XGBoostTrainer] | type[LogisticTrainer] | type[HistTrainer], ...] = (
+    XGBoostTrainer,
+    LogisticTrainer,
+    HistTrainer,
+)
+RECIPES: dict[str, tuple[type[XGBoostTrainer] | type[LogisticTrainer] | type[HistTrainer], ...]] = {
     "ensemble": (XGBoostTrainer, LogisticTrainer),
     "xgboost": (XGBoostTrainer,),
     "logistic": (LogisticTrainer,),
+    "hist": (HistTrainer,),
+    "trio": (XGBoostTrainer, HistTrainer, LogisticTrainer),
 }
 
 
@@ -33,7 +41,7 @@ def get_trainers(recipe: str = DEFAULT_RECIPE) -> tuple[Trainer, ...]:
 
 def get_all_trainers() -> dict[str, Trainer]:
     """Return every trainer by name, for loading."""
-    return {trainer.name: trainer for trainer in (XGBoostTrainer(), LogisticTrainer())}
+    return {trainer.name: trainer() for trainer in TRAINERS}
 
 
 def get_artifact_store() -> ArtifactStore:

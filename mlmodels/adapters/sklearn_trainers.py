@@ -7,7 +7,7 @@ from importlib.metadata import version
 import numpy as np
 from numpy.typing import NDArray
 
-from mlmodels.domain.ensemble import LinearModel
+from mlmodels.domain.ensemble import LinearModel, standardize
 from mlmodels.ports import ArtifactError, Features, FloatArray
 
 FILE = "logistic.json"
@@ -26,6 +26,9 @@ class LogisticModel:
     def margins(self, features: Features) -> FloatArray:
         return self._linear.margins(features)
 
+    def contributions(self, features: Features) -> FloatArray:
+        return self._linear.contributions(features)
+
     def to_files(self) -> dict[str, bytes]:
         return {FILE: json.dumps(self._linear.to_json(), sort_keys=True).encode()}
 
@@ -38,15 +41,17 @@ class LogisticTrainer:
     def libraries(self) -> dict[str, str]:
         return {name: version(name) for name in ("scikit-learn", "scipy", "numpy")}
 
-    def fit(self, *, features: Features, is_up: NDArray[np.bool_], seed: int) -> LogisticModel:
+    def fit(
+        self, *, features: Features, is_up: NDArray[np.bool_], weight: FloatArray, seed: int
+    ) -> LogisticModel:
         from sklearn.linear_model import LogisticRegression
+        from threadpoolctl import threadpool_limits
 
-        x = features.astype(np.float64)
-        mean, scale = x.mean(axis=0), x.std(axis=0)
-        # A constant column (no taker volumes, a daily candle's hour) must not be scaled up.
-        scale[scale < 1e-6] = 1.0
+        mean, scale = standardize(features)
         fitted = LogisticRegression(C=INVERSE_RIDGE, max_iter=500, random_state=seed)
-        fitted.fit((x - mean) / scale, is_up)
+        # Threads that wait for each other cost seconds on a busy machine, and could change a bit.
+        with threadpool_limits(limits=1):
+            fitted.fit((features.astype(np.float64) - mean) / scale, is_up, sample_weight=weight)
         return LogisticModel(
             LinearModel(
                 mean=tuple(mean.tolist()),

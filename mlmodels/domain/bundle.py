@@ -6,13 +6,18 @@ from dataclasses import dataclass
 from typing import Any
 
 from mlmodels.domain.calibration import CalibrationSet
+from mlmodels.domain.cases import Cases
+from mlmodels.domain.drift import DriftReference
 from mlmodels.domain.evaluation import Evaluation
 from mlmodels.domain.features import FeatureSpec
+from mlmodels.domain.label_spec import LabelSpec
 from mlmodels.domain.lifecycle import Verdict
 
 CALIBRATION = "calibration.json"
 SPEC = "feature_spec.json"
 METRICS = "metrics.json"
+CASES = "cases.json"
+DRIFT = "drift.json"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,6 +30,9 @@ class Bundle:
         spec: The features they were fitted on.
         calibrations: From their mean log-odds to predictions.
         skilled: Instruments on which skill was shown; on all others there is none.
+        label: What ended the labels.
+        cases_file: Past closes to compare a new one with; read only by explanations.
+        drift_file: What the features looked like in training; read only by watching.
     """
 
     members: tuple[str, ...]
@@ -32,6 +40,25 @@ class Bundle:
     spec: FeatureSpec
     calibrations: CalibrationSet
     skilled: frozenset[int]
+    label: LabelSpec
+    cases_file: bytes
+    drift_file: bytes
+
+    def cases(self) -> Cases:
+        """Read the past closes.
+
+        Raises:
+            KeyError, TypeError, ValueError: They cannot be read.
+        """
+        return Cases.from_json(json.loads(self.cases_file))
+
+    def drift(self) -> DriftReference:
+        """Read what the features looked like.
+
+        Raises:
+            KeyError, TypeError, ValueError: It cannot be read.
+        """
+        return DriftReference.from_json(json.loads(self.drift_file))
 
     @classmethod
     def from_files(cls, files: Mapping[str, bytes]) -> "Bundle":
@@ -47,6 +74,9 @@ class Bundle:
             horizon_bars=int(calibration["horizon_bars"]),
             spec=FeatureSpec.from_json(json.loads(files[SPEC])),
             calibrations=CalibrationSet.from_json(calibration["calibrations"]),
+            label=LabelSpec.from_json(calibration["label"]),
+            cases_file=files[CASES],
+            drift_file=files[DRIFT],
             skilled=frozenset(
                 int(group)
                 for group, found in metrics["by_group"].items()
@@ -58,9 +88,11 @@ class Bundle:
 def bundle_files(
     *,
     members: tuple[str, ...],
-    horizon_bars: int,
     spec: FeatureSpec,
     calibrations: CalibrationSet,
+    label: LabelSpec,
+    cases: Cases,
+    drift: DriftReference,
     pooled: Evaluation,
     by_group: Mapping[int, Evaluation],
 ) -> dict[str, bytes]:
@@ -69,10 +101,13 @@ def bundle_files(
         CALIBRATION: _json(
             {
                 "members": list(members),
-                "horizon_bars": horizon_bars,
+                "horizon_bars": label.horizon_bars,
                 "calibrations": calibrations.to_json(),
+                "label": label.to_json(),
             }
         ),
+        CASES: _compact(cases.to_json()),
+        DRIFT: _compact(drift.to_json()),
         SPEC: _json(spec.to_json()),
         METRICS: _json(
             {
@@ -85,3 +120,7 @@ def bundle_files(
 
 def _json(data: dict[str, Any]) -> bytes:
     return json.dumps(data, sort_keys=True, indent=1, allow_nan=False).encode()
+
+
+def _compact(data: dict[str, Any]) -> bytes:
+    return json.dumps(data, sort_keys=True, separators=(",", ":"), allow_nan=False).encode()

@@ -5,7 +5,7 @@ own volatility, ``sigma * sqrt(horizon)``, so that calm and wild weeks share one
 """
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -48,6 +48,7 @@ class Calibration:
         residual_high: 95 % quantile.
         residual_sigma: Standard deviation of it.
         rows: How many rows it was fitted on.
+        base_rate: Share of ups among them: the forecast to beat.
     """
 
     platt: Platt
@@ -56,6 +57,7 @@ class Calibration:
     residual_high: float
     residual_sigma: float
     rows: int
+    base_rate: float
 
     def apply(self, margins: FloatArray, horizon_sigma: FloatArray) -> "Calibrated":
         """Return predictions for log-odds and horizon volatilities, each of shape (n,)."""
@@ -67,6 +69,7 @@ class Calibration:
             lower=(score + self.residual_low) * horizon_sigma,
             upper=(score + self.residual_high) * horizon_sigma,
             sigma=self.residual_sigma * horizon_sigma,
+            base_rate=np.full(len(margins), self.base_rate),
         )
 
     def to_json(self) -> dict[str, Any]:
@@ -86,6 +89,15 @@ class Calibrated:
     lower: FloatArray
     upper: FloatArray
     sigma: FloatArray
+    base_rate: FloatArray
+
+    def widened(self, scale: FloatArray) -> "Calibrated":
+        """Return the same with each interval `scale` times as wide around its expectation."""
+        return replace(
+            self,
+            lower=self.expected_return + (self.lower - self.expected_return) * scale,
+            upper=self.expected_return + (self.upper - self.expected_return) * scale,
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -237,6 +249,7 @@ def fit_calibration(
         residual_high=float(high),
         residual_sigma=float(residual.std()),
         rows=len(margins),
+        base_rate=float((forward_return > 0).mean()),
     )
 
 

@@ -7,11 +7,15 @@ from dataclasses import dataclass, fields
 import numpy as np
 from numpy.typing import NDArray
 
-from mlmodels.domain.features import Candles, FeatureSpec, compute
-from mlmodels.domain.labels import forward_labels
+from mlmodels.domain.features import Candles, FeatureSpec, PointSeries, compute
+from mlmodels.domain.label_spec import LabelSpec
+from mlmodels.domain.labels import make_labels
+from mlmodels.domain.weights import average_uniqueness
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
+
+MOMENTUM_BARS = 24
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -20,11 +24,14 @@ class Dataset:
 
     Attributes:
         features: shape (n, features), float32.
-        forward_return: Fraction over the horizon.
+        forward_return: Fraction to the end of the label.
         horizon_sigma: Volatility over the horizon, known at the close, above 0.
         start_ms: The close.
         end_ms: When the label was known.
         group: The instrument.
+        momentum: Return of the last day of candles (fraction): a forecast that needs no model.
+        reversal: The last candle's return with its sign turned: another one.
+        uniqueness: Share of each label that overlaps no other; their sum is the effective n.
     """
 
     features: NDArray[np.float32]
@@ -33,6 +40,9 @@ class Dataset:
     start_ms: IntArray
     end_ms: IntArray
     group: IntArray
+    momentum: FloatArray
+    reversal: FloatArray
+    uniqueness: FloatArray
 
     def __len__(self) -> int:
         return len(self.group)
@@ -56,7 +66,13 @@ class Dataset:
 
 
 def build_dataset(
-    candles: Mapping[int, Candles], *, spec: FeatureSpec, horizon_bars: int
+    candles: Mapping[int, Candles],
+    *,
+    spec: FeatureSpec,
+    horizon_bars: int,
+    label: LabelSpec | None = None,
+    references: Mapping[str, Candles] | None = None,
+    series: Mapping[int, Mapping[str, PointSeries]] | None = None,
 ) -> Dataset:
     """Pool the rows of all symbols, in order of time, then of instrument.
 
@@ -66,10 +82,23 @@ def build_dataset(
     Args:
         candles: Closed candles by instrument id.
         spec: Of the candles' length.
-        horizon_bars: Candles ahead.
+        horizon_bars: Candles ahead, at most.
+        label: What ends a label; the horizon if nothing is given.
+        references: Candles of the symbols that ``spec.symbols`` names.
+        series: External series by instrument id.
     """
+    wanted = label or LabelSpec(horizon_bars=horizon_bars)
+    if wanted.horizon_bars != horizon_bars:
+        raise ValueError(f"horizon_bars was {horizon_bars}, the label's {wanted.horizon_bars}")
     parts = [
-        _rows(group, candles[group], spec=spec, horizon_bars=horizon_bars)
+        _rows(
+            group,
+            candles[group],
+            spec=spec,
+            label=wanted,
+            references=references,
+            series=(series or {}).get(group),
+        )
         for group in sorted(candles)
     ]
     if not parts:
@@ -83,19 +112,42 @@ def build_dataset(
     return pooled.take(np.lexsort((pooled.group, pooled.start_ms)))
 
 
-def _rows(group: int, candles: Candles, *, spec: FeatureSpec, horizon_bars: int) -> Dataset:
-    features = compute(candles, spec)
-    labels = forward_labels(candles, horizon_bars=horizon_bars, interval_ms=spec.interval_ms)
+def _rows(
+    group: int,
+    candles: Candles,
+    *,
+    spec: FeatureSpec,
+    label: LabelSpec,
+    references: Mapping[str, Candles] | None,
+    series: Mapping[str, PointSeries] | None,
+) -> Dataset:
+    features = compute(candles, spec, references=references, series=series)
     skip = spec.warmup - 1
+    close = candles.close
+    sigma = np.zeros(len(close))
+    sigma[skip:] = features.sigma[: max(0, len(close) - skip)]
+    labels = make_labels(candles, label, interval_ms=spec.interval_ms, sigma=sigma)
     rows = max(0, len(labels.start_ms) - skip)
     known = slice(skip, skip + rows)
-    sigma = features.sigma[:rows] * np.sqrt(float(horizon_bars))
-    usable = features.is_complete[:rows] & labels.is_complete[known] & (sigma > 0)
+    horizon_sigma = features.sigma[:rows] * np.sqrt(float(label.horizon_bars))
+    usable = features.is_complete[:rows] & labels.is_complete[known] & (horizon_sigma > 0)
+    start, end = labels.start_ms[known][usable], labels.end_ms[known][usable]
+    groups = np.full(int(usable.sum()), group, np.int64)
     return Dataset(
         features=features.values[:rows][usable],
         forward_return=labels.forward_return[known][usable],
-        horizon_sigma=sigma[usable],
-        start_ms=labels.start_ms[known][usable],
-        end_ms=labels.end_ms[known][usable],
-        group=np.full(int(usable.sum()), group, np.int64),
+        horizon_sigma=horizon_sigma[usable],
+        start_ms=start,
+        end_ms=end,
+        group=groups,
+        momentum=_past_return(close, MOMENTUM_BARS)[known][usable],
+        reversal=-_past_return(close, 1)[known][usable],
+        uniqueness=average_uniqueness(start_ms=start, end_ms=end, group=groups),
     )
+
+
+def _past_return(close: FloatArray, bars: int) -> FloatArray:
+    """Return over the past `bars` candles, shape (n,); 0 where there are fewer."""
+    found = np.zeros(len(close))
+    found[bars:] = close[bars:] / close[:-bars] - 1.0
+    return found

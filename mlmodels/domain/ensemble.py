@@ -41,11 +41,18 @@ class LinearModel:
         """Return log-odds, shape (n,), of `features`, shape (n, len(weights))."""
         if features.shape[1] != len(self.weights):
             raise ValueError(f"needs {len(self.weights)} features, was {features.shape[1]}")
+        parts = self.contributions(features)
         total = np.full(len(features), self.intercept)
-        for column, weight in enumerate(self.weights):
-            values = features[:, column].astype(np.float64)
-            total += (values - self.mean[column]) / self.scale[column] * weight
+        # In the order of the columns: one row and a million rows give the same bits.
+        for column in range(len(self.weights)):
+            total += parts[:, column]
         return total
+
+    def contributions(self, features: NDArray[np.float32]) -> FloatArray:
+        """Return what each feature adds to the log-odds of the mean row, shape (n, features)."""
+        mean, scale = np.array(self.mean), np.array(self.scale)
+        found: FloatArray = (features.astype(np.float64) - mean) / scale * np.array(self.weights)
+        return found
 
     def to_json(self) -> dict[str, Any]:
         return {
@@ -63,6 +70,17 @@ class LinearModel:
             weights=tuple(data["weights"]),
             intercept=data["intercept"],
         )
+
+
+def standardize(features: NDArray[np.float32]) -> tuple[FloatArray, FloatArray]:
+    """Return means and scales of training rows, shape (features,) each.
+
+    A constant column (no taker volumes, a daily candle's hour) keeps its scale: 1.
+    """
+    x = features.astype(np.float64)
+    mean, scale = x.mean(axis=0), x.std(axis=0)
+    scale[scale < 1e-6] = 1.0
+    return mean, scale
 
 
 def average(margins: Sequence[FloatArray]) -> FloatArray:

@@ -1,26 +1,41 @@
-"""Does the model know anything? Judged only on rows it had not seen.
+"""Does the model know anything? Judged only on rows it had not seen."""
 
-Neighbouring rows share most of their label, so plain standard errors are far too small; every test
-here uses Newey and West's, over means per moment, so that symbols that move together do not count
-as independent either.
-"""
-
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from statistics import NormalDist
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from mlmodels.domain.calibration import WINSOR, logistic_line
+from mlmodels.domain.calibration import WINSOR
+from mlmodels.domain.gates import (
+    SKILL_T,
+    Gate,
+    baseline_gate,
+    brier_gate,
+    coverage_gate,
+    ic_gate,
+    member_gate,
+    slope_gate,
+)
 from mlmodels.domain.lifecycle import Verdict
+from mlmodels.domain.statistics import (
+    BoolArray,
+    FloatArray,
+    HacMean,
+    IntArray,
+    area_under_curve,
+    calibration_error,
+    calibration_slope_test,
+    centred_by_group,
+    hac_lags,
+    mean_per_moment,
+    newey_west,
+    reliability,
+)
 
-FloatArray = NDArray[np.float64]
-IntArray = NDArray[np.int64]
-BoolArray = NDArray[np.bool_]
-
-# One-sided 1 %: of a hundred models without skill, one passes.
-SKILL_T = 2.33
+# A round trip of taker fees, spread and slippage, for the economics that are only shown.
+SHOWN_COST = 0.0022
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,6 +48,7 @@ class OutOfFold:
         p_up: Calibrated on earlier rows.
         base_rate: Share of ups among those earlier rows: the forecast to beat.
         forward_return: What happened, fraction.
+        expected_return: What was expected, fraction.
         horizon_sigma: Volatility over the horizon known at the close, above 0.
         lower: 5 % quantile that was predicted.
         upper: 95 % quantile that was predicted.
@@ -43,6 +59,7 @@ class OutOfFold:
     p_up: FloatArray
     base_rate: FloatArray
     forward_return: FloatArray
+    expected_return: FloatArray
     horizon_sigma: FloatArray
     lower: FloatArray
     upper: FloatArray
@@ -53,20 +70,12 @@ class OutOfFold:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class HacMean:
-    """A mean of dependent numbers; `t` is None when it is undefined."""
-
-    mean: float
-    standard_error: float
-    t: float | None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Evaluation:
     """Figures of one symbol, or of all together.
 
     Attributes:
-        verdict: SKILLED or NO_SKILL.
+        verdict: SKILLED when every gate is passed.
+        gates: What was asked, and the answer.
         rows: How many predictions were judged.
         effective_rows: `rows` over the horizon: what overlapping labels are worth.
         ic: Correlation of forecast and volatility-normalised return.
@@ -76,11 +85,17 @@ class Evaluation:
         auc: Area under the ROC curve; None when only one outcome occurred.
         accuracy: Share of right directions.
         calibration_slope: 1 when a stated 60 % happens in 60 %; None for a constant forecast.
+        calibration_error: Over ten bins of equal mass.
+        calibration_null: What honest probabilities stay below in 95 of 100 cases.
+        reliability: Stated frequency, seen frequency and rows of those bins.
         coverage: Share of returns inside the 90 % interval.
-        baselines: IC of forecasts that need no model.
+        baselines: IC of forecasts that need no model; for martingale the share of squared error
+            that the model saves, for buy_and_hold the mean return.
+        economics: What acting on it would have paid, shown and never a gate.
     """
 
     verdict: Verdict
+    gates: tuple[Gate, ...]
     rows: int
     effective_rows: int
     ic: float | None
@@ -90,8 +105,12 @@ class Evaluation:
     auc: float | None
     accuracy: float
     calibration_slope: float | None
+    calibration_error: float
+    calibration_null: float
+    reliability: list[tuple[float, float, int]]
     coverage: float
     baselines: dict[str, float | None]
+    economics: dict[str, float | None]
 
     def to_json(self) -> dict[str, Any]:
         return asdict(self)
@@ -101,59 +120,60 @@ def evaluate(
     rows: OutOfFold,
     *,
     horizon_bars: int,
-    baselines: dict[str, FloatArray],
+    baselines: Mapping[str, FloatArray],
+    members: Mapping[str, FloatArray] | None = None,
+    given_gates: tuple[Gate, ...] = (),
     needed_t: float = SKILL_T,
 ) -> Evaluation:
-    """Judge out-of-fold predictions: SKILLED needs the IC's t >= `needed_t` and Brier skill > 0.
+    """Judge out-of-fold predictions: SKILLED needs every gate of ``gates.py``.
 
     Args:
         rows: At least one.
         horizon_bars: Candles ahead; sets the lags of the tests.
-        baselines: Model-free forecasts of the same rows, by name.
+        baselines: Forecasts of the same rows to beat, by name.
+        members: What the members of an ensemble said alone; it must not be worse than one.
+        given_gates: Answers that are known already.
         needed_t: `SKILL_T`, or more when many symbols are judged at once.
     """
     lags = hac_lags(horizon_bars)
     is_up = rows.forward_return > 0
+    effective = max(1, len(is_up) // horizon_bars)
     # What the model adds to the base rate: the base rate itself wanders after the market, and
     # would count as a forecast that is always late.
-    ic = information_coefficient(rows, rows.p_up - rows.base_rate, lags=lags)
-    gain = (rows.base_rate - is_up) ** 2 - (rows.p_up - is_up) ** 2
-    brier = newey_west(mean_per_moment(gain, rows.time_ms), lags=lags)
-    reference = float(np.mean((rows.base_rate - is_up) ** 2))
-    skill = float(np.mean(gain)) / reference if reference > 0 else None
-    is_skilled = (
-        ic is not None and ic.t is not None and ic.t >= needed_t and skill is not None and skill > 0
+    forecast = rows.p_up - rows.base_rate
+    ic = information_coefficient(rows, forecast, lags=lags)
+    brier, skill = _brier(rows, lags=lags)
+    slope = calibration_slope_test(rows.p_up, is_up, rows.time_ms, lags=lags)
+    inside = (rows.forward_return >= rows.lower) & (rows.forward_return <= rows.upper)
+    error, null = calibration_error(rows.p_up, is_up, effective_rows=effective)
+    gates = (
+        *given_gates,
+        ic_gate(ic, needed_t=needed_t),
+        brier_gate(skill),
+        *_beats(rows, forecast, baselines, lags=lags),
+        *_holds(rows, forecast, members or {}, lags=lags),
+        slope_gate(slope),
+        coverage_gate(_tested(inside.astype(np.float64), rows, lags=lags)),
     )
     return Evaluation(
-        verdict=Verdict.SKILLED if is_skilled else Verdict.NO_SKILL,
+        verdict=Verdict.SKILLED if all(gate.is_passed for gate in gates) else Verdict.NO_SKILL,
+        gates=gates,
         rows=len(is_up),
-        effective_rows=len(is_up) // horizon_bars,
+        effective_rows=effective,
         ic=ic.mean if ic else None,
         ic_t=ic.t if ic else None,
         brier_skill=skill,
         brier_t=brier.t,
         auc=area_under_curve(rows.p_up, is_up),
         accuracy=float(np.mean((rows.p_up > 0.5) == is_up)),
-        calibration_slope=calibration_slope(rows.p_up, is_up),
-        coverage=float(
-            np.mean((rows.forward_return >= rows.lower) & (rows.forward_return <= rows.upper))
-        ),
-        baselines={
-            name: found.mean
-            if (found := information_coefficient(rows, forecast, lags=lags))
-            else None
-            for name, forecast in baselines.items()
-        },
+        calibration_slope=slope.mean if slope else None,
+        calibration_error=error,
+        calibration_null=null,
+        reliability=reliability(rows.p_up, is_up),
+        coverage=float(inside.mean()),
+        baselines=_shown_baselines(rows, {**baselines, **(members or {})}, lags=lags),
+        economics=_economics(rows, lags=lags),
     )
-
-
-def hac_lags(horizon_bars: int) -> int:
-    """Return the lags for tests on overlapping labels.
-
-    Three horizons: Bartlett's weights fall linearly, so that of fully overlapping labels' variance
-    two horizons miss a sixth and three a ninth.
-    """
-    return max(24, 3 * horizon_bars)
 
 
 def needed_t_for(symbols: int, *, is_pooled_skilled: bool) -> float:
@@ -172,60 +192,124 @@ def information_coefficient(rows: OutOfFold, forecast: FloatArray, *, lags: int)
 
     None when the forecast or the return does not vary.
     """
-    outcome = np.clip(rows.forward_return / rows.horizon_sigma, -WINSOR, WINSOR)
-    left, right = _centred(forecast, rows.group), _centred(outcome, rows.group)
-    # A constant forecast leaves rounding noise behind, which must not be scaled up.
-    if left.std() <= 1e-12 or right.std() <= 1e-12:
+    product = _products(rows, forecast)
+    if product is None:
         return None
-    product = left * right / (left.std() * right.std())
     tested = newey_west(mean_per_moment(product, rows.time_ms), lags=lags)
     return HacMean(mean=float(product.mean()), standard_error=tested.standard_error, t=tested.t)
 
 
-def newey_west(series: FloatArray, *, lags: int) -> HacMean:
-    """Return the mean of a dependent series with its standard error.
+def _products(rows: OutOfFold, forecast: FloatArray) -> FloatArray | None:
+    outcome = np.clip(rows.forward_return / rows.horizon_sigma, -WINSOR, WINSOR)
+    left, right = centred_by_group(forecast, rows.group), centred_by_group(outcome, rows.group)
+    # A constant forecast leaves rounding noise behind, which must not be scaled up.
+    if left.std() <= 1e-12 or right.std() <= 1e-12:
+        return None
+    product: FloatArray = left * right / (left.std() * right.std())
+    return product
 
-    Source: Newey and West 1987, Bartlett weights ``1 - k / (lags + 1)``.
+
+def _brier(rows: OutOfFold, *, lags: int) -> tuple[HacMean, float | None]:
+    """Return the test of the gain over the base rate, and the gain as a share of its loss."""
+    is_up = rows.forward_return > 0
+    gain = (rows.base_rate - is_up) ** 2 - (rows.p_up - is_up) ** 2
+    reference = float(np.mean((rows.base_rate - is_up) ** 2))
+    skill = float(np.mean(gain)) / reference if reference > 0 else None
+    return _tested(gain, rows, lags=lags), skill
+
+
+def _beats(
+    rows: OutOfFold, forecast: FloatArray, baselines: Mapping[str, FloatArray], *, lags: int
+) -> list[Gate]:
+    """Compare with each baseline on the same rows; martingale: no return at all is expected."""
+    gates = [
+        baseline_gate(name, _gain_over(rows, forecast, column, lags=lags))
+        for name, column in baselines.items()
+    ]
+    return [*gates, baseline_gate("martingale", _tested(_squared_gain(rows), rows, lags=lags))]
+
+
+def _holds(
+    rows: OutOfFold, forecast: FloatArray, members: Mapping[str, FloatArray], *, lags: int
+) -> list[Gate]:
+    """Compare an ensemble with each of its members."""
+    return [
+        member_gate(name, _gain_over(rows, forecast, column, lags=lags))
+        for name, column in members.items()
+    ]
+
+
+def _shown_baselines(
+    rows: OutOfFold, others: Mapping[str, FloatArray], *, lags: int
+) -> dict[str, float | None]:
+    correlations = {
+        name: information_coefficient(rows, column, lags=lags) for name, column in others.items()
+    }
+    return {
+        **{name: found.mean if found else None for name, found in correlations.items()},
+        "martingale": _saved_error(rows),
+        "buy_and_hold": float(rows.forward_return.mean()),
+    }
+
+
+def _tested(series: FloatArray, rows: OutOfFold, *, lags: int) -> HacMean:
+    return newey_west(mean_per_moment(series, rows.time_ms), lags=lags)
+
+
+def _gain_over(
+    rows: OutOfFold, forecast: FloatArray, other: FloatArray, *, lags: int
+) -> HacMean | None:
+    """Return how much more `forecast` correlates than `other`; None if one does not vary."""
+    own, theirs = _products(rows, forecast), _products(rows, other)
+    if own is None or theirs is None:
+        return None
+    return _tested(own - theirs, rows, lags=lags)
+
+
+def _squared_gain(rows: OutOfFold) -> FloatArray:
+    outcome = np.clip(rows.forward_return / rows.horizon_sigma, -WINSOR, WINSOR)
+    expected = rows.expected_return / rows.horizon_sigma
+    gain: FloatArray = outcome**2 - (outcome - expected) ** 2
+    return gain
+
+
+def _saved_error(rows: OutOfFold) -> float | None:
+    outcome = np.clip(rows.forward_return / rows.horizon_sigma, -WINSOR, WINSOR)
+    total = float(np.sum(outcome**2))
+    return float(np.sum(_squared_gain(rows))) / total if total > 0 else None
+
+
+def _economics(rows: OutOfFold, *, lags: int) -> dict[str, float | None]:
+    """Return what buying whenever the expectation pays the costs would have brought.
+
+    `net_bps_low` is the lower 5 % bound of the net return per trade; the moments are those of the
+    net return per close, which a Sharpe ratio is deflated with.
     """
-    n = len(series)
-    if n == 0:
-        raise ValueError("newey_west needs at least one number")
-    mean = float(series.mean())
-    centred = series - mean
-    variance = float(np.dot(centred, centred)) / n
-    for lag in range(1, min(lags, n - 1) + 1):
-        weight = 1.0 - lag / (lags + 1.0)
-        variance += 2.0 * weight * float(np.dot(centred[lag:], centred[:-lag])) / n
-    error = float(np.sqrt(max(variance, 0.0) / n))
-    return HacMean(mean=mean, standard_error=error, t=mean / error if error > 0 else None)
-
-
-def mean_per_moment(numbers: FloatArray, time_ms: IntArray) -> FloatArray:
-    """Return the mean over symbols at each moment, in order of time."""
-    _, index, counts = np.unique(time_ms, return_inverse=True, return_counts=True)
-    return np.bincount(index, weights=numbers) / counts
-
-
-def area_under_curve(score: FloatArray, is_up: BoolArray) -> float | None:
-    """Return P(score of an up > score of a down), ties half; None when one kind is missing."""
-    ups, downs = int(is_up.sum()), int((~is_up).sum())
-    if ups == 0 or downs == 0:
-        return None
-    _, index, counts = np.unique(score, return_inverse=True, return_counts=True)
-    last = np.cumsum(counts)
-    ranks = (last - (counts - 1) / 2.0)[index]
-    return float((ranks[is_up].sum() - ups * (ups + 1) / 2.0) / (ups * downs))
-
-
-def calibration_slope(p_up: FloatArray, is_up: BoolArray) -> float | None:
-    """Return the slope of outcomes on the stated log-odds; None for a constant forecast."""
-    clipped = np.clip(p_up, 1e-6, 1 - 1e-6)
-    log_odds = np.log(clipped / (1.0 - clipped))
-    if log_odds.std() <= 1e-9:
-        return None
-    return logistic_line(log_odds, is_up)[0]
-
-
-def _centred(numbers: FloatArray, group: IntArray) -> FloatArray:
-    _, index, counts = np.unique(group, return_inverse=True, return_counts=True)
-    return numbers - (np.bincount(index, weights=numbers) / counts)[index]
+    acted = rows.expected_return > SHOWN_COST
+    count = int(acted.sum())
+    net = np.where(acted, rows.forward_return - SHOWN_COST, 0.0)
+    series = mean_per_moment(net, rows.time_ms)
+    spread = float(series.std())
+    scaled = (series - series.mean()) / spread if spread > 0 else np.zeros(len(series))
+    shown: dict[str, float | None] = {
+        "acted_fraction": count / len(acted),
+        "paid_fraction": None,
+        "gross_bps": None,
+        "net_bps": None,
+        "net_bps_low": None,
+        "sharpe": float(series.mean()) / spread if spread > 0 else None,
+        "skew": float(np.mean(scaled**3)),
+        "kurtosis": float(np.mean(scaled**4)),
+        "moments": float(len(series)),
+    }
+    if count:
+        trades = rows.where(acted)
+        tested = _tested(trades.forward_return - SHOWN_COST, trades, lags=lags)
+        gross = float(trades.forward_return.mean())
+        shown |= {
+            "paid_fraction": float((trades.forward_return > SHOWN_COST).mean()),
+            "gross_bps": gross * 1e4,
+            "net_bps": (gross - SHOWN_COST) * 1e4,
+            "net_bps_low": (gross - SHOWN_COST - 1.645 * tested.standard_error) * 1e4,
+        }
+    return shown

@@ -24,6 +24,8 @@ class ModelState(StrEnum):
     """Where a model version stands in its scope."""
 
     CANDIDATE = "CANDIDATE"
+    # Predicts beside the champion, and nobody acts on it.
+    SHADOW = "SHADOW"
     CHAMPION = "CHAMPION"
     # The champion before this one, kept at hand for a rollback.
     PREVIOUS = "PREVIOUS"
@@ -35,6 +37,8 @@ class ModelEvent(StrEnum):
     """What can happen to a model version."""
 
     PROMOTE = "PROMOTE"
+    # It must show on fresh candles that it is better.
+    CHALLENGE = "CHALLENGE"
     # Another version became the champion.
     SUPERSEDE = "SUPERSEDE"
     REJECT = "REJECT"
@@ -53,6 +57,11 @@ class IllegalModelMove(Conflict):
 MODEL_MOVES: dict[tuple[ModelState, ModelEvent], ModelState] = {
     (ModelState.CANDIDATE, ModelEvent.PROMOTE): ModelState.CHAMPION,
     (ModelState.CANDIDATE, ModelEvent.REJECT): ModelState.REJECTED,
+    (ModelState.CANDIDATE, ModelEvent.CHALLENGE): ModelState.SHADOW,
+    (ModelState.SHADOW, ModelEvent.PROMOTE): ModelState.CHAMPION,
+    (ModelState.SHADOW, ModelEvent.REJECT): ModelState.REJECTED,
+    # A newer challenger takes its place.
+    (ModelState.SHADOW, ModelEvent.RETIRE): ModelState.RETIRED,
     (ModelState.CHAMPION, ModelEvent.SUPERSEDE): ModelState.PREVIOUS,
     (ModelState.CHAMPION, ModelEvent.ROLL_BACK): ModelState.REJECTED,
     # A rollback, or an operator's choice.

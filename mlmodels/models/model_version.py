@@ -28,6 +28,11 @@ class ModelVersion(models.Model):
     # {"<instrument id>": {"verdict": …, "ic": …, …}}; a symbol that is not here has no skill.
     symbol_metrics = models.JSONField(default=dict)
     spec_hash = models.CharField(max_length=64)
+    feature_spec = models.JSONField(default=dict, help_text="Columns, references, versions")
+    label = models.JSONField(default=dict, help_text="What ended the labels it was trained on")
+    suspended_at = models.DateTimeField(
+        null=True, help_text="Since when its live outcomes show no skill; it serves as NO_SKILL"
+    )
     trained_until = models.DateTimeField(help_text="The last moment a label of the training saw")
     artifact_id = models.UUIDField(unique=True)
     manifest_sha256 = models.CharField(max_length=64)
@@ -63,6 +68,8 @@ class ModelAlias(models.Model):
     alias = models.CharField(max_length=16, default="champion")
     version = models.ForeignKey(ModelVersion, on_delete=models.PROTECT, related_name="aliases")
     epoch = models.PositiveIntegerField(default=1)
+    # {"<instrument id>": factor}: how much wider the interval must be to hold 90 % of outcomes.
+    interval_scales = models.JSONField(default=dict)
     updated_at = models.DateTimeField()
 
     class Meta:

@@ -8,8 +8,9 @@ from mlmodels.domain.prediction import PredictionState
 class Prediction(models.Model):
     """One model's word on one symbol at one candle close.
 
-    Written once by ``predict_close``; ``score_outcomes`` fills in the realised return when the
-    horizon has passed. What is not known stays NULL and is never zero. Never deleted.
+    Written once by ``predict_close``, or by ``shadow_close`` for a version that does not serve;
+    ``score_outcomes`` fills in the realised return when the label has ended. What is not known
+    stays NULL and is never zero. Never deleted.
     """
 
     model_version = models.ForeignKey(
@@ -29,6 +30,12 @@ class Prediction(models.Model):
     lower = models.FloatField(help_text="5 % quantile of the return")
     upper = models.FloatField(help_text="95 % quantile of the return")
     sigma = models.FloatField(help_text="Standard deviation of the return over the horizon")
+    # What makes a prediction comparable: the market's own volatility, and the rate to beat.
+    horizon_sigma = models.FloatField(null=True, help_text="Volatility known at the close")
+    base_rate = models.FloatField(null=True, help_text="Share of ups the model had seen")
+    is_shadow = models.BooleanField(default=False, help_text="Of a version that does not serve")
+    # float32, little endian, in the order of the version's feature names: 4 bytes each.
+    features = models.BinaryField(null=True)
     realized_return = models.FloatField(null=True)
     error = models.FloatField(null=True, help_text="Expected minus realised return")
     resolved_at = models.DateTimeField(null=True)
@@ -61,3 +68,28 @@ class Prediction(models.Model):
 
     def __str__(self) -> str:
         return f"{self.model_name} {self.instrument_id} at {self.close_time:%Y-%m-%d %H:%M}"
+
+
+class PredictionExplanation(models.Model):
+    """Why one prediction came out as it did. Written after the close, off the order path.
+
+    Never changed; a prediction of a version that is gone before it was explained has none.
+    """
+
+    prediction = models.OneToOneField(
+        Prediction, on_delete=models.PROTECT, related_name="explanation"
+    )
+    # [{"feature": …, "reads": …, "adds": …}]: what moved the log-odds most, TreeSHAP and weights.
+    top_features = models.JSONField(default=list)
+    # [{"at": …, "instrument_id": …, "distance": …, "realized_return": …}]
+    nearest_cases = models.JSONField(default=list)
+    dissimilarity = models.FloatField(
+        null=True, help_text="Distance to the nearest past case over the usual one; 1 is usual"
+    )
+    created_at = models.DateTimeField()
+
+    class Meta:
+        db_table = "prediction_explanations"
+
+    def __str__(self) -> str:
+        return f"of prediction {self.prediction_id}"

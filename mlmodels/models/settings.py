@@ -3,6 +3,8 @@
 from django.db import models
 from simple_history.models import HistoricalRecords
 
+from mlmodels.domain.label_spec import LabelKind
+
 
 class MLSettings(models.Model):
     """The one row of training settings. Edited in the admin or by ``import_config``.
@@ -25,6 +27,23 @@ class MLSettings(models.Model):
     train_bars = models.PositiveIntegerField(
         default=20_000, help_text="Newest candles per symbol that a training sees"
     )
+    label = models.CharField(
+        max_length=8,
+        choices=[(kind.value, kind.value) for kind in LabelKind],
+        default=LabelKind.FORWARD,
+        help_text="What ends a label: the horizon, a barrier in sigmas, or the exits below",
+    )
+    label_width = models.FloatField(
+        default=1.0, help_text="BARRIER: distance in standard deviations of the horizon"
+    )
+    label_take_profit = models.FloatField(default=0.05, help_text="EXITS: fraction above")
+    label_stop_loss = models.FloatField(default=0.02, help_text="EXITS: fraction below")
+    feature_parameters = models.JSONField(
+        default=dict,
+        blank=True,
+        help_text='More columns, such as {"features": ["rsi"], "include_timeframes": ["4h"], '
+        '"indicator_periods_candles": [7, 14], "include_shifted_candles": 2}',
+    )
     history = HistoricalRecords(table_name="ml_settings_history")
 
     class Meta:
@@ -44,6 +63,12 @@ class MLSettings(models.Model):
             ),
             models.CheckConstraint(
                 condition=models.Q(train_bars__gte=1000), name="ml_settings_train_bars"
+            ),
+            models.CheckConstraint(
+                condition=models.Q(
+                    label_width__gt=0, label_take_profit__gt=0, label_stop_loss__gt=0
+                ),
+                name="ml_settings_label",
             ),
         ]
 

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from datetime import datetime
 
+from alerts.domain.severity import Severity
 from alerts.push import PredictionMessage, publish
 from alerts.services.raising import raise_alert
 from markets.selectors import list_rules
@@ -77,6 +78,33 @@ def announce_version(version: ModelVersion, *, now: datetime) -> None:
             dedupe_key=f"MODEL_REJECTED:{version.scope}",
             now=now,
         )
+
+
+def announce_change(
+    *, code: str, severity: Severity | str, scope: str, version_id: int, message: str, now: datetime
+) -> None:
+    """Tell people that watching changed what predicts, or how far it is believed."""
+    raise_alert(
+        code=code,
+        severity=severity,
+        message=message,
+        context={"model_version_id": version_id, "timeframe": scope},
+        dedupe_key=f"{code}:{scope}:{version_id}",
+        now=now,
+    )
+
+
+def announce_stopped(*, scope: str, trigger: str, now: datetime) -> None:
+    """Warn that training again and again does not silence an alarm: somebody must look."""
+    raise_alert(
+        code="MODEL_TRAINING_IN_VAIN",
+        severity="WARNING",
+        message=f"Training for {scope} was asked for by {trigger!r} three times and did not help; "
+        "the next one comes with the interval. Look at the model's page.",
+        context={"timeframe": scope, "trigger": trigger},
+        dedupe_key=f"MODEL_TRAINING_IN_VAIN:{scope}:{trigger}",
+        now=now,
+    )
 
 
 def announce_failure(*, run_id: int, scope: str, error: BaseException, now: datetime) -> None:

@@ -1,6 +1,6 @@
 """Fit an ensemble and judge it, walking forward through time. Knows no database."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,7 +16,7 @@ from mlmodels.domain.evaluation import (
     evaluate,
     needed_t_for,
 )
-from mlmodels.domain.features import NAMES
+from mlmodels.domain.gates import Gate, effective_rows_gate
 from mlmodels.domain.lifecycle import Verdict
 from mlmodels.domain.splits import Fold, walk_forward
 from mlmodels.ports import Features, FittedModel, Progress, Trainer
@@ -46,6 +46,7 @@ class FittedEnsemble:
         by_group: Judgement of each symbol.
         judged: The predictions that were judged.
         judged_rows: Their positions in the dataset.
+        horizon_bars: Candles ahead at most.
     """
 
     members: tuple[FittedModel, ...]
@@ -54,6 +55,7 @@ class FittedEnsemble:
     by_group: dict[int, Evaluation]
     judged: OutOfFold
     judged_rows: NDArray[np.intp]
+    horizon_bars: int
 
 
 def fit_ensemble(
@@ -82,25 +84,25 @@ def fit_ensemble(
             rows=len(dataset),
             needed=MIN_ROWS,
         )
-    folds = walk_forward(
-        start_ms=dataset.start_ms,
-        end_ms=dataset.end_ms,
-        folds=FOLDS,
-        first_fraction=FIRST_FRACTION,
-        embargo_ms=horizon_bars * interval_ms,
-    )
-    margins = np.full(len(dataset), np.nan)
-    for step, fold in enumerate(folds):
-        progress(step, FOLDS + 1, "walking forward")
-        members = _fit(dataset.take(fold.train), trainers, seed)
-        margins[fold.test] = ensemble_margins(members, dataset.features[fold.test])
+    folds = split(dataset, horizon_bars=horizon_bars, interval_ms=interval_ms)
+    alone, margins = _walk(dataset, folds, trainers, seed=seed, progress=progress)
     progress(FOLDS, FOLDS + 1, "fitting on everything")
     members = _fit(dataset, trainers, seed)
     scored = np.flatnonzero(np.isfinite(margins))
     own_rows = OWN_CALIBRATION_ROWS * horizon_bars
     embargo_ms = horizon_bars * interval_ms
     judged, rows = _calibrate_forward(dataset, margins, folds, own_rows, embargo_ms)
-    pooled, by_group = judge(judged, dataset.features[rows], horizon_bars=horizon_bars)
+    pooled, by_group = _judge(
+        judged,
+        dataset.take(rows),
+        members={
+            trainer.name: said[rows]
+            for trainer, said in zip(trainers, alone, strict=True)
+            if len(trainers) > 1
+        },
+        gates=(effective_rows_gate(float(dataset.uniqueness.sum())),),
+        horizon_bars=horizon_bars,
+    )
     progress(FOLDS + 1, FOLDS + 1, "judged")
     return FittedEnsemble(
         members=members,
@@ -109,6 +111,38 @@ def fit_ensemble(
         by_group=by_group,
         judged=judged,
         judged_rows=rows,
+        horizon_bars=horizon_bars,
+    )
+
+
+def _walk(
+    dataset: Dataset,
+    folds: Sequence[Fold],
+    trainers: Sequence[Trainer],
+    *,
+    seed: int,
+    progress: Progress,
+) -> tuple[FloatArray, FloatArray]:
+    """Return what each member and their mean said of rows not seen, NaN where nobody spoke."""
+    alone = np.full((len(trainers), len(dataset)), np.nan)
+    margins = np.full(len(dataset), np.nan)
+    for step, fold in enumerate(folds):
+        progress(step, FOLDS + 1, "walking forward")
+        members = _fit(dataset.take(fold.train), trainers, seed)
+        found = [member.margins(dataset.features[fold.test]) for member in members]
+        alone[:, fold.test] = found
+        margins[fold.test] = average(found)
+    return alone, margins
+
+
+def split(dataset: Dataset, *, horizon_bars: int, interval_ms: int) -> list[Fold]:
+    """Return the walk: purged, with an embargo of one horizon."""
+    return walk_forward(
+        start_ms=dataset.start_ms,
+        end_ms=dataset.end_ms,
+        folds=FOLDS,
+        first_fraction=FIRST_FRACTION,
+        embargo_ms=horizon_bars * interval_ms,
     )
 
 
@@ -117,15 +151,33 @@ def ensemble_margins(members: Sequence[FittedModel], features: Features) -> Floa
     return average([member.margins(features) for member in members])
 
 
-def judge(
-    judged: OutOfFold, features: Features, *, horizon_bars: int
+def importance(members: Sequence[FittedModel], features: Features) -> FloatArray:
+    """Return how far each feature moves the mean log-odds on average, shape (features,)."""
+    moved = average([member.contributions(features) for member in members])
+    found: FloatArray = np.abs(moved).mean(axis=0)
+    return found
+
+
+def _judge(
+    judged: OutOfFold,
+    rows: Dataset,
+    *,
+    members: Mapping[str, FloatArray],
+    gates: tuple[Gate, ...],
+    horizon_bars: int,
 ) -> tuple[Evaluation, dict[int, Evaluation]]:
     """Judge all symbols together and each alone, against forecasts that need no model."""
     baselines = {
-        "momentum_24": features[:, NAMES.index("return_24")].astype(np.float64),
-        "reversal_1": -features[:, NAMES.index("return_1")].astype(np.float64),
+        "momentum_24": rows.momentum / rows.horizon_sigma,
+        "reversal_1": rows.reversal / rows.horizon_sigma,
     }
-    pooled = evaluate(judged, horizon_bars=horizon_bars, baselines=baselines)
+    pooled = evaluate(
+        judged,
+        horizon_bars=horizon_bars,
+        baselines=baselines,
+        members=members,
+        given_gates=gates,
+    )
     groups = np.unique(judged.group).tolist()
     needed_t = needed_t_for(len(groups), is_pooled_skilled=pooled.verdict is Verdict.SKILLED)
     by_group = {}
@@ -135,6 +187,8 @@ def judge(
             judged.where(mask),
             horizon_bars=horizon_bars,
             baselines={name: column[mask] for name, column in baselines.items()},
+            members={name: column[mask] for name, column in members.items()},
+            given_gates=gates,
             needed_t=needed_t,
         )
     return pooled, by_group
@@ -148,8 +202,12 @@ def _fit(rows: Dataset, trainers: Sequence[Trainer], seed: int) -> tuple[FittedM
             "candles. Load more with `manage.py backfill`.",
             rows=len(rows),
         )
+    # Rows that share their label with many others teach little; the mean stays 1, so that the
+    # trainers' penalties keep their meaning.
+    weight = rows.uniqueness / rows.uniqueness.mean()
     return tuple(
-        trainer.fit(features=rows.features, is_up=is_up, seed=seed) for trainer in trainers
+        trainer.fit(features=rows.features, is_up=is_up, weight=weight, seed=seed)
+        for trainer in trainers
     )
 
 
@@ -185,6 +243,7 @@ def _calibrate_forward(
                 p_up=found.p_up,
                 base_rate=_base_rates(known, block.group),
                 forward_return=block.forward_return,
+                expected_return=found.expected_return,
                 horizon_sigma=block.horizon_sigma,
                 lower=found.lower,
                 upper=found.upper,

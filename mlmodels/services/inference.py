@@ -9,11 +9,12 @@ from django.db import transaction
 
 from core.clock import to_ms
 from markets.domain.timeframe import Timeframe
-from mlmodels.domain.features import Candles, FeatureSpec, compute_last
+from mlmodels.domain.features import Candles, FeatureMatrix, FeatureSpec, compute_last
 from mlmodels.domain.prediction import PredictionState, PredictionView
 from mlmodels.models import Prediction
 from mlmodels.ports import ArtifactError, WindowSource
 from mlmodels.services.announcements import announce_predictions, announce_unusable
+from mlmodels.services.inputs import ids_of, read_live_references, read_live_series
 from mlmodels.services.serving import ModelSource, ServedModel
 
 logger = logging.getLogger(__name__)
@@ -65,18 +66,12 @@ def predict_close(
         ]
     spec = model.bundle.spec
     close_ms = to_ms(close_time)
-    windows.ensure(timeframe=frame, instrument_ids=instrument_ids, close_time_ms=close_ms)
-    ready: dict[int, Candles] = {}
-    for instrument_id in instrument_ids:
-        window = windows.window(
-            timeframe=frame,
-            instrument_id=instrument_id,
-            length=spec.warmup,
-            close_time_ms=close_ms,
-        )
-        if is_ready(window, spec=spec, close_time_ms=close_ms):
-            ready[instrument_id] = window
-    stored = _predict(model, ready, timeframe=frame, close_time=close_time, now=now)
+    ready, features = read_features(
+        spec, timeframe=frame, instrument_ids=instrument_ids, windows=windows, close_ms=close_ms
+    )
+    stored = store_predictions(
+        model, ready, features, timeframe=frame, close_time=close_time, now=now
+    )
     views = [
         stored.get(instrument_id) or _too_few(instrument_id, model)
         for instrument_id in instrument_ids
@@ -110,45 +105,85 @@ def is_ready(window: Candles, *, spec: FeatureSpec, close_time_ms: int) -> bool:
     return is_newest and int(opens[-1] - opens[0]) == (spec.warmup - 1) * spec.interval_ms
 
 
-def _predict(
+def read_features(
+    spec: FeatureSpec,
+    *,
+    timeframe: Timeframe,
+    instrument_ids: Sequence[int],
+    windows: WindowSource,
+    close_ms: int,
+) -> tuple[list[int], FeatureMatrix]:
+    """Return who has its whole warm-up at the close, and the features, one row each."""
+    others = ids_of(spec.symbols).values()
+    windows.ensure(
+        timeframe=timeframe,
+        instrument_ids=list(dict.fromkeys((*instrument_ids, *others))),
+        close_time_ms=close_ms,
+    )
+    ready: dict[int, Candles] = {}
+    for instrument_id in instrument_ids:
+        window = windows.window(
+            timeframe=timeframe,
+            instrument_id=instrument_id,
+            length=spec.warmup,
+            close_time_ms=close_ms,
+        )
+        if is_ready(window, spec=spec, close_time_ms=close_ms):
+            ready[instrument_id] = window
+    references = read_live_references(
+        spec, timeframe=timeframe, windows=windows, close_time_ms=close_ms
+    )
+    series = read_live_series(spec, instrument_ids=ready, close_time_ms=close_ms)
+    features = compute_last(list(ready.values()), spec, references=references, series=series)
+    return list(ready), features
+
+
+def store_predictions(
     model: ServedModel,
-    ready: dict[int, Candles],
+    instrument_ids: list[int],
+    features: FeatureMatrix,
     *,
     timeframe: Timeframe,
     close_time: datetime,
     now: datetime,
+    is_shadow: bool = False,
 ) -> dict[int, PredictionView]:
-    if not ready:
+    """Predict and store, one row per symbol; what was stored before is returned instead."""
+    if not instrument_ids:
         return {}
     bundle = model.bundle
-    group = np.fromiter(ready, np.int64, len(ready))
-    found = model.predict(compute_last(list(ready.values()), bundle.spec), group)
+    group = np.array(instrument_ids, np.int64)
+    found = model.predict(features, group)
+    horizon_sigma = features.sigma * np.sqrt(float(bundle.horizon_bars))
     horizon = timedelta(milliseconds=bundle.horizon_bars * bundle.spec.interval_ms)
     rows = [
         Prediction(
             model_version_id=model.version_id,
-            model_name=model.name,
+            # People average errors by name: what serves and what is on trial must not mix.
+            model_name=f"{model.name} shadow" if is_shadow else model.name,
             instrument_id=instrument_id,
             timeframe=timeframe.value,
             timestamp=close_time,
             close_time=close_time,
             horizon_bars=bundle.horizon_bars,
             resolves_at=close_time + horizon,
-            state=(
-                PredictionState.OK if instrument_id in bundle.skilled else PredictionState.NO_SKILL
-            ),
+            state=model.state_of(instrument_id),
             p_up=float(found.p_up[row]),
             expected_return=float(found.expected_return[row]),
             lower=float(found.lower[row]),
             upper=float(found.upper[row]),
             sigma=float(found.sigma[row]),
+            horizon_sigma=float(horizon_sigma[row]),
+            base_rate=float(found.base_rate[row]),
+            features=features.values[row].astype("<f4").tobytes(),
+            is_shadow=is_shadow,
             created_at=now,
         )
-        for row, instrument_id in enumerate(ready)
+        for row, instrument_id in enumerate(instrument_ids)
     ]
     with transaction.atomic():
         Prediction.objects.bulk_create(rows, ignore_conflicts=True)
-        return _stored(model.version_id, list(ready), timeframe=timeframe, close_time=close_time)
+        return _stored(model.version_id, instrument_ids, timeframe=timeframe, close_time=close_time)
 
 
 def _stored(

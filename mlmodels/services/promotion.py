@@ -91,9 +91,26 @@ def reject(*, version: ModelVersion, reason: str) -> None:
     _move(version, ModelEvent.REJECT, reason=reason)
 
 
-def note(*, version: ModelVersion, reason: str) -> None:
-    """Note why a candidate stays one."""
-    ModelVersion.objects.filter(pk=version.pk).update(state_reason=reason[:255])
+def challenge(*, version: ModelVersion, reason: str, now: datetime) -> None:
+    """Let a candidate predict beside the champion; a challenger of another kind makes room.
+
+    One of the same kind stays: it needs weeks of outcomes, and would never have them if every
+    training began its trial anew.
+    """
+    for earlier in _in_state(version.scope, ModelState.SHADOW):
+        same = ("recipe", "label", "spec_hash")
+        if all(getattr(earlier, name) == getattr(version, name) for name in same):
+            reject(version=version, reason=f"challenger {earlier.pk} of its kind is on trial")
+            return
+        _move(earlier, ModelEvent.RETIRE, reason=f"a newer challenger came: {version.pk}")
+    _move(version, ModelEvent.CHALLENGE, reason=reason)
+    record(
+        actor="training",
+        action="model.challenge",
+        subject=f"model_version:{version.pk}",
+        reason=reason,
+        now=now,
+    )
 
 
 def _locked(version_id: int) -> ModelVersion:
@@ -138,7 +155,7 @@ def _point_to(version: ModelVersion, *, now: datetime) -> None:
     alias = ModelAlias.objects.filter(scope=version.scope, alias=CHAMPION).first()
     if alias is not None:
         ModelAlias.objects.filter(pk=alias.pk).update(
-            version=version, epoch=alias.epoch + 1, updated_at=now
+            version=version, epoch=alias.epoch + 1, interval_scales={}, updated_at=now
         )
         return
     try:

@@ -1,13 +1,15 @@
 """May a freshly trained version replace the one that predicts?"""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from core.clock import to_ms
 from mlmodels.domain.dataset import Dataset
-from mlmodels.domain.evaluation import BoolArray, hac_lags, mean_per_moment, newey_west
+from mlmodels.domain.gates import Gate
+from mlmodels.domain.label_spec import LabelSpec
+from mlmodels.domain.statistics import BoolArray, hac_lags, mean_per_moment, newey_west
 from mlmodels.ports import ArtifactError, ArtifactStore, Trainer
 from mlmodels.selectors import ChampionView
 from mlmodels.services.fitting import FittedEnsemble, ensemble_margins
@@ -22,7 +24,7 @@ _SAMPLE = 256
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Decision:
-    """What becomes of a new version. Neither promoted nor rejected: an operator decides."""
+    """What becomes of a new version. Neither promoted nor rejected: it challenges."""
 
     is_promoted: bool
     is_rejected: bool
@@ -35,8 +37,11 @@ def check_sanity(
     fitted: FittedEnsemble,
     dataset: Dataset,
     trainers: Mapping[str, Trainer],
-) -> None:
+) -> tuple[Gate, ...]:
     """Make sure that what was stored predicts, and predicts what was fitted, to the bit.
+
+    Returns:
+        The gates that concern the version as a thing, not its skill.
 
     Raises:
         ArtifactError: It does not.
@@ -46,37 +51,55 @@ def check_sanity(
     stored, expected = ensemble_margins(members, sample), ensemble_margins(fitted.members, sample)
     if not np.array_equal(stored, expected):
         raise ArtifactError("the stored model predicts something else than the fitted one")
+    spread = float(fitted.judged.p_up.std())
+    return (
+        Gate(name="artifact", number=float(len(files)), needed="verified", is_passed=True),
+        # A constant is what an honest recipe says of noise: no skill, but nothing is broken.
+        Gate(name="spread", number=spread, needed="finite", is_passed=bool(np.isfinite(spread))),
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Candidate:
+    """A freshly trained model and what it is made of."""
+
+    fitted: FittedEnsemble
+    gates: Sequence[Gate]
+    recipe: str
+    label: LabelSpec
+    spec_hash: str
+    dataset: Dataset
 
 
 def is_fit_to_serve(
-    fitted: FittedEnsemble,
+    candidate: Candidate,
     *,
-    recipe: str,
-    horizon_bars: int,
-    dataset: Dataset,
     champion: ChampionView | None,
     store: ArtifactStore,
     trainers: Mapping[str, Trainer],
 ) -> Decision:
     """Decide by the refresh rule: fresher data of the same recipe must not be worse.
 
+    A version that fails a sanity gate never serves. Another recipe, label or set of features
+    becomes a challenger: it must show on fresh candles that it is better.
+
     Compared are the Brier losses on rows that neither model was fitted on: those after the
     champion's training, which the new recipe predicted while walking forward.
     """
+    fitted = candidate.fitted
+    failed = [gate.name for gate in candidate.gates if not gate.is_passed]
+    if failed:
+        reason = f"failed {', '.join(failed)}"
+        return Decision(is_promoted=False, is_rejected=True, reason=reason)
     if champion is None:
         return _promoted("the first model of its timeframe")
-    if champion.recipe != recipe:
+    changed = _changes(champion, candidate)
+    if changed:
         return Decision(
             is_promoted=False,
             is_rejected=False,
-            reason=f"another recipe than the champion's ({champion.recipe}): promote by hand",
-        )
-    if champion.horizon_bars != horizon_bars:
-        return Decision(
-            is_promoted=False,
-            is_rejected=False,
-            reason=f"another horizon than the champion's ({champion.horizon_bars} candles): "
-            "promote by hand",
+            reason=f"another {' and '.join(changed)} than the champion's: it must show on fresh "
+            "candles that it is better, or be promoted by hand",
         )
     try:
         served = load_model(champion, store=store, trainers=trainers)
@@ -85,7 +108,16 @@ def is_fit_to_serve(
     fresh = fitted.judged.time_ms > to_ms(champion.trained_until)
     if int(fresh.sum()) < MIN_FRESH_ROWS:
         return _promoted(f"same recipe on fresher data; only {int(fresh.sum())} rows to compare on")
-    return _compare(fitted, fresh, served=served, dataset=dataset)
+    return _compare(fitted, fresh, served=served, dataset=candidate.dataset)
+
+
+def _changes(champion: ChampionView, candidate: Candidate) -> list[str]:
+    differs = {
+        "recipe": champion.recipe != candidate.recipe,
+        "label": champion.label != candidate.label.to_json(),
+        "set of features": champion.spec_hash != candidate.spec_hash,
+    }
+    return [name for name, is_other in differs.items() if is_other]
 
 
 def _compare(

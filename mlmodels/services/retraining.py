@@ -1,26 +1,31 @@
-"""When to train again: after an interval, or when predictions miss by too much."""
+"""When to train again: by appointment, and when the numbers ask for it."""
 
 from collections import defaultdict
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from markets.domain.timeframe import Timeframe
 from markets.selectors import list_subscriptions
-from mlmodels.domain.lifecycle import RunStatus
-from mlmodels.models import MLSettings
-from mlmodels.selectors import (
-    ChampionView,
-    get_champion,
-    get_newest_run,
-    get_settings,
-    mean_absolute_error,
+from mlmodels.domain.alarms import (
+    COOL_DOWN,
+    Alarm,
+    EventOutcome,
+    PastEvent,
+    Trigger,
+    what_to_do,
 )
+from mlmodels.domain.feature_spec import FeatureSpec
+from mlmodels.domain.lifecycle import RunStatus
+from mlmodels.domain.statistics import calibration_slope
+from mlmodels.domain.triggers import calibration_alarm, drift_alarm, error_alarm, skill_alarm
+from mlmodels.models import DriftMetric, MLSettings, ModelVersion, RetrainEvent, TrainingRun
+from mlmodels.selectors import ChampionView, get_champion, get_newest_run, get_settings
+from mlmodels.services.announcements import announce_stopped
+from mlmodels.services.resolved import load_resolved
 
-# However urgent it looks: a training changes little within hours, and failing ones must not loop.
-COOL_DOWN = timedelta(hours=6)
-OUTCOMES = 48
-# Below a day's horizon the mean error measures the market's volatility, not the model.
-ERROR_FROM_HORIZON = timedelta(days=1)
+_ROWS = 3000
+_EVENTS = 20
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,7 +39,10 @@ class DueTraining:
 
 
 def list_due(*, now: datetime) -> list[DueTraining]:
-    """Return the trainings that are due, one per subscribed timeframe at most."""
+    """Return the trainings that are due, one per subscribed timeframe at most.
+
+    Each alarm is stored with its evidence and with what was done about it.
+    """
     settings = get_settings()
     instruments: dict[Timeframe, list[int]] = defaultdict(list)
     for subscription in list_subscriptions():
@@ -42,38 +50,117 @@ def list_due(*, now: datetime) -> list[DueTraining]:
     due = []
     for timeframe, instrument_ids in instruments.items():
         champion = get_champion(timeframe.value)
-        trigger = _trigger(timeframe, champion, settings, now=now)
-        if trigger:
-            due.append(
-                DueTraining(
-                    timeframe=timeframe.value,
-                    instrument_ids=tuple(instrument_ids),
-                    horizon_bars=champion.horizon_bars if champion else settings.horizon_bars,
-                    trigger=trigger,
-                )
+        run = get_newest_run(timeframe.value)
+        if run is not None and run.status == RunStatus.RUNNING and run.lease_until > now:
+            continue
+        alarm = _alarm(timeframe, champion, run, settings, now=now)
+        if alarm is None or not _is_heard(timeframe.value, alarm, champion, run, now=now):
+            continue
+        due.append(
+            DueTraining(
+                timeframe=timeframe.value,
+                instrument_ids=tuple(instrument_ids),
+                horizon_bars=champion.horizon_bars if champion else settings.horizon_bars,
+                trigger=alarm.trigger.value,
             )
+        )
     return due
 
 
-def _trigger(
-    timeframe: Timeframe, champion: ChampionView | None, settings: MLSettings, *, now: datetime
-) -> str:
-    """Return why the timeframe should be trained; empty when it should not."""
-    run = get_newest_run(timeframe.value)
+def _alarm(
+    timeframe: Timeframe,
+    champion: ChampionView | None,
+    run: TrainingRun | None,
+    settings: MLSettings,
+    *,
+    now: datetime,
+) -> Alarm | None:
+    """Return why the timeframe should be trained; None: it should not."""
     if run is None:
-        return "first"
+        return Alarm(trigger=Trigger.FIRST)
     age = now - run.started_at
-    interval = timedelta(hours=settings.retrain_interval_hours)
-    if run.status == RunStatus.RUNNING and run.lease_until > now:
-        return ""
-    if age >= interval:
-        return "interval"
+    hours = age / timedelta(hours=1)
+    if age >= timedelta(hours=settings.retrain_interval_hours):
+        return Alarm(trigger=Trigger.INTERVAL, evidence={"hours": hours})
     if age < COOL_DOWN:
-        return ""
+        return None
     if run.status == RunStatus.FAILED:
-        return "retry"
-    if champion is None or timeframe.delta * champion.horizon_bars < ERROR_FROM_HORIZON:
-        return ""
-    error = mean_absolute_error(version_id=champion.version_id, outcomes=OUTCOMES)
-    is_off = error is not None and error > settings.retrain_error_threshold
-    return "error" if is_off else ""
+        return Alarm(trigger=Trigger.RETRY, evidence={"error": run.error[:200]})
+    if champion is None:
+        return None
+    return _stale(champion) or _model_alarm(timeframe, champion, settings, now=now)
+
+
+def _stale(champion: ChampionView) -> Alarm | None:
+    """Ask for training when the champion's features are of code that this program has not."""
+    stored = ModelVersion.objects.values_list("feature_spec", flat=True).get(pk=champion.version_id)
+    if stored and FeatureSpec.from_json(stored).is_current:
+        return None
+    return Alarm(trigger=Trigger.DATA, evidence={"spec_hash": champion.spec_hash})
+
+
+def _model_alarm(
+    timeframe: Timeframe, champion: ChampionView, settings: MLSettings, *, now: datetime
+) -> Alarm | None:
+    rows = load_resolved(champion.version_id, newest=_ROWS)
+    slope = calibration_slope(rows.p_up, rows.forward_return > 0) if len(rows.p_up) else None
+    return (
+        error_alarm(
+            rows,
+            horizon=timeframe.delta * champion.horizon_bars,
+            threshold=settings.retrain_error_threshold,
+        )
+        or skill_alarm(rows, horizon_bars=champion.horizon_bars)
+        or calibration_alarm(slope, rows=len(rows.p_up))
+        or drift_alarm(_newest_drift(champion, now=now))
+    )
+
+
+def _newest_drift(champion: ChampionView, *, now: datetime) -> dict[str, tuple[float, float]]:
+    """Return (psi, threshold) by feature as last measured, if within a day."""
+    rows = DriftMetric.objects.filter(
+        version_id=champion.version_id, at__gt=now - timedelta(days=1)
+    ).order_by("at", "id")
+    return {row.feature: (row.psi, row.threshold) for row in rows}
+
+
+def _is_heard(
+    scope: str,
+    alarm: Alarm,
+    champion: ChampionView | None,
+    run: TrainingRun | None,
+    *,
+    now: datetime,
+) -> bool:
+    """Decide whether an alarm is followed, and store it unless nothing is new about it."""
+    past = _list_past(scope)
+    outcome = what_to_do(alarm, past=past, last_trained_at=run.started_at if run else None, now=now)
+    if outcome is None:
+        return False
+    if outcome is not EventOutcome.STARTED and _is_repeated(past, alarm, outcome):
+        return False
+    RetrainEvent.objects.create(
+        scope=scope,
+        trigger=alarm.trigger.value,
+        outcome=outcome.value,
+        evidence=alarm.evidence,
+        version_id=champion.version_id if champion else None,
+        created_at=now,
+    )
+    if outcome is EventOutcome.STOPPED:
+        announce_stopped(scope=scope, trigger=alarm.trigger.value, now=now)
+    return outcome is EventOutcome.STARTED
+
+
+def _is_repeated(past: Sequence[PastEvent], alarm: Alarm, outcome: EventOutcome) -> bool:
+    return bool(past) and (past[0].trigger, past[0].outcome) == (alarm.trigger, outcome)
+
+
+def _list_past(scope: str) -> list[PastEvent]:
+    rows = RetrainEvent.objects.filter(scope=scope).order_by("-created_at", "-id")[:_EVENTS]
+    return [
+        PastEvent(
+            trigger=Trigger(row.trigger), outcome=EventOutcome(row.outcome), at=row.created_at
+        )
+        for row in rows
+    ]

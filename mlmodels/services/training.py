@@ -6,23 +6,22 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from django.db import IntegrityError, transaction
+from django.db import transaction
 
-from core.clock import from_ms
-from core.errors import Conflict
 from markets.domain.timeframe import Timeframe
-from markets.selectors import load_window
-from mlmodels.domain.bundle import bundle_files
-from mlmodels.domain.dataset import Dataset, build_dataset
-from mlmodels.domain.features import FeatureSpec
-from mlmodels.domain.lifecycle import ModelState, RunStatus
-from mlmodels.models import ModelVersion, TrainingRun
+from mlmodels.domain.label_spec import LabelSpec
+from mlmodels.models import MLSettings, ModelVersion, TrainingRun
 from mlmodels.ports import ArtifactStore, Progress, StoredArtifact, Trainer
 from mlmodels.selectors import get_champion, get_settings
-from mlmodels.services.announcements import announce_failure, announce_version
-from mlmodels.services.fitting import FittedEnsemble, TooFewCandles, fit_ensemble
-from mlmodels.services.promotion import note, promote, reject
-from mlmodels.services.refresh import check_sanity, is_fit_to_serve
+from mlmodels.services.announcements import announce_version
+from mlmodels.services.fitting import fit_ensemble
+from mlmodels.services.leaks import check_leaks
+from mlmodels.services.materials import Material, label_of, load_material
+from mlmodels.services.packing import pack_model
+from mlmodels.services.promotion import challenge, promote, reject
+from mlmodels.services.recording import record_version
+from mlmodels.services.refresh import Candidate, Decision, check_sanity, is_fit_to_serve
+from mlmodels.services.runs import begin_run, fail_run
 
 logger = logging.getLogger(__name__)
 
@@ -32,12 +31,14 @@ LEASE = timedelta(hours=1)
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Job:
     run: TrainingRun
-    instrument_ids: tuple[int, ...]
-    spec: FeatureSpec
+    timeframe: Timeframe
+    settings: MLSettings
+    label: LabelSpec
     trainers: tuple[Trainer, ...]
     store: ArtifactStore
     progress: Progress
     now: datetime
+    started: float
 
 
 def train_model(  # noqa: PLR0913 - what a training needs, by name
@@ -75,8 +76,10 @@ def train_model(  # noqa: PLR0913 - what a training needs, by name
         Conflict: The timeframe is being trained already.
         TooFewCandles: There is not enough history.
     """
+    settings = get_settings()
+    label = label_of(settings, horizon_bars=horizon_bars)
     job = _Job(
-        run=_begin(
+        run=begin_run(
             scope=timeframe.value,
             instrument_ids=instrument_ids,
             horizon_bars=horizon_bars,
@@ -86,20 +89,26 @@ def train_model(  # noqa: PLR0913 - what a training needs, by name
             now=now,
             lease=lease,
         ),
-        instrument_ids=tuple(instrument_ids),
-        spec=FeatureSpec(interval_ms=timeframe.ms),
+        timeframe=timeframe,
+        settings=settings,
+        label=label,
         trainers=tuple(trainers),
         store=store,
         progress=progress,
         now=now,
+        started=time.monotonic(),
     )
-    started = time.monotonic()
+    return _run(job).pk
+
+
+def _run(job: _Job) -> ModelVersion:
+    """Train; a failure is noted and frees the timeframe."""
     try:
-        version = _train(job, started=started)
+        version = _train(job)
     except BaseException as error:
-        _fail(job.run, error, duration_s=time.monotonic() - started, now=now)
+        fail_run(job.run, error, duration_s=time.monotonic() - job.started, now=job.now)
         raise
-    announce_version(version, now=now)
+    announce_version(version, now=job.now)
     logger.info(
         "training.succeeded run_id=%s model_version_id=%s scope=%s verdict=%s state=%s rows=%d",
         job.run.pk,
@@ -109,156 +118,75 @@ def train_model(  # noqa: PLR0913 - what a training needs, by name
         version.state,
         job.run.rows,
     )
-    return version.pk
-
-
-def _begin(
-    *,
-    scope: str,
-    instrument_ids: Sequence[int],
-    horizon_bars: int,
-    trigger: str,
-    seed: int,
-    recipe: str,
-    now: datetime,
-    lease: timedelta,
-) -> TrainingRun:
-    """Take the timeframe; a run whose lease is over was killed and is noted as failed."""
-    TrainingRun.objects.filter(scope=scope, status=RunStatus.RUNNING, lease_until__lte=now).update(
-        status=RunStatus.FAILED, error="the worker was lost", finished_at=now
-    )
-    try:
-        with transaction.atomic():
-            return TrainingRun.objects.create(
-                scope=scope,
-                recipe=recipe,
-                horizon_bars=horizon_bars,
-                instrument_ids=list(instrument_ids),
-                trigger=trigger,
-                seed=seed,
-                status=RunStatus.RUNNING,
-                started_at=now,
-                lease_until=now + lease,
-            )
-    except IntegrityError as error:
-        raise Conflict(f"a model of {scope} is being trained already", scope=scope) from error
-
-
-def _train(job: _Job, *, started: float) -> ModelVersion:
-    run = job.run
-    dataset = _load(job)
-    fitted = fit_ensemble(
-        dataset,
-        trainers=job.trainers,
-        horizon_bars=run.horizon_bars,
-        interval_ms=job.spec.interval_ms,
-        seed=run.seed,
-        progress=job.progress,
-    )
-    files = bundle_files(
-        members=tuple(member.name for member in fitted.members),
-        horizon_bars=run.horizon_bars,
-        spec=job.spec,
-        calibrations=fitted.calibrations,
-        pooled=fitted.pooled,
-        by_group=fitted.by_group,
-    )
-    for member in fitted.members:
-        files.update(member.to_files())
-    artifact = job.store.save(files)
-    by_name = {trainer.name: trainer for trainer in job.trainers}
-    check_sanity(job.store.load(artifact), fitted=fitted, dataset=dataset, trainers=by_name)
-    champion = get_champion(run.scope)
-    decision = is_fit_to_serve(
-        fitted,
-        recipe=run.recipe,
-        horizon_bars=run.horizon_bars,
-        dataset=dataset,
-        champion=champion,
-        store=job.store,
-        trainers=by_name,
-    )
-    with transaction.atomic():
-        version = _record(job, dataset=dataset, fitted=fitted, artifact=artifact, started=started)
-        if decision.is_promoted:
-            version = promote(
-                version_id=version.pk, reason=decision.reason, actor="training", now=job.now
-            )
-        elif decision.is_rejected:
-            reject(version=version, reason=decision.reason)
-        else:
-            note(version=version, reason=decision.reason)
     return version
 
 
-def _load(job: _Job) -> Dataset:
-    """Load the candles of all symbols and build the rows to train on."""
-    limit = get_settings().train_bars
-    candles = {}
-    for step, instrument_id in enumerate(job.instrument_ids):
-        job.progress(step, len(job.instrument_ids), "loading candles")
-        candles[instrument_id] = load_window(
-            instrument_id=instrument_id,
-            timeframe=Timeframe(job.run.scope),
-            end=job.now,
-            limit=limit,
-        )
-    if not candles:
-        raise TooFewCandles(
-            "Model predictions unavailable: no symbol to train on. Subscribe to one first.",
-            scope=job.run.scope,
-        )
-    return build_dataset(candles, spec=job.spec, horizon_bars=job.run.horizon_bars)
-
-
-def _record(
-    job: _Job,
-    *,
-    dataset: Dataset,
-    fitted: FittedEnsemble,
-    artifact: StoredArtifact,
-    started: float,
-) -> ModelVersion:
-    """Close the run and store its version as a candidate."""
+def _train(job: _Job) -> ModelVersion:
     run = job.run
-    libraries: dict[str, str] = {}
-    for trainer in job.trainers:
-        libraries.update(trainer.libraries())
-    TrainingRun.objects.filter(pk=run.pk).update(
-        status=RunStatus.SUCCEEDED,
-        data_sha256=dataset.sha256(),
-        spec_hash=job.spec.spec_hash,
-        libraries=libraries,
-        rows=len(dataset),
-        duration_s=time.monotonic() - started,
-        finished_at=job.now,
+    material = load_material(
+        timeframe=job.timeframe,
+        instrument_ids=run.instrument_ids,
+        label=job.label,
+        settings=job.settings,
+        now=job.now,
+        progress=job.progress,
     )
-    run.rows = len(dataset)
-    return ModelVersion.objects.create(
-        run=run,
-        name=f"{run.recipe} {run.scope} h{run.horizon_bars}",
-        scope=run.scope,
-        recipe=run.recipe,
+    fitted = fit_ensemble(
+        material.dataset,
+        trainers=job.trainers,
         horizon_bars=run.horizon_bars,
-        state=ModelState.CANDIDATE,
-        verdict=fitted.pooled.verdict,
-        metrics=fitted.pooled.to_json(),
-        symbol_metrics={str(key): found.to_json() for key, found in fitted.by_group.items()},
-        spec_hash=job.spec.spec_hash,
-        trained_until=from_ms(int(dataset.end_ms.max())),
-        artifact_id=artifact.artifact_id,
-        manifest_sha256=artifact.manifest_sha256,
-        created_at=job.now,
+        interval_ms=job.timeframe.ms,
+        seed=run.seed,
+        progress=job.progress,
     )
+    files = pack_model(
+        fitted, dataset=material.dataset, spec=material.spec, label=job.label, seed=run.seed
+    )
+    artifact = job.store.save(files)
+    trainers = {trainer.name: trainer for trainer in job.trainers}
+    gates = check_sanity(
+        job.store.load(artifact), fitted=fitted, dataset=material.dataset, trainers=trainers
+    )
+    job.progress(0, 1, "looking for leaks")
+    gates += check_leaks(material, fitted, seed=run.seed)
+    candidate = Candidate(
+        fitted=fitted,
+        gates=gates,
+        recipe=run.recipe,
+        label=job.label,
+        spec_hash=material.spec.spec_hash,
+        dataset=material.dataset,
+    )
+    decision = is_fit_to_serve(
+        candidate, champion=get_champion(run.scope), store=job.store, trainers=trainers
+    )
+    return _keep(job, material, candidate, artifact, decision)
 
 
-def _fail(run: TrainingRun, error: BaseException, *, duration_s: float, now: datetime) -> None:
-    """Free the timeframe and note why."""
-    TrainingRun.objects.filter(pk=run.pk, status=RunStatus.RUNNING).update(
-        status=RunStatus.FAILED,
-        error=f"{type(error).__name__}: {error}"[:2000],
-        duration_s=duration_s,
-        finished_at=now,
-    )
-    announce_failure(run_id=run.pk, scope=run.scope, error=error, now=now)
-    logger.warning("training.failed run_id=%s scope=%s error=%s", run.pk, run.scope, error)
+def _keep(
+    job: _Job,
+    material: Material,
+    candidate: Candidate,
+    artifact: StoredArtifact,
+    decision: Decision,
+) -> ModelVersion:
+    """Write the version and what becomes of it, all or nothing."""
+    with transaction.atomic():
+        version = record_version(
+            job.run,
+            material=material,
+            candidate=candidate,
+            trainers=job.trainers,
+            artifact=artifact,
+            duration_s=time.monotonic() - job.started,
+            now=job.now,
+        )
+        if decision.is_promoted:
+            return promote(
+                version_id=version.pk, reason=decision.reason, actor="training", now=job.now
+            )
+        if decision.is_rejected:
+            reject(version=version, reason=decision.reason)
+        else:
+            challenge(version=version, reason=decision.reason, now=job.now)
+    return version

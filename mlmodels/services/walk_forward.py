@@ -6,11 +6,17 @@ from typing import Any
 
 import numpy as np
 
-from mlmodels.domain.bundle import bundle_files
+from markets.domain.timeframe import Timeframe
 from mlmodels.domain.dataset import Dataset, build_dataset
 from mlmodels.domain.features import Candles, FeatureSpec
+from mlmodels.domain.label_spec import LabelSpec
+from mlmodels.domain.surroundings import Surroundings
 from mlmodels.ports import Progress, Trainer
+from mlmodels.selectors import get_settings
 from mlmodels.services.fitting import TooFewCandles, fit_ensemble
+from mlmodels.services.inputs import choose_spec_for
+from mlmodels.services.materials import label_of
+from mlmodels.services.packing import pack_model
 from mlmodels.services.serving import ServedModel, read_model
 
 Mapper = Callable[[Callable[[Any], Any], Iterable[Any]], Iterator[Any]]
@@ -22,16 +28,16 @@ class WalkPlan:
     """How to train on the way.
 
     Attributes:
-        interval_ms: Length of a candle.
-        horizon_bars: Candles ahead.
+        spec: The columns, of candles of its length.
+        label: What is learned.
         begin_ms: The first close that a model is wanted for.
         every_bars: Candles between two trainings.
         train_bars: Candles of each symbol to train on.
         seed: Same data, same seed: same bits.
     """
 
-    interval_ms: int
-    horizon_bars: int
+    spec: FeatureSpec
+    label: LabelSpec
     begin_ms: int
     every_bars: int
     train_bars: int
@@ -45,12 +51,46 @@ class _Step:
     trainers: tuple[Trainer, ...]
 
 
+def plan_like_live(
+    symbols: Sequence[str],
+    *,
+    timeframe: Timeframe,
+    horizon_bars: int,
+    begin_ms: int,
+    every_bars: int,
+    train_bars: int,
+) -> WalkPlan:
+    """Return a plan with the columns and the label that a training of these symbols has now.
+
+    Args:
+        symbols: The pool, the longest-known first.
+        timeframe: Of the candles.
+        horizon_bars: Candles ahead.
+        begin_ms: As in the plan.
+        every_bars: As in the plan.
+        train_bars: As in the plan.
+
+    Raises:
+        InvalidInput: ``feature_parameters`` of the settings cannot be read.
+    """
+    settings = get_settings()
+    spec = choose_spec_for(symbols, timeframe=timeframe, parameters=settings.feature_parameters)
+    return WalkPlan(
+        spec=spec,
+        label=label_of(settings, horizon_bars=horizon_bars),
+        begin_ms=begin_ms,
+        every_bars=every_bars,
+        train_bars=train_bars,
+    )
+
+
 def train_walk_forward(
     candles: Mapping[int, Candles],
     *,
     plan: WalkPlan,
     trainers: Sequence[Trainer],
     progress: Progress,
+    around: Surroundings | None = None,
     mapper: Mapper = map,
 ) -> list[tuple[int, ServedModel]]:
     """Return models and the closes from which each serves, ascending.
@@ -64,12 +104,20 @@ def train_walk_forward(
         plan: When, and on how much.
         trainers: The members of the ensemble.
         progress: Hears of the steps.
+        around: What ``plan.spec`` needs besides.
         mapper: Runs the steps, one after the other or side by side; the bits are the same.
     """
-    spec = FeatureSpec(interval_ms=plan.interval_ms)
-    rows = build_dataset(candles, spec=spec, horizon_bars=plan.horizon_bars)
-    last_ms = max(int(item.open_time_ms[-1]) for item in candles.values()) + plan.interval_ms
-    moments = range(plan.begin_ms, last_ms + 1, plan.every_bars * plan.interval_ms)
+    given, interval_ms = around or Surroundings(), plan.spec.interval_ms
+    rows = build_dataset(
+        candles,
+        spec=plan.spec,
+        horizon_bars=plan.label.horizon_bars,
+        label=plan.label,
+        references=given.references,
+        series=given.series,
+    )
+    last_ms = max(int(item.open_time_ms[-1]) for item in candles.values()) + interval_ms
+    moments = range(plan.begin_ms, last_ms + 1, plan.every_bars * interval_ms)
     steps = [
         _Step(rows=_known(rows, moment, plan), plan=plan, trainers=tuple(trainers))
         for moment in moments
@@ -96,29 +144,19 @@ def fit_step(step: _Step) -> dict[str, bytes] | None:
         fitted = fit_ensemble(
             step.rows,
             trainers=step.trainers,
-            horizon_bars=plan.horizon_bars,
-            interval_ms=plan.interval_ms,
+            horizon_bars=plan.label.horizon_bars,
+            interval_ms=plan.spec.interval_ms,
             seed=plan.seed,
             progress=_silent,
         )
     except TooFewCandles:
         return None
-    files = bundle_files(
-        members=tuple(member.name for member in fitted.members),
-        horizon_bars=plan.horizon_bars,
-        spec=FeatureSpec(interval_ms=plan.interval_ms),
-        calibrations=fitted.calibrations,
-        pooled=fitted.pooled,
-        by_group=fitted.by_group,
-    )
-    for member in fitted.members:
-        files.update(member.to_files())
-    return files
+    return pack_model(fitted, dataset=step.rows, spec=plan.spec, label=plan.label, seed=plan.seed)
 
 
 def _known(rows: Dataset, moment: int, plan: WalkPlan) -> Dataset:
     """Return the rows whose labels had ended by `moment`, not older than the plan wants."""
-    oldest = moment - plan.train_bars * plan.interval_ms
+    oldest = moment - plan.train_bars * plan.spec.interval_ms
     return rows.take(np.flatnonzero((rows.end_ms <= moment) & (rows.start_ms > oldest)))
 
 

@@ -119,7 +119,10 @@ def _positions() -> list[Row]:
 def _predictions() -> list[Row]:
     columns = ("id", "timeframe", "close_time", "state", "model_name", "horizon_bars", "p_up")
     more = ("expected_return", "lower", "upper", "realized_return", "instrument__symbol")
-    return [_with_symbol(row) for row in list_predictions().values(*columns, *more)[:_PREDICTIONS]]
+    return [
+        _with_symbol(row)
+        for row in list_predictions().filter(is_shadow=False).values(*columns, *more)[:_PREDICTIONS]
+    ]
 
 
 def _equity() -> list[Row]:

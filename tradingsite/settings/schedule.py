@@ -17,6 +17,8 @@ _ENTRIES: tuple[tuple[str, float, bool], ...] = (
     ("markets.fill_gaps", 5 * _MINUTE, True),
     ("markets.sync_instruments", 6 * _HOUR, True),
     ("mlmodels.score_outcomes", 5 * _MINUTE, True),
+    ("mlmodels.watch_models", 60 * _MINUTE, True),
+    ("mlmodels.verify_features", 24 * _HOUR, True),
     ("mlmodels.retrain_due", 30 * _MINUTE, True),
     ("execution.reconcile", 1 * _MINUTE, False),
     ("execution.record_equity", 5 * _MINUTE, True),

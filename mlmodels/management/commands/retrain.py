@@ -19,6 +19,7 @@ from mlmodels.adapters.factory import (
     get_trainers,
 )
 from mlmodels.selectors import get_champion, get_settings, get_version
+from mlmodels.services.health_page import claim_in_words
 from mlmodels.services.training import train_model
 
 LEASE = timedelta(minutes=30)
@@ -102,6 +103,7 @@ Example: manage.py retrain --symbol BTCUSDT --symbol ETHUSDT --timeframe 1h --ho
             known = rules.get(int(key))
             self.stdout.write(_line(known.symbol if known else key, found))
         self.stdout.write(_line("all", version.metrics))
+        self.stdout.write(claim_in_words(version))
         skilled = [
             rules[int(key)].symbol
             for key, found in version.symbol_metrics.items()

@@ -1,3 +1,4 @@
+from datetime import timedelta
 from types import SimpleNamespace
 
 import pytest
@@ -8,8 +9,15 @@ from django.urls import reverse
 from rest_framework.test import APIClient
 
 from core.models import AuditRecord
-from mlmodels.models import MLSettings, ModelVersion
-from tests.integration.mlmodels.conftest import moment
+from mlmodels.models import (
+    DriftMetric,
+    GateResult,
+    MLSettings,
+    ModelVersion,
+    RetrainEvent,
+    RollingMetric,
+)
+from tests.integration.mlmodels.conftest import NOW, moment
 from tests.integration.mlmodels.test_inference import predict
 from tests.integration.mlmodels.test_promotion import add_version, states, up
 
@@ -168,6 +176,11 @@ def test_it_keeps_the_history_of_its_settings(operator):
             "retrain_error_threshold": 0.02,
             "horizon_bars": 12,
             "train_bars": 20_000,
+            "label": "FORWARD",
+            "label_width": 1,
+            "label_take_profit": 0.05,
+            "label_stop_loss": 0.02,
+            "feature_parameters": "{}",
         },
     )
 
@@ -176,5 +189,53 @@ def test_it_keeps_the_history_of_its_settings(operator):
         MLSettings.history.values_list("retrain_interval_hours", "history_user__username")
     )
     assert history == [(12, "ann"), (24, None)]
+    refused = operator.post(path, {"feature_parameters": '{"features": ["rsy"]}'})
+    assert "there is no feature &#x27;rsy&#x27;" in refused.content.decode()
     adding = SimpleNamespace(user=User.objects.get(username="ann"))
     assert not site._registry[MLSettings].has_add_permission(adding)
+
+
+def test_it_shows_the_figures_of_a_version(operator):
+    version = add_version()
+    GateResult.objects.create(
+        version=version, name="ic_t", number=1.5, needed="at least 2.33", is_passed=False
+    )
+    for hours, ic in ((1, 0.1), (2, -0.05)):
+        RollingMetric.objects.create(
+            version=version,
+            regime="ALL",
+            at=NOW + timedelta(hours=hours),
+            rows=120,
+            ic=ic,
+            ic_t=ic * 20,
+            brier_skill=ic / 10,
+            coverage=0.9,
+            mean_absolute_error=0.01,
+            baseline_error=0.011,
+        )
+    DriftMetric.objects.create(version=version, feature="rsi_14", at=NOW, psi=0.6, threshold=0.3)
+    RetrainEvent.objects.create(
+        scope="1h", trigger="skill", outcome="STARTED", evidence={"page": 13}, created_at=NOW
+    )
+
+    page = operator.get(reverse("admin:mlmodels_modelversion_health", args=[version.pk]))
+    listed = operator.get(reverse("admin:mlmodels_modelversion_changelist")).content.decode()
+
+    text = page.content.decode()
+    assert page.status_code == 200
+    assert "at least 2.33" in text
+    assert text.count("<svg") >= 5
+    assert "rsi_14" in text
+    assert "STARTED" in text
+    assert f"/modelversion/{version.pk}/health/" in listed
+
+
+def test_it_shows_figures_to_nobody_without_permission(client):
+    version = add_version()
+    clerk = User.objects.create_user("bob", password="secret", is_staff=True)
+    browser = Client()
+    browser.force_login(clerk)
+
+    page = browser.get(reverse("admin:mlmodels_modelversion_health", args=[version.pk]))
+
+    assert page.status_code == 403

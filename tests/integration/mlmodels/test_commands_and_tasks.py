@@ -3,13 +3,13 @@ from datetime import timedelta
 import pytest
 from django.core.management import CommandError, call_command
 
+from alerts.models import Alert
 from core.clock import AffineClock
 from markets.models import Subscription
 from mlmodels import tasks
 from mlmodels.adapters import factory
 from mlmodels.management.commands import retrain
-from mlmodels.models import MLSettings, ModelVersion, Prediction, TrainingRun
-from mlmodels.selectors import mean_absolute_error
+from mlmodels.models import MLSettings, ModelVersion, Prediction, RetrainEvent, TrainingRun
 from mlmodels.services.retraining import list_due
 from tests.integration.mlmodels.conftest import NOW, add_market, moment
 from tests.integration.mlmodels.test_inference import predict
@@ -130,9 +130,8 @@ def test_it_does_not_start_a_second_training_beside_a_running_one(market):
     assert due(NOW + timedelta(minutes=1)) == [("1h", "interval", 12)]
 
 
-@pytest.mark.parametrize(("horizon", "expected"), [(12, []), (24, [("1h", "error", 24)])])
-def test_it_minds_the_error_only_where_it_measures_the_model(market, train, horizon, expected):
-    version_id = train(market, horizon_bars=horizon)
+def resolved(version_id, market, *, expected, realized, horizon=12, rows=48):
+    """Store predictions that have come to their end."""
     Prediction.objects.bulk_create(
         Prediction(
             model_version_id=version_id,
@@ -145,21 +144,57 @@ def test_it_minds_the_error_only_where_it_measures_the_model(market, train, hori
             resolves_at=NOW,
             state="OK",
             p_up=0.5,
-            expected_return=0.0,
+            expected_return=expected,
             lower=-0.1,
             upper=0.1,
             sigma=0.05,
-            realized_return=0.03,
-            error=-0.03,
+            horizon_sigma=0.03,
+            base_rate=0.5,
+            realized_return=realized if n % 2 else -realized,
+            error=expected,
             resolved_at=NOW,
             created_at=NOW,
         )
-        for n in range(48)
+        for n in range(rows)
     )
 
-    assert mean_absolute_error(version_id=version_id, outcomes=48) == pytest.approx(0.03)
-    assert mean_absolute_error(version_id=version_id, outcomes=49) is None
-    assert due(NOW + timedelta(hours=7)) == expected
+
+@pytest.mark.parametrize(("horizon", "found"), [(12, []), (24, [("1h", "error", 24)])])
+def test_it_minds_the_error_only_where_it_measures_the_model(market, train, horizon, found):
+    version_id = train(market, horizon_bars=horizon)
+    resolved(version_id, market, expected=0.0, realized=0.03, horizon=horizon)
+
+    assert due(NOW + timedelta(hours=7)) == found
+
+    events = list(RetrainEvent.objects.values_list("trigger", "outcome", "version_id"))
+    assert events == [("error", "STARTED", version_id)] * len(found)
+    if found:
+        evidence = RetrainEvent.objects.get().evidence
+        assert evidence["mean_absolute_error"] == pytest.approx(0.03)
+        assert evidence["threshold"] == 0.02
+
+
+def test_it_does_not_train_in_circles(market, train):
+    version_id = train(market, horizon_bars=24)
+    resolved(version_id, market, expected=0.0, realized=0.03, horizon=24)
+    moments = [NOW + timedelta(hours=7 + n / 2) for n in range(4)]
+
+    triggers = [due(now) for now in moments]
+
+    # the same alarm three times (each would have trained): then a person must look
+    assert [bool(found) for found in triggers] == [True, True, True, False]
+    assert Alert.objects.get(code="MODEL_TRAINING_IN_VAIN").context["trigger"] == "error"
+    assert due(NOW + timedelta(hours=9)) == []
+    assert RetrainEvent.objects.filter(outcome="STOPPED").count() == 1
+    assert due(NOW + timedelta(hours=24)) == [("1h", "interval", 24)]
+
+
+def test_it_minds_a_model_of_other_code(market, train):
+    version = ModelVersion.objects.get(pk=train(market))
+    version.feature_spec["code_version"] = 1
+    version.save()
+
+    assert due(NOW + timedelta(hours=7)) == [("1h", "data", 12)]
 
 
 def test_it_trains_by_task_and_lets_a_running_training_be(market):

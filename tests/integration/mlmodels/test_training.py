@@ -1,17 +1,23 @@
+import json
 from datetime import timedelta
 
+import numpy as np
 import pytest
 
 from alerts.models import Alert
-from core.errors import Conflict
+from core.errors import Conflict, InvalidInput
 from core.models import AuditRecord
 from mlmodels.adapters.artifact_store import FolderArtifactStore
-from mlmodels.models import MLSettings, ModelAlias, ModelVersion, TrainingRun
+from mlmodels.domain import features
+from mlmodels.models import MLSettings, ModelAlias, ModelVersion, TrainingRun, Trial
 from mlmodels.ports import StoredArtifact
 from mlmodels.selectors import get_champion
-from mlmodels.services import training
+from mlmodels.services import leaks, training
 from mlmodels.services.fitting import TooFewCandles
 from tests.integration.mlmodels.conftest import H1, NOW, add_market, moment
+
+# Of the pool's default features at 1 h.
+WARMUP = 216
 
 
 def test_it_trains_judges_keeps_and_promotes_the_first(market, train, store):
@@ -25,7 +31,7 @@ def test_it_trains_judges_keeps_and_promotes_the_first(market, train, store):
     # the last label of the training ends with the last candle
     assert version.trained_until == NOW
     assert version.run.status == "SUCCEEDED"
-    assert version.run.rows == 3 * (2400 - 96 - 12)
+    assert version.run.rows == 3 * (2400 - WARMUP + 1 - 12)
     assert set(version.run.libraries) == {"xgboost", "scikit-learn", "scipy", "numpy"}
     assert get_champion("1h").version_id == version.pk
     files = store.load(
@@ -33,6 +39,8 @@ def test_it_trains_judges_keeps_and_promotes_the_first(market, train, store):
     )
     assert sorted(files) == [
         "calibration.json",
+        "cases.json",
+        "drift.json",
         "feature_spec.json",
         "logistic.json",
         "metrics.json",
@@ -69,13 +77,97 @@ def test_it_replaces_the_champion_by_a_fresher_one_of_its_recipe(market, train):
     assert (alias.version_id, alias.epoch) == (new, 2)
 
 
-def test_it_leaves_another_recipe_to_the_operator(market, train):
+def test_it_lets_another_recipe_challenge_the_champion(market, train):
     champion = train(market)
-    candidate = ModelVersion.objects.get(pk=train(market, recipe="logistic"))
+    challenger = ModelVersion.objects.get(pk=train(market, recipe="logistic"))
+    alike = ModelVersion.objects.get(pk=train(market, recipe="logistic"))
+    other = ModelVersion.objects.get(pk=train(market, recipe="xgboost"))
 
-    assert candidate.state == "CANDIDATE"
-    assert "promote by hand" in candidate.state_reason
+    assert challenger.state == "SHADOW"
+    assert "another recipe" in challenger.state_reason
+    assert (alike.state, alike.state_reason) == (
+        "REJECTED",
+        f"challenger {challenger.pk} of its kind is on trial",
+    )
+    states = dict(ModelVersion.objects.values_list("id", "state"))
+    assert states == {
+        champion: "CHAMPION",
+        challenger.pk: "RETIRED",
+        alike.pk: "REJECTED",
+        other.pk: "SHADOW",
+    }
     assert get_champion("1h").version_id == champion
+
+
+def test_it_keeps_what_it_was_asked_and_what_was_tried(market, train):
+    version = ModelVersion.objects.get(pk=train(market))
+
+    gates = {gate.name: gate.is_passed for gate in version.gates.all()}
+    assert {
+        "artifact",
+        "no_leak_features",
+        "no_leak_labels",
+        "no_leak_lag",
+        "effective_rows",
+        "ic_t",
+        "brier_skill",
+        "beats_momentum_24",
+        "beats_reversal_1",
+        "beats_martingale",
+        "calibration_slope",
+        "coverage",
+    } <= set(gates)
+    assert all(gates.values())
+    trial = Trial.objects.get()
+    assert (trial.run_id, trial.verdict, trial.horizon_bars) == (version.run_id, "SKILLED", 12)
+    assert trial.choice["label"]["kind"] == "FORWARD"
+    assert trial.data_sha256 == version.run.data_sha256
+
+
+def test_it_never_lets_a_leaking_version_serve(market, train, monkeypatch):
+    honest = features.compute
+
+    def leaking(candles, spec, **given):
+        found = honest(candles, spec, **given)
+        close = candles.close[spec.warmup - 1 :]
+        following = np.append(close[1:], close[-1:])
+        found.values[:, 0] = following / close - 1.0
+        return found
+
+    monkeypatch.setattr(leaks, "compute", leaking)
+
+    version = ModelVersion.objects.get(pk=train(market))
+
+    assert (version.state, version.state_reason) == ("REJECTED", "failed no_leak_features")
+    assert get_champion("1h") is None
+
+
+def test_it_trains_on_the_labels_and_features_that_the_settings_name(market, train, store):
+    MLSettings.objects.create(
+        label="EXITS",
+        feature_parameters={
+            "features": ["rsi"],
+            "include_timeframes": ["4h"],
+            "indicator_periods_candles": [10],
+            "include_shifted_candles": 1,
+        },
+    )
+
+    version = ModelVersion.objects.get(pk=train(market))
+
+    assert version.label["kind"] == "EXITS"
+    stored = StoredArtifact(
+        artifact_id=version.artifact_id, manifest_sha256=version.manifest_sha256
+    )
+    names = json.loads(store.load(stored)["feature_spec.json"])["names"]
+    assert {"rsi_10", "rsi_10~1", "rsi_10@4h", "rsi_10@4h~1"} <= set(names)
+
+
+def test_it_names_the_setting_that_cannot_be_read(market, train):
+    MLSettings.objects.create(feature_parameters={"features": ["rsy"]})
+
+    with pytest.raises(InvalidInput, match="feature_parameters: there is no feature 'rsy'"):
+        train(market)
 
 
 def test_it_says_what_is_missing_and_frees_the_timeframe(db, train):
@@ -156,5 +248,5 @@ def test_it_trains_on_no_more_candles_than_the_settings_say(market, train):
 
     version = ModelVersion.objects.get(pk=train(market))
 
-    assert version.run.rows == 3 * (2000 - 96 - 12)
+    assert version.run.rows == 3 * (2000 - WARMUP + 1 - 12)
     assert version.scope == H1.value

@@ -52,9 +52,13 @@ def rows_of(instrument_id, generated):
 @pytest.fixture
 def stored():
     """Return a symbol with hourly candles whose taker flow tells something."""
+    return add_market("BTCUSDT", bars=BARS, seed=3)
+
+
+def add_market(symbol, *, bars, seed):
     instrument = Instrument.objects.create(
-        symbol="BTCUSDT",
-        base_asset="BTC",
+        symbol=symbol,
+        base_asset=symbol.removesuffix("USDT"),
         quote_asset="USDT",
         status="TRADING",
         tick_size="0.01",
@@ -62,7 +66,7 @@ def stored():
         min_notional="5",
         synced_at=NOW,
     )
-    rows = rows_of(instrument.pk, generate(BARS, seed=3, ic=0.5))
+    rows = rows_of(instrument.pk, generate(bars, seed=seed, ic=0.5))
     store_candles(timeframe=Timeframe.H1, rows=rows, now=NOW)
     return instrument
 
@@ -111,14 +115,14 @@ def test_it_runs_what_the_api_is_asked_for(stored, client, run_at_once):
     assert len(whole["report"]["cost_curve"]) == 5
 
 
-def test_it_trades_by_models_that_were_trained_on_the_way(stored, client, run_at_once):
-    parameters = {"train_bars": 2000, "retrain_bars": 400, "base_position_size": 500}
+def test_it_trades_by_models_that_were_trained_on_the_way(client, run_at_once):
+    symbols = ["ETHUSDT", "SOLUSDT"]
+    for seed, symbol in enumerate(symbols):
+        add_market(symbol, bars=4300, seed=seed)
+    parameters = {"train_bars": 3800, "retrain_bars": 1300, "base_position_size": 500}
+    request = wanted(symbols=symbols, strategy="model", parameters=parameters)
 
-    run_at_once(
-        lambda: client.post(
-            "/backtests", wanted(strategy="model", parameters=parameters), format="json"
-        )
-    )
+    run_at_once(lambda: client.post("/backtests", request, format="json"))
 
     report = Backtest.objects.get().report
     first = report["models"][0]["from_ms"]

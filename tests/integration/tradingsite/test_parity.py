@@ -19,7 +19,7 @@ from markets.models import Candle, Instrument
 from markets.services.ingestion import store_candles
 from markets.services.windows import WindowStore
 from mlmodels.adapters.factory import get_artifact_store, get_trainers
-from mlmodels.models import Prediction
+from mlmodels.models import MLSettings, ModelVersion, Prediction
 from mlmodels.services.inference import predict_close
 from mlmodels.services.training import train_model
 from mlmodels.tasks import get_model_cache, load_past_models
@@ -31,8 +31,9 @@ from tests.unit.mlmodels.market import generate
 
 pytestmark = pytest.mark.django_db
 FRAME = Timeframe.H1
-LEARNED = 2200
-LIVED = 5000 if os.environ.get("NIGHTLY") else 150
+LEARNED = 3400
+TRADED = 2
+LIVED = 5000 if os.environ.get("NIGHTLY") else 100
 SECOND = timedelta(seconds=1)
 D = Decimal
 
@@ -43,31 +44,42 @@ def silent(done, total, message):
 
 @pytest.fixture
 def lived(settings, tmp_path):
-    """Live through some candles as the pipeline does, positions following the decisions."""
+    """Live through some candles as the pipeline does, positions following the decisions.
+
+    BTCUSDT and ETHUSDT are traded and each other's references; of BNBUSDT a column is asked for.
+    """
     settings.MODEL_DIR = tmp_path / "models"
     get_model_cache.cache_clear()
-    market = generate(LEARNED + LIVED, seed=11, ic=0.5)
-    now = from_ms(int(market.open_time_ms[LEARNED - 1])) + FRAME.delta
-    instrument = Instrument.objects.create(
-        symbol="BTCUSDT",
-        base_asset="BTC",
-        quote_asset="USDT",
-        status="TRADING",
-        tick_size="0.01",
-        step_size="0.00001",
-        synced_at=now,
-    )
-    rows = rows_of(instrument.pk, market)
-    store_candles(timeframe=FRAME, rows=rows[:LEARNED], now=now)
+    markets = [generate(LEARNED + LIVED, seed=seed, ic=0.5) for seed in (11, 12, 13)]
+    now = from_ms(int(markets[0].open_time_ms[LEARNED - 1])) + FRAME.delta
+    instruments = [
+        Instrument.objects.create(
+            symbol=f"{base}USDT",
+            base_asset=base,
+            quote_asset="USDT",
+            status="TRADING",
+            tick_size="0.01",
+            step_size="0.00001",
+            synced_at=now,
+        )
+        for base in ("BTC", "ETH", "BNB")
+    ]
+    traded = instruments[:2]
+    rows = [rows_of(item.pk, market) for item, market in zip(instruments, markets, strict=True)]
+    for found in rows:
+        store_candles(timeframe=FRAME, rows=found[:LEARNED], now=now)
     account = Account.objects.create(name="test", mode="demo", created_at=now)
     strategy = Strategy.objects.create(name="s", account=account, timeframe=FRAME.value)
-    strategy.instruments.add(instrument)
+    strategy.instruments.add(*traded)
     RiskLimits.objects.get_or_create()
     rearm(reason="test", actor="ann", now=now)
     start_trading(reason="test", actor="ann", now=now)
+    MLSettings.objects.create(
+        feature_parameters={"features": ["return_1"], "include_corr_pairlist": ["BNBUSDT"]}
+    )
     train_model(
         timeframe=FRAME,
-        instrument_ids=[instrument.pk],
+        instrument_ids=[item.pk for item in traded],
         horizon_bars=12,
         trigger="manual",
         seed=1,
@@ -76,22 +88,22 @@ def lived(settings, tmp_path):
         now=now,
         progress=silent,
     )
-    _live(rows[LEARNED:], instrument, strategy)
+    _live(list(zip(*(found[LEARNED:] for found in rows), strict=True)), traded, strategy)
     get_model_cache.cache_clear()
     return now + FRAME.delta
 
 
-def _live(rows, instrument, strategy):
+def _live(closes, instruments, strategy):
     windows = WindowStore()
-    for row in rows:
-        close = from_ms(row[1]) + FRAME.delta
+    for rows in closes:
+        close = from_ms(rows[0][1]) + FRAME.delta
         moment = close + SECOND
-        store_candles(timeframe=FRAME, rows=[row], now=moment)
-        windows.extend(timeframe=FRAME, rows=[row])
+        store_candles(timeframe=FRAME, rows=list(rows), now=moment)
+        windows.extend(timeframe=FRAME, rows=list(rows))
         views = predict_close(
             timeframe=FRAME.value,
             close_time=close,
-            instrument_ids=[instrument.pk],
+            instrument_ids=[item.pk for item in instruments],
             windows=windows,
             models=get_model_cache(),
             now=moment,
@@ -99,8 +111,8 @@ def _live(rows, instrument, strategy):
         ids = decide_close(
             timeframe=FRAME, close_time=close, predictions=views, windows=windows, now=moment
         )
-        for decision in Decision.objects.filter(pk__in=ids):
-            _follow(decision, instrument, strategy, moment + SECOND)
+        for decision in Decision.objects.filter(pk__in=ids).select_related("instrument"):
+            _follow(decision, decision.instrument, strategy, moment + SECOND)
 
 
 def _follow(decision, instrument, strategy, at):
@@ -115,7 +127,7 @@ def _follow(decision, instrument, strategy, at):
             updated_at=at,
         )
     else:
-        Position.objects.filter(closed_at=None).update(
+        Position.objects.filter(closed_at=None, instrument=instrument).update(
             status="closed", quantity=0, closed_at=at, updated_at=at
         )
 
@@ -142,17 +154,17 @@ def test_it_finds_every_prediction_and_decision_equal(lived):
         progress=silent,
     )
 
-    assert findings.counts[Stage.PREDICTION] == {Kind.EQUAL: LIVED}
-    assert findings.counts[Stage.DECISION] == {Kind.EQUAL: LIVED}
+    assert findings.counts[Stage.PREDICTION] == {Kind.EQUAL: TRADED * LIVED}
+    assert findings.counts[Stage.DECISION] == {Kind.EQUAL: TRADED * LIVED}
     assert Decision.objects.exclude(action="HOLD").count() > 5
     assert set(without_model.counts[Stage.PREDICTION]) == {Kind.MODEL_MISSING}
 
 
 def test_it_names_what_differs(lived):
     clean = compare(lived)
-    rows = list(Decision.objects.order_by("close_time"))
+    rows = list(Decision.objects.filter(instrument__symbol="BTCUSDT").order_by("close_time"))
     entered = next(row for row in rows if row.action == "ENTER")
-    wrong = next(row for row in rows if row.action == "HOLD" and row.pk != entered.pk + 1)
+    wrong = next(row for row in rows if row.action == "HOLD" and row.pk != entered.pk + TRADED)
     Decision.objects.filter(pk=wrong.pk).update(reason="STALE")
     Prediction.objects.filter(pk=rows[-1].prediction_id).update(p_up=0.123)
     # The entry's fill was booked only after the next close had been decided on.
@@ -172,16 +184,44 @@ def test_it_names_what_differs(lived):
 
 
 def test_it_blames_a_revised_candle(lived):
-    middle = Candle.objects.order_by("open_time")[LEARNED + LIVED - 20]
+    of_reference = Candle.objects.filter(instrument__symbol="BNBUSDT").order_by("open_time")
+    middle = of_reference[LEARNED + LIVED - 20]
     Candle.objects.filter(pk=middle.pk).update(
         close=middle.close + D("0.01"), high=middle.high + 1, revision=1
     )
 
     findings = compare(lived)
 
-    assert findings.counts[Stage.PREDICTION][Kind.DATA_REVISED] >= 19
+    assert findings.counts[Stage.PREDICTION][Kind.DATA_REVISED] >= TRADED
     assert findings.counts[Stage.PREDICTION][Kind.UNEXPLAINED] == 0
     assert findings.counts[Stage.DECISION][Kind.UNEXPLAINED] == 0
+
+
+def test_it_leaves_out_what_was_on_trial(lived):
+    Prediction.objects.filter(instrument__symbol="ETHUSDT").update(is_shadow=True, p_up=0.5)
+
+    findings = compare(lived)
+
+    assert findings.counts[Stage.PREDICTION] == {Kind.EQUAL: LIVED}
+
+
+def test_it_names_what_changes_while_a_version_serves(lived):
+    first, second, third, fourth, fifth = Prediction.objects.order_by("pk")[:5]
+    served = (first, 1.25, 1.25), (second, 1.25, 1.26), (third, 9.0, 9.0)
+    for row, below, above in served:
+        row.lower = row.expected_return + (row.lower - row.expected_return) * below
+        row.upper = row.expected_return + (row.upper - row.expected_return) * above
+        row.save()
+    Prediction.objects.filter(pk=fourth.pk).update(state="NO_SKILL")
+    Prediction.objects.filter(pk=fifth.pk).update(state="NO_SKILL", sigma=9.0)
+    # Suspended only today: what it said before stays what it was.
+    ModelVersion.objects.update(suspended_at=lived + 1000 * FRAME.delta)
+
+    counts = compare(lived).counts[Stage.PREDICTION]
+
+    assert counts[Kind.INTERVAL_SCALED] == counts[Kind.SUSPENDED] == 1
+    assert counts[Kind.UNEXPLAINED] == 3
+    assert counts[Kind.EQUAL] == TRADED * LIVED - 5
 
 
 def test_it_tells_the_command_line_and_raises_an_alert(lived):
@@ -196,5 +236,5 @@ def test_it_tells_the_command_line_and_raises_an_alert(lived):
         )
 
     assert "rows compared" in out.getvalue()
-    assert f"PREDICTION  EQUAL {LIVED}" in out.getvalue()
+    assert f"PREDICTION  EQUAL {TRADED * LIVED}" in out.getvalue()
     assert Alert.objects.filter(code="PARITY_BROKEN").exists()

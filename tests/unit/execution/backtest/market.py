@@ -12,10 +12,11 @@ from markets.domain.instrument import InstrumentRules
 from markets.domain.timeframe import Timeframe
 from markets.domain.windows import FLOAT_FIELDS, Window
 from mlmodels.adapters.factory import get_all_trainers, get_trainers
-from mlmodels.domain.bundle import bundle_files
 from mlmodels.domain.dataset import build_dataset
 from mlmodels.domain.features import FeatureSpec
+from mlmodels.domain.label_spec import LabelSpec
 from mlmodels.services.fitting import fit_ensemble
+from mlmodels.services.packing import pack_model
 from mlmodels.services.serving import ServedModel, read_model
 from tests.unit.mlmodels.market import HOUR_MS, generate
 
@@ -97,27 +98,32 @@ class Trained:
 
 
 @cache
-def train(bars=3000, seed=1, ic=0.5, version_id=1):
+def train(bars=6500, seed=1, ic=0.5, version_id=1):
     """Return a model trained on the first bars of a planted market."""
-    series = planted(bars, seed=seed, ic=ic)
-    spec = FeatureSpec(interval_ms=HOUR_MS)
+    return train_on(
+        {1: planted(bars, seed=seed, ic=ic)},
+        FeatureSpec(interval_ms=HOUR_MS),
+        version_id=version_id,
+    )
+
+
+def train_on(series, spec, *, version_id=1):
+    """Return a model trained on series by instrument id, each the others' reference if named."""
+    label = LabelSpec(horizon_bars=12)
+    dataset = build_dataset(
+        {key: item.candles for key, item in series.items()},
+        spec=spec,
+        horizon_bars=12,
+        references={item.rules.symbol: item.candles for item in series.values()},
+    )
     fitted = fit_ensemble(
-        build_dataset({1: series.candles}, spec=spec, horizon_bars=12),
+        dataset,
         trainers=get_trainers("ensemble"),
         horizon_bars=12,
         interval_ms=HOUR_MS,
         seed=1,
         progress=lambda done, total, message: None,
     )
-    files = bundle_files(
-        members=tuple(member.name for member in fitted.members),
-        horizon_bars=12,
-        spec=spec,
-        calibrations=fitted.calibrations,
-        pooled=fitted.pooled,
-        by_group=fitted.by_group,
-    )
-    for member in fitted.members:
-        files.update(member.to_files())
+    files = pack_model(fitted, dataset=dataset, spec=spec, label=label, seed=1)
     bundle, members = read_model(files, trainers=get_all_trainers())
     return ServedModel(version_id=version_id, name="test", bundle=bundle, members=members)

@@ -3,11 +3,15 @@ import sys
 
 import numpy as np
 import pytest
+from sklearn.ensemble import HistGradientBoostingClassifier
 
 from mlmodels.adapters.factory import get_all_trainers, get_trainers
+from mlmodels.adapters.hist_trainer import PARAMETERS
+from mlmodels.domain.tree_model import TreeModel
 from mlmodels.ports import ArtifactError
 
 TRAINERS = get_all_trainers()
+WEIGHT = np.ones(4000)
 
 
 @pytest.fixture(scope="module")
@@ -24,7 +28,8 @@ def test_it_fits_the_same_bits_again(name, rows):
     features, is_up = rows
 
     first, second = (
-        TRAINERS[name].fit(features=features, is_up=is_up, seed=5).to_files() for _ in range(2)
+        TRAINERS[name].fit(features=features, is_up=is_up, weight=WEIGHT, seed=5).to_files()
+        for _ in range(2)
     )
 
     assert first == second
@@ -33,7 +38,7 @@ def test_it_fits_the_same_bits_again(name, rows):
 @pytest.mark.parametrize("name", TRAINERS)
 def test_it_loads_what_it_stored_to_the_bit(name, rows):
     features, is_up = rows
-    fitted = TRAINERS[name].fit(features=features, is_up=is_up, seed=5)
+    fitted = TRAINERS[name].fit(features=features, is_up=is_up, weight=WEIGHT, seed=5)
 
     loaded = TRAINERS[name].load(fitted.to_files())
 
@@ -44,7 +49,7 @@ def test_it_loads_what_it_stored_to_the_bit(name, rows):
 @pytest.mark.parametrize("name", TRAINERS)
 def test_it_predicts_one_row_like_many(name, rows):
     features, is_up = rows
-    fitted = TRAINERS[name].fit(features=features, is_up=is_up, seed=5)
+    fitted = TRAINERS[name].fit(features=features, is_up=is_up, weight=WEIGHT, seed=5)
 
     many = fitted.margins(features[:200])
     one_by_one = np.concatenate([fitted.margins(features[i : i + 1]) for i in range(200)])
@@ -56,7 +61,9 @@ def test_it_predicts_one_row_like_many(name, rows):
 def test_it_learns_something(name, rows):
     features, is_up = rows
 
-    fitted = TRAINERS[name].fit(features=features[:3000], is_up=is_up[:3000], seed=5)
+    fitted = TRAINERS[name].fit(
+        features=features[:3000], is_up=is_up[:3000], weight=WEIGHT[:3000], seed=5
+    )
 
     assert np.mean((fitted.margins(features[3000:]) > 0) == is_up[3000:]) > 0.7
 
@@ -65,7 +72,7 @@ def test_it_learns_something(name, rows):
 @pytest.mark.parametrize("content", [b"", b"{}", b"\x80\x04\x95not a model"])
 def test_it_refuses_files_that_are_no_model(name, content, rows):
     features, is_up = rows
-    files = TRAINERS[name].fit(features=features, is_up=is_up, seed=5).to_files()
+    files = TRAINERS[name].fit(features=features, is_up=is_up, weight=WEIGHT, seed=5).to_files()
 
     with pytest.raises(ArtifactError):
         TRAINERS[name].load(dict.fromkeys(files, content))
@@ -75,14 +82,16 @@ def test_it_refuses_files_that_are_no_model(name, content, rows):
 
 def test_it_knows_only_its_recipes():
     assert [trainer.name for trainer in get_trainers("ensemble")] == ["xgboost", "logistic"]
-    with pytest.raises(Exception, match="ensemble, xgboost, logistic"):
+    with pytest.raises(Exception, match="ensemble, xgboost, logistic, hist, trio"):
         get_trainers("oracle")
 
 
 def test_it_serves_without_the_training_libraries(rows, tmp_path):
     features, is_up = rows
     for trainer in TRAINERS.values():
-        for file, content in trainer.fit(features=features, is_up=is_up, seed=5).to_files().items():
+        for file, content in (
+            trainer.fit(features=features, is_up=is_up, weight=WEIGHT, seed=5).to_files().items()
+        ):
             (tmp_path / file).write_bytes(content)
     program = f"""
 import pathlib, sys
@@ -101,3 +110,54 @@ import sklearn.linear_model, pandas  # hiding them was for the moment of one imp
     )
 
     assert done.stdout.strip() == ""
+
+
+def test_it_serves_the_very_trees_that_the_library_fitted(rows):
+    features, is_up = rows
+    model = TRAINERS["hist"].fit(features=features, is_up=is_up, weight=WEIGHT, seed=5)
+    fitted = HistGradientBoostingClassifier(**PARAMETERS, random_state=5)
+    fitted.fit(features, is_up, sample_weight=WEIGHT)
+
+    assert model.margins(features) == pytest.approx(fitted.decision_function(features), abs=1e-9)
+
+
+@pytest.mark.parametrize("name", TRAINERS)
+def test_its_contributions_add_up_to_what_it_says(name, rows):
+    features, is_up = rows
+    model = TRAINERS[name].fit(features=features, is_up=is_up, weight=WEIGHT, seed=5)
+
+    added = model.contributions(features)
+
+    assert added.shape == features.shape
+    rest = model.margins(features) - added.sum(axis=1)
+    assert rest == pytest.approx(np.full(len(rest), rest[0]), abs=1e-4)
+    # the first column matters most, the constant one not at all
+    weights = np.abs(added).mean(axis=0)
+    assert int(np.argmax(weights)) == 0
+    assert weights[7] == 0.0
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"left": [[0, 0, 0]], "right": [[2, 0, 0]]}, "two children or none"),
+        ({"left": [[1, 0, 0]], "right": [[9, 0, 0]]}, "come after"),
+        ({"left": [[1, 1, 0]], "right": [[2, 2, 0]]}, "come after"),
+        ({"number": [[0.0, 1.0]]}, "shape"),
+        ({"start": float("nan")}, "finite"),
+    ],
+)
+def test_it_refuses_trees_that_are_none(change, message):
+    whole = {
+        "feature": [[0, 0, 0]],
+        "threshold": [[0.5, 0.0, 0.0]],
+        "left": [[1, 0, 0]],
+        "right": [[2, 0, 0]],
+        "number": [[0.0, -1.0, 1.0]],
+        "start": 0.0,
+    }
+    model = TreeModel.from_json(whole)
+
+    assert model.margins(np.array([[0.5], [0.6]], np.float32)).tolist() == [-1.0, 1.0]
+    with pytest.raises(ValueError, match=message):
+        TreeModel.from_json({**whole, **change})

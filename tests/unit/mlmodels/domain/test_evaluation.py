@@ -2,14 +2,11 @@ import numpy as np
 import pytest
 from sklearn.metrics import roc_auc_score
 
-from mlmodels.domain.evaluation import (
-    OutOfFold,
-    Verdict,
+from mlmodels.domain.evaluation import OutOfFold, Verdict, evaluate, needed_t_for
+from mlmodels.domain.statistics import (
     area_under_curve,
     calibration_slope,
-    evaluate,
     mean_per_moment,
-    needed_t_for,
     newey_west,
 )
 
@@ -22,6 +19,7 @@ def rows_of(*, p_up, forward_return, group=None, time=None, base_rate=0.5):
         p_up=p_up,
         base_rate=np.full(n, base_rate),
         forward_return=forward_return,
+        expected_return=(p_up - base_rate) * 0.02,
         horizon_sigma=np.full(n, 0.01),
         lower=np.full(n, -0.0164),
         upper=np.full(n, 0.0164),

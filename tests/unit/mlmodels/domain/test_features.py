@@ -8,15 +8,17 @@ from hypothesis import strategies as st
 
 from mlmodels.domain.features import (
     LIMIT,
-    NAMES,
-    WARMUP,
     FeatureSpec,
+    PointSeries,
     compute,
     compute_last,
 )
+from mlmodels.domain.indicators.registry import feature, unregister
+from mlmodels.domain.indicators.terms import parse_term, parse_timeframe_ms
 from tests.unit.mlmodels.market import HOUR_MS, generate
 
 SPEC = FeatureSpec(interval_ms=HOUR_MS)
+NAMES, WARMUP = SPEC.names, SPEC.warmup
 CANDLES = generate(1200, seed=7, ic=0.2)
 WHOLE = compute(CANDLES, SPEC)
 
@@ -82,12 +84,15 @@ def test_it_does_not_look_at_what_comes_after(cut, seed):
 
 
 def test_it_needs_exactly_its_warm_up():
+    own = FeatureSpec(interval_ms=HOUR_MS, names=("rsi_14", "ema_gap_24", "return_48"))
+    whole = compute(CANDLES, own)
     far = replace(CANDLES, close=np.concatenate([CANDLES.close[:1] * 3, CANDLES.close[1:]]))
 
-    changed = compute(far, SPEC)
+    changed = compute(far, own)
 
-    assert not same_bits(changed.values[0], WHOLE.values[0])
-    assert same_bits(changed.values[1:], WHOLE.values[1:])
+    assert own.warmup == 96
+    assert not same_bits(changed.values[0], whole.values[0])
+    assert same_bits(changed.values[1:], whole.values[1:])
 
 
 def test_it_gives_no_rows_before_the_warm_up_is_over():
@@ -119,7 +124,7 @@ def test_it_is_finite_and_calm_in_a_market_that_does_not_move():
 
     found = compute(flat, SPEC)
 
-    market = [name for name in NAMES if not name.startswith(("day_", "is_weekend"))]
+    market = [name for name in NAMES if not name.startswith(("day_", "week_", "is_weekend"))]
     assert {name: float(np.abs(column(found, name)).max()) for name in market} == dict.fromkeys(
         market, 0.0
     )
@@ -200,6 +205,163 @@ def test_it_bounds_every_feature():
 
     assert column(found, "range_1")[-1] == LIMIT
     assert float(np.abs(found.values).max()) == LIMIT
+
+
+def test_it_sees_longer_candles_only_when_they_have_closed():
+    names = ("return_1@4h", "return_3@1d", "rsi_7@4h", "place_7@1d", "taker_3@4h", "range_2@4h")
+    spec = FeatureSpec(interval_ms=HOUR_MS, names=names)
+    found = compute(CANDLES, spec)
+    hours = (CANDLES.open_time_ms + HOUR_MS) // HOUR_MS  # closes, counted in hours
+    for row in (0, 1, 2, 3, 4, 50, 333, 700):
+        place = row + spec.warmup - 1
+        four = place - hours[place] % 4  # the newest candle that ended a 4 h bar
+        day = place - hours[place] % 24
+        returns = CANDLES.close[1:] / CANDLES.close[:-1] - 1.0
+        sigma = np.sqrt(4 * np.mean(returns[four - 48 : four] ** 2))
+        change = CANDLES.close[four] / CANDLES.close[four - 4] - 1.0
+        highs = CANDLES.high[day - 7 * 24 + 1 : day + 1].max()
+        lows = CANDLES.low[day - 7 * 24 + 1 : day + 1].min()
+        expected = [
+            change / sigma,
+            2 * (CANDLES.close[day] - lows) / (highs - lows) - 1,
+        ]
+        seen = [found.values[row, names.index(name)] for name in (names[0], "place_7@1d")]
+        assert seen == pytest.approx(expected, rel=1e-5)
+
+
+def test_it_takes_columns_of_other_symbols_and_earlier_bars():
+    other = generate(1200, seed=11)
+    names = ("return_6", "return_6~2", "return_6#OTHER", "rsi_7@4h#OTHER~1")
+    spec = FeatureSpec(interval_ms=HOUR_MS, names=names)
+
+    found = compute(CANDLES, spec, references={"OTHER": other})
+
+    assert spec.symbols == ("OTHER",)
+    assert same_bits(found.values[2:, 1], found.values[:-2, 0])
+    alone = compute(other, FeatureSpec(interval_ms=HOUR_MS, names=("return_6", "rsi_7@4h~1")))
+    rows = len(found.values)
+    assert same_bits(found.values[:, 2], alone.values[-rows:, 0])
+    assert same_bits(found.values[:, 3], alone.values[-rows:, 1])
+
+
+def test_it_is_neutral_about_references_it_does_not_know():
+    spec = FeatureSpec(interval_ms=HOUR_MS, references=("AAA", "BBB"))
+    cross = [i for i, name in enumerate(spec.names) if name.startswith(("market", "relative"))]
+    other = generate(1200, seed=11).without(900)
+
+    nobody = compute(CANDLES, spec)
+    gapped = compute(CANDLES, spec, references={"AAA": other})
+
+    assert len(cross) == 7
+    assert not nobody.values[:, cross].any()
+    unknown = ~gapped.values[:, cross].any(axis=1)
+    assert (np.flatnonzero(unknown) + spec.warmup - 1).tolist() == list(
+        range(900, 900 + spec.warmup)
+    )
+
+
+def test_it_compares_with_the_market():
+    others = [generate(1200, seed=seed) for seed in (21, 22)]
+    spec = FeatureSpec(interval_ms=HOUR_MS, references=("AAA", "BBB"))
+    references = dict(zip(spec.references, others, strict=True))
+
+    found = compute(CANDLES, spec, references=references)
+    live = compute_last(
+        [CANDLES.cut(700, 1000), generate(1200, seed=30).cut(700, 1000)],
+        spec,
+        references={symbol: known.cut(700, 1000) for symbol, known in references.items()},
+    )
+
+    own = {name: found.values[:, i].astype(float) for i, name in enumerate(spec.names)}
+    each = [
+        compute(other, FeatureSpec(interval_ms=HOUR_MS, names=("return_6",))) for other in others
+    ]
+    mean = np.mean([part.values[-len(found.values) :, 0] for part in each], axis=0)
+    assert own["market_6"] == pytest.approx(mean, rel=1e-5, abs=1e-6)
+    assert own["relative_6"] == pytest.approx(own["return_6"] - mean, rel=1e-4, abs=1e-5)
+    assert np.abs(own["market_corr_48"]).max() < 0.8
+    assert same_bits(live.values[0], found.values[1000 - spec.warmup])
+
+
+def test_it_joins_external_series_as_they_were_known():
+    spec = FeatureSpec(interval_ms=HOUR_MS, names=("return_1", "external_mood"))
+    closes = compute(CANDLES, spec).close_time_ms
+    mood = PointSeries(
+        available_ms=np.array([closes[10], closes[20] + 1, closes[20] + 2]),
+        values=np.array([0.5, -0.25, 0.75]),
+    )
+
+    found = compute(CANDLES, spec, series={"mood": mood}).values[:, 1]
+
+    assert found[:10].tolist() == [0.0] * 10
+    assert found[10:21].tolist() == [0.5] * 11
+    # what came after a close is known from the next one on, and for a day
+    assert found[21:45].tolist() == [0.75] * 24
+    assert not found[45:].any()
+    live = compute_last([CANDLES.cut(0, 60)], spec, series=[{"mood": mood}])
+    assert live.values[0, 1] == found[60 - spec.warmup]
+
+
+@pytest.mark.parametrize(
+    ("times", "values", "message"),
+    [
+        ([2, 1], [0.0, 0.0], "ascend"),
+        ([1], [0.0, 0.0], "equally long"),
+        ([1], [np.nan], "finite"),
+    ],
+)
+def test_it_refuses_external_series_that_make_no_sense(times, values, message):
+    with pytest.raises(ValueError, match=message):
+        PointSeries(available_ms=np.array(times), values=np.array(values))
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("rsy_14", "no feature 'rsy'"),
+        ("rsi", "rsi needs a period"),
+        ("is_weekend_3", "no feature|takes no period"),
+        ("rsi_14@7h", "divide the day"),
+        ("rsi_14@30m", "multiple of the candle"),
+        ("rsi_14@4x", "looks like 15m"),
+        ("day_sine~2", "only features of candles"),
+        ("rsi_14~x", "not a number of bars"),
+    ],
+)
+def test_it_says_which_name_means_nothing(name, message):
+    with pytest.raises(ValueError, match=message):
+        FeatureSpec(interval_ms=HOUR_MS, names=(name,))
+
+
+@pytest.mark.parametrize("frame", ["1m", "3m", "5m", "15m", "30m", "2h", "4h", "6h", "8h", "12h"])
+def test_it_keeps_the_bits_at_every_length_of_candle(frame):
+    interval_ms = parse_timeframe_ms(frame)
+    spec = FeatureSpec(interval_ms=interval_ms)
+    candles = generate(500, seed=4, interval_ms=interval_ms, start_ms=1_700_006_400_000)
+    whole = compute(candles, spec)
+
+    assert spec.warmup < 500
+    for cut in range(spec.warmup, 500, 37):
+        live = compute_last([candles.cut(cut - spec.warmup, cut)], spec)
+        assert same_bits(live.values[0], whole.values[cut - spec.warmup])
+
+
+def test_it_takes_a_plug_in_by_one_function_and_one_registration():
+    @feature("gap_up", bars=2)
+    def gap_up(bars, period):
+        return bars.at("close") / bars.at("close", 1) - float(period)
+
+    try:
+        spec = FeatureSpec(interval_ms=HOUR_MS, names=("gap_up_1", "gap_up_1@4h~1"))
+        found = compute(CANDLES, spec)
+        assert found.values[-1, 0] == np.float32(CANDLES.close[-1] / CANDLES.close[-2] - 1.0)
+        assert spec.is_current
+        with pytest.raises(ValueError, match="there is a feature 'gap_up' already"):
+            feature("gap_up")(gap_up)
+    finally:
+        unregister("gap_up")
+        parse_term.cache_clear()
+    assert not spec.is_current
 
 
 def test_it_names_the_features_by_a_hash():

@@ -10,7 +10,7 @@ from sklearn.neighbors import KNeighborsClassifier
 from mlmodels.adapters.factory import get_trainers
 from mlmodels.domain.dataset import build_dataset
 from mlmodels.domain.evaluation import area_under_curve
-from mlmodels.domain.features import NAMES, FeatureSpec
+from mlmodels.domain.features import FeatureSpec
 from mlmodels.domain.lifecycle import Verdict
 from mlmodels.domain.splits import walk_forward
 from mlmodels.services.fitting import TooFewCandles, fit_ensemble
@@ -141,7 +141,7 @@ def _auc(rows, folds):
 def test_it_shows_a_planted_leak_as_too_good_to_be_true():
     rows = build_dataset({1: generate(3000, seed=9)}, spec=SPEC, horizon_bars=12)
     leaking = rows.features.copy()
-    leaking[:, NAMES.index("return_1")] = rows.forward_return / rows.horizon_sigma
+    leaking[:, SPEC.names.index("return_1")] = rows.forward_return / rows.horizon_sigma
 
     honest, leaked = fit(None, dataset=rows), fit(None, dataset=replace(rows, features=leaking))
 

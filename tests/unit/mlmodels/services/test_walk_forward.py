@@ -7,6 +7,7 @@ import pytest
 
 from mlmodels.adapters.factory import get_trainers
 from mlmodels.domain.features import FeatureSpec, compute
+from mlmodels.domain.label_spec import LabelSpec
 from mlmodels.services.walk_forward import WalkPlan, train_walk_forward
 from tests.unit.mlmodels.market import HOUR_MS, generate
 
@@ -16,8 +17,8 @@ PROBE = compute(generate(400, seed=9, ic=0.4), FeatureSpec(interval_ms=HOUR_MS))
 
 def plan(market, **changed):
     given = {
-        "interval_ms": HOUR_MS,
-        "horizon_bars": 12,
+        "spec": FeatureSpec(interval_ms=HOUR_MS),
+        "label": LabelSpec(horizon_bars=12),
         "begin_ms": int(market.open_time_ms[1000]),
         "every_bars": 400,
         "train_bars": 2000,
@@ -52,7 +53,7 @@ def walked(market):
 def test_it_starts_where_there_is_enough_to_learn_from(market, walked):
     moments = [moment for moment, _ in walked]
 
-    # 1500 rows, a warm-up of 97 candles and labels that had ended: not at candles 1000 and 1400.
+    # 1500 rows, a warm-up of 216 candles and labels that had ended: not at candles 1000 and 1400.
     assert moments == [int(market.open_time_ms[row]) for row in (1800, 2200)] + [
         int(market.open_time_ms[-1]) + HOUR_MS
     ]
