@@ -99,7 +99,7 @@ def build_portfolio(*, account_id: int, now: datetime) -> PortfolioSnapshot:
         ),
         live_keys=frozenset(intent_key(order) for order in orders),
         recent_orders=_recent_orders(account_id=account_id, now=now),
-        last_reconciled_at=account.reconciled_at,
+        last_reconciled_at=account.reconciled_at if account.ready_at else None,
     )
 
 

@@ -225,6 +225,7 @@ def _open_position(books: Books, order: Order, execution: Execution) -> Position
         instrument_id=order.instrument_id,
         strategy_id=order.strategy_id,
         symbol=execution.symbol,
+        scopes=order.scopes,
         opened_at=execution.executed_at,
         updated_at=books.now,
     )

@@ -49,16 +49,7 @@ class Guardian:
             Whether every duty was done.
         """
         self.failures = {}
-        duties: tuple[tuple[str, Callable[[], object]], ...] = (
-            ("kill", self._enforce_kill),
-            ("place", self._place_leftovers),
-            ("resolve", self._resolve),
-            ("protect", self._protect),
-            ("cancel", self._resume_cancels),
-            ("sync", self._sync),
-            ("reconcile", self._reconcile),
-        )
-        for name, duty in duties:
+        for name, duty in self._duties():
             try:
                 duty()
             except (TradingError, DatabaseError, OSError) as error:
@@ -67,6 +58,21 @@ class Guardian:
                 if isinstance(error, DatabaseError):
                     break  # without the database nothing can be known, and nothing is sent
         return not self.failures
+
+    def _duties(self) -> list[tuple[str, Callable[[], object]]]:
+        """Return the duties in their order; the first comparison comes before any order."""
+        duties: list[tuple[str, Callable[[], object]]] = [
+            ("kill", self._enforce_kill),
+            ("place", self._place_leftovers),
+            ("resolve", self._resolve),
+            ("protect", self._protect),
+            ("cancel", self._resume_cancels),
+            ("sync", self._sync),
+            ("reconcile", self._reconcile),
+        ]
+        if self.reconciled_at is None:
+            duties.insert(1, duties.pop())
+        return duties
 
     def _enforce_kill(self) -> object:
         return cancel_resting(account_id=self.account_id, broker=self.broker, clock=self.clock)

@@ -21,7 +21,7 @@ from execution.services.claims import claim_orders
 from execution.services.exits import exit_positions, release_protection
 from execution.services.intents import Intent, approve_decisions, insert_judged
 from execution.services.order_rows import Wish
-from execution.services.proposals import ENTRY_LIFETIME
+from execution.services.proposals import ENTRY_LIFETIME, scopes_by_hand
 from execution.services.protection import send_protection
 from execution.services.sending import send_claims
 from markets.selectors import get_rules_by_symbol
@@ -134,8 +134,9 @@ def _approve_manual(
         if not _is_same(before, wanted, rules.instrument_id):
             raise Conflict("This Idempotency-Key belongs to another order", order_id=before.pk)
         return before, False
+    account = Account.objects.get(pk=account_id)
     wish = Wish(
-        account=Account.objects.get(pk=account_id),
+        account=account,
         instrument_id=rules.instrument_id,
         key=f"manual:{key}",
         leg=Leg.MANUAL,
@@ -146,6 +147,7 @@ def _approve_manual(
         time_in_force=wanted.time_in_force,
         is_reduce_only=wanted.side is Side.SELL,
         idempotency_key=key,
+        scopes=scopes_by_hand(account, symbol=rules.symbol),
         expires_at=now + clock.protocol(ENTRY_LIFETIME),
     )
     order = insert_judged(
@@ -195,6 +197,8 @@ def close_position(
     ids = list(positions.order_by("pk").values_list("pk", flat=True))
     if not ids and symbol is not None:
         raise NotFound(f"There is no open position in {symbol}", field="symbol", value=symbol)
+    if not Account.objects.filter(pk=account_id, ready_at__isnull=False).exists():
+        raise Denied("The books are being compared with the exchange after a start; ask again")
     order_ids = exit_positions(
         account_id=account_id, position_ids=ids, is_manual=True, broker=broker, clock=clock
     )

@@ -21,7 +21,7 @@ from execution.services.sending import send_claims
 from markets.selectors import list_rules
 from risk.domain.trading_state import Purpose
 from risk.selectors import get_limits
-from risk.services.trading_state import lock_account, read_state
+from risk.services.trading_state import lock_account, read_states
 
 logger = logging.getLogger(__name__)
 
@@ -55,14 +55,15 @@ def protect_positions(*, account_id: int, broker: Broker, clock: Clock) -> int:
     Returns:
         How many positions were found wanting.
     """
-    if not read_state().permits(Purpose.PROTECT):
-        return 0
+    states = read_states()
+    rows = Position.objects.filter(account_id=account_id, status=Position.Status.OPEN)
     positions = {
         row.pk: row
-        for row in Position.objects.filter(
-            account_id=account_id, status=Position.Status.OPEN
-        ).select_related("account")
+        for row in rows.select_related("account")
+        if states.of(row.scopes).permits(Purpose.PROTECT)
     }
+    if not positions:
+        return 0
     live: dict[int, list[Order]] = {key: [] for key in positions}
     for order in live_orders_of(positions, (Leg.PROTECT, Leg.EXIT)):
         if order.position_id is not None:

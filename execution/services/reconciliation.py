@@ -132,9 +132,16 @@ def _active(account: Account) -> Sequence[int]:
     return sorted(ids & set(list_rules()))
 
 
+def close_gate(*, account_id: int) -> None:
+    """Let nothing leave until a comparison with the exchange is complete: the system starts."""
+    Account.objects.filter(pk=account_id).update(ready_at=None)
+
+
 def _conclude(*, account: Account, comparison: Comparison, clock: Clock) -> Reconciliation:
     now = clock.now()
     is_green = not comparison.differences
+    # Complete, whatever it found: what differs closes the door for entries by the level below.
+    Account.objects.filter(pk=account.pk, ready_at__isnull=True).update(ready_at=now)
     row = Reconciliation.objects.create(
         account=account,
         is_green=is_green,

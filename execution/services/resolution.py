@@ -21,7 +21,7 @@ from execution.ports import Broker
 from execution.services.cancels import cancel_orders, names_at_venue, refresh_orders
 from execution.services.completing import record_complete
 from markets.selectors import list_rules
-from risk.domain.trading_state import Level
+from risk.domain.trading_state import Level, ScopeKind, scope_of
 from risk.services.trading_state import raise_level
 
 logger = logging.getLogger(__name__)
@@ -57,7 +57,7 @@ def resolve_unknown(*, account_id: int, broker: Broker, clock: Clock) -> Resolve
             order__parent__isnull=True,
             kind=SubmitAttempt.Kind.SUBMIT,
         )
-        .select_related("order")
+        .select_related("order__instrument")
         .order_by("pk")
     )
     if not attempts:
@@ -184,6 +184,7 @@ def _give_up_if_late(attempt: SubmitAttempt, *, result: Resolved, clock: Clock) 
         reason=f"order {order.client_order_id} is in quarantine",
         actor="auto:quarantine",
         now=now,
+        scope=scope_of(ScopeKind.SYMBOL, order.instrument.symbol),
     )
 
 

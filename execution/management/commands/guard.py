@@ -16,6 +16,7 @@ from core.errors import TradingError
 from execution.adapters.factory import get_broker
 from execution.services.accounts import open_account
 from execution.services.guarding import Guardian
+from execution.services.reconciliation import close_gate
 
 _LONGEST_BACKOFF_S = 10.0
 
@@ -68,6 +69,8 @@ def _build(stop: threading.Event, quote_asset: str) -> Guardian:
         quote_asset=quote_asset,
         now=clock.now(),
     )
+    # What happened while nobody looked is booked before anything leaves.
+    close_gate(account_id=account.pk)
     return Guardian(
         account_id=account.pk,
         broker=get_broker(),

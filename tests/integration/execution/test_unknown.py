@@ -139,7 +139,8 @@ def test_it_quarantines_without_proof_and_pages(world):
     order = Order.objects.get()
     assert order.state == "QUARANTINED"
     assert order.reserved_quantity > 0
-    assert read_state().level is Level.REDUCE_ONLY
+    assert read_state(scopes=["symbol:BTCUSDT"]).level is Level.REDUCE_ONLY
+    assert read_state().level is Level.ACTIVE  # the other symbols go on
     assert Alert.objects.filter(code="ORDER_QUARANTINED").count() == 1
 
 
