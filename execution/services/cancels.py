@@ -10,6 +10,7 @@ from django.db import IntegrityError
 
 from core.audit import record
 from core.clock import Clock
+from core.crashpoints import crashpoint
 from core.errors import Conflict, ExchangeError, NotFound
 from execution.domain.fill import OrderReport
 from execution.domain.order import Leg, OrderEvent, OrderState, OrderType, next_state
@@ -73,6 +74,7 @@ def cancel_orders(*, orders: Sequence[Order], broker: Broker, clock: Clock) -> N
         # Another process wrote the same cancel ahead in this moment; its result is ours.
         logger.info("cancel.claimed_elsewhere orders=%s", [order.pk for order in sent])
         return
+    crashpoint("cancel.committed")
     for claim in claims:
         _cancel_one(claim, broker=broker, clock=clock)
 
@@ -101,6 +103,7 @@ def _cancel_one(claim: Claim, *, broker: Broker, clock: Clock) -> None:
     reply = broker.cancel(
         request, request_sha256=attempt.request_sha256, signed_at=attempt.signed_at
     )
+    crashpoint("cancel.replied")
     if reply.outcome is Outcome.ACCEPTED:
         record_live(
             account_id=claim.order.account_id, reports=reply.reports, broker=broker, clock=clock

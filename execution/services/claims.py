@@ -15,6 +15,7 @@ from django.db.models import QuerySet
 
 from alerts import push
 from core.clock import Clock
+from core.crashpoints import crashpoint
 from execution.domain.order import UNRESOLVED_STATES, Leg, OrderEvent, OrderState, next_state
 from execution.domain.outcome import Outcome
 from execution.domain.request import CancelRequest, OcoRequest, OrderRequest, digest
@@ -47,7 +48,7 @@ class Claim:
 
 def fence_after(signed_at: datetime, clock: Clock) -> datetime:
     """Return the exchange time after which a request signed at `signed_at` is decided."""
-    return signed_at + clock.protocol(RECV_WINDOW + ENGINE_TIMEOUT + MARGIN)
+    return signed_at + clock.venue(RECV_WINDOW + ENGINE_TIMEOUT + MARGIN)
 
 
 @transaction.atomic
@@ -83,6 +84,7 @@ def claim_orders(*, order_ids: Iterable[int], clock: Clock) -> list[Claim]:
     legs = _move_legs(orders, now=now)
     update_rows([*orders, *legs], _CLAIM_FIELDS)
     claims = _write_ahead(claimed, legs=legs, states=states, clock=clock, now=now)
+    crashpoint("claim.before_commit")
     push.publish(*(order_message(order, now) for order in orders))
     return sorted(claims, key=lambda claim: (not claim.order.is_reduce_only, claim.order.pk))
 

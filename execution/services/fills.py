@@ -14,6 +14,7 @@ from django.db import transaction
 
 from alerts import push
 from alerts.services.raising import raise_alert
+from core.crashpoints import crashpoint
 from execution.domain.fill import Execution, OrderReport
 from execution.domain.ids import is_ours
 from execution.domain.order import (
@@ -89,6 +90,8 @@ def record_reports(*, account_id: int, reports: Sequence[OrderReport], now: date
     _move_lists(books, touched)
     books.save()
     protect_ids = insert_protection(books=books, orders=touched)
+    if books.fills:
+        crashpoint("fills.before_commit")
     _publish(books)
     return Recorded(
         fill_count=len(books.fills),

@@ -12,6 +12,7 @@ from django.db import IntegrityError, transaction
 
 from core.audit import record
 from core.clock import Clock
+from core.crashpoints import crashpoint
 from core.errors import Conflict, Denied, InvalidInput, NotFound
 from execution.domain.order import Leg, OrderState, OrderType, Side, TimeInForce
 from execution.models import Account, Order, Position
@@ -48,6 +49,7 @@ def place_orders(*, decision_ids: Sequence[int], broker: Broker, clock: Clock) -
         Ids of the orders that this call handled.
     """
     order_ids = approve_decisions(decision_ids=decision_ids, clock=clock)
+    crashpoint("intent.committed")
     send_orders(order_ids=order_ids, broker=broker, clock=clock)
     return order_ids
 
@@ -58,6 +60,7 @@ def send_orders(*, order_ids: Sequence[int], broker: Broker, clock: Clock) -> No
         return
     release_protection(order_ids=order_ids, broker=broker, clock=clock)
     claims = claim_orders(order_ids=order_ids, clock=clock)
+    crashpoint("claim.committed")
     sent = send_claims(claims=claims, broker=broker, clock=clock)
     send_protection(list_ids=sent.protect_ids, broker=broker, clock=clock)
 

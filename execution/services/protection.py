@@ -9,6 +9,7 @@ from django.db import transaction
 
 from alerts.services.raising import raise_alert
 from core.clock import Clock
+from core.crashpoints import crashpoint
 from execution.domain.order import Leg, OrderState
 from execution.models import Account, Order, Position
 from execution.ports import Broker
@@ -33,6 +34,7 @@ def send_protection(*, list_ids: Sequence[int], broker: Broker, clock: Clock) ->
     """Send protective pairs that wait; a pair that is refused closes its position at once."""
     if not list_ids:
         return
+    crashpoint("protect.before_claim")
     claims = claim_orders(order_ids=list_ids, clock=clock)
     sent = send_claims(claims=claims, broker=broker, clock=clock)
     refused: dict[int, list[int]] = {}

@@ -13,6 +13,7 @@ from django.db.models import Q
 
 from alerts.services.raising import raise_alert
 from core.clock import Clock
+from core.crashpoints import crashpoint
 from execution.domain.order import RESTING_STATES, OrderType
 from execution.models import Account, Order, Position, Reconciliation
 from execution.ports import Broker
@@ -118,6 +119,7 @@ def reconcile_account(
     comparison.trades += balances.trades_compared
     comparison.differences += balances.differences
     comparison.differences += find_wrong_positions(account_id=account_id)
+    crashpoint("reconcile.before_conclude")
     return _conclude(account=account, comparison=comparison, clock=clock)
 
 

@@ -77,7 +77,7 @@ def resolve_unknown(*, account_id: int, broker: Broker, clock: Clock) -> Resolve
 
 def _lose_track_of_orphans(*, account_id: int, clock: Clock) -> None:
     """Declare UNKNOWN what was claimed by a process that is gone."""
-    deadline = clock.now() - clock.protocol(SENDER_TIMEOUT)
+    deadline = clock.now() - clock.venue(SENDER_TIMEOUT)
     orphans = SubmitAttempt.objects.filter(
         order__account_id=account_id,
         order__state=OrderState.SENDING.value,
@@ -216,7 +216,7 @@ def _finish(
 
 def resume_cancels(*, account_id: int, broker: Broker, clock: Clock) -> int:
     """Settle cancels without a reply and issue again those that had no effect."""
-    deadline = clock.now() - clock.protocol(SENDER_TIMEOUT)
+    deadline = clock.now() - clock.venue(SENDER_TIMEOUT)
     wanted = Order.objects.filter(
         account_id=account_id,
         cancel_requested_at__lt=deadline,

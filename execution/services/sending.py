@@ -14,6 +14,7 @@ from django.db import transaction
 
 from alerts.services.raising import raise_alert
 from core.clock import Clock
+from core.crashpoints import crashpoint
 from execution.domain.order import Leg, OrderEvent, OrderState, next_state
 from execution.domain.outcome import Outcome, Reaction
 from execution.domain.request import CancelRequest, OcoRequest
@@ -97,7 +98,10 @@ def _send_one(claim: Claim, broker: Broker) -> VenueReply:
     with sending():
         if not _is_permitted(claim):
             return _WITHDRAWN
-        return _submit(claim, broker)
+        crashpoint("send.permitted")
+        reply = _submit(claim, broker)
+    crashpoint("send.replied")
+    return reply
 
 
 def _is_permitted(claim: Claim) -> bool:
