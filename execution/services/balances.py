@@ -51,6 +51,13 @@ def _enter(
         Balance.objects.filter(pk=balance.pk).update(total=balance.total, updated_at=now)
 
 
+def enter_external(
+    *, account: Account, changes: dict[str, Decimal], reason: str, clock: Clock
+) -> None:
+    """Enter deposits and withdrawals that a person accounts for."""
+    _enter(account, changes, kind=LedgerEntry.Kind.EXTERNAL, reason=reason[:200], clock=clock)
+
+
 def take_opening(*, account: Account, broker: Broker, clock: Clock) -> None:
     """Enter what the account holds at the very first comparison.
 
@@ -104,9 +111,7 @@ def compare_balances(
             return result
     if accept_external:
         changes = {asset: theirs - ours for asset, (ours, theirs) in suspects.items()}
-        _enter(
-            account, changes, kind=LedgerEntry.Kind.EXTERNAL, reason=accept_external, clock=clock
-        )
+        enter_external(account=account, changes=changes, reason=accept_external, clock=clock)
         return result
     result.differences = [
         {

@@ -13,8 +13,8 @@ _ENDED = {state.value for state in OrderState if state.is_final}
 def measure_unprotected(*, account_id: int, clock: Clock) -> dict[int, float]:
     """Return the wall seconds that open positions have been bare, by position; covered ones not.
 
-    A position is covered while its pair rests at the exchange or its exit is on its way. It is
-    bare from its first fill, or from the end of its last pair, on.
+    A position is covered while its stop rests at the exchange or its exit is on its way. It is
+    bare from its first fill, or from the end of its last stop, on.
     """
     now = clock.now()
     opened = Position.objects.filter(account_id=account_id, status=Position.Status.OPEN)
@@ -22,14 +22,14 @@ def measure_unprotected(*, account_id: int, clock: Clock) -> dict[int, float]:
     if not bare:
         return {}
     rows = Order.objects.filter(
-        position__in=list(bare), leg__in=[Leg.PROTECT.value, Leg.EXIT.value]
+        position__in=list(bare), leg__in=[Leg.STOP_LOSS.value, Leg.EXIT.value]
     ).values_list("position_id", "leg", "state", "updated_at")
     covered: set[int] = set()
     for position_id, leg, state, updated_at in rows:
         is_exiting = leg == Leg.EXIT.value and state not in _ENDED
         if is_exiting or state in _COVERING:
             covered.add(position_id)
-        elif leg == Leg.PROTECT.value and state in _ENDED:
+        elif leg == Leg.STOP_LOSS.value and state in _ENDED:
             bare[position_id] = max(bare[position_id], updated_at)
     second = clock.protocol(timedelta(seconds=1))
     return {

@@ -10,7 +10,7 @@ from django.db import transaction
 from alerts.services.raising import raise_alert
 from core.clock import Clock
 from core.crashpoints import crashpoint
-from execution.domain.order import Leg, OrderState
+from execution.domain.order import RESTING_STATES, Leg, OrderState
 from execution.models import Account, Order, Position
 from execution.ports import Broker
 from execution.services.books import live_orders_of
@@ -70,10 +70,11 @@ def protect_positions(*, account_id: int, broker: Broker, clock: Clock) -> int:
     for order in live_orders_of(positions, (Leg.PROTECT, Leg.EXIT)):
         if order.position_id is not None:
             live[order.position_id].append(order)
+    stopped = _with_live_stops(live)
     waiting: list[int] = []
     bare: list[int] = []
     for key, position in positions.items():
-        need = _need(position, live[key])
+        need = _need(position, live[key], stopped=stopped)
         if need == "SEND":
             waiting += [order.pk for order in live[key]]
         elif need == "REPLACE":
@@ -87,7 +88,18 @@ def protect_positions(*, account_id: int, broker: Broker, clock: Clock) -> int:
     return len(waiting) + len(bare)
 
 
-def _need(position: Position, live: Sequence[Order]) -> str:
+def _with_live_stops(live: dict[int, list[Order]]) -> set[int]:
+    """Return the pairs whose stop rests: a take-profit that fills in part ends its stop."""
+    lists = [order.pk for orders in live.values() for order in orders]
+    resting = Order.objects.filter(
+        parent_id__in=lists,
+        leg=Leg.STOP_LOSS.value,
+        state__in=[state.value for state in RESTING_STATES],
+    )
+    return {key for key in resting.values_list("parent_id", flat=True) if key is not None}
+
+
+def _need(position: Position, live: Sequence[Order], *, stopped: set[int]) -> str:
     """Return what the position lacks: SEND, REPLACE, INSERT, or nothing (empty)."""
     if any(order.leg == Leg.EXIT.value for order in live):
         return ""
@@ -97,7 +109,10 @@ def _need(position: Position, live: Sequence[Order]) -> str:
         return "SEND"
     if any(order.state != OrderState.NEW.value for order in live):
         return ""  # being sent or in doubt: the resolver's business
-    covered = sum((order.quantity - order.filled_quantity for order in live), Decimal(0))
+    covered = sum(
+        (order.quantity - order.filled_quantity for order in live if order.pk in stopped),
+        Decimal(0),
+    )
     rules = list_rules([position.instrument_id])[position.instrument_id]
     return "REPLACE" if covered < rules.quantize_quantity(position.quantity) else ""
 

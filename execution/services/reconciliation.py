@@ -20,6 +20,7 @@ from execution.ports import Broker
 from execution.services.balances import compare_balances, take_opening
 from execution.services.cancels import refresh_orders
 from execution.services.completing import record_complete
+from execution.services.differences import note_differences
 from execution.services.replay import find_wrong_positions
 from execution.services.trade_check import check_trades
 from markets.selectors import list_rules
@@ -141,7 +142,8 @@ def close_gate(*, account_id: int) -> None:
 
 def _conclude(*, account: Account, comparison: Comparison, clock: Clock) -> Reconciliation:
     now = clock.now()
-    is_green = not comparison.differences
+    red = note_differences(account_id=account.pk, found=comparison.differences, now=now)
+    is_green = not red
     # Complete, whatever it found: what differs closes the door for entries by the level below.
     Account.objects.filter(pk=account.pk, ready_at__isnull=True).update(ready_at=now)
     row = Reconciliation.objects.create(
@@ -156,12 +158,12 @@ def _conclude(*, account: Account, comparison: Comparison, clock: Clock) -> Reco
     if is_green:
         Account.objects.filter(pk=account.pk).update(reconciled_at=now)
         return row
-    first = comparison.differences[0]
+    first = red[0]
     raise_alert(
         code="RECONCILE_MISMATCH",
         severity="CRITICAL",
         message=f"Our books differ from the exchange's: {first}",
-        context={"differences": comparison.differences, "reconciliation_id": row.pk},
+        context={"differences": red, "reconciliation_id": row.pk},
         dedupe_key=f"RECONCILE_MISMATCH:{account.pk}",
         now=now,
     )
