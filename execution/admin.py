@@ -196,7 +196,9 @@ class _SettleForm(ActionForm):
         widget=forms.TextInput(
             attrs={
                 "placeholder": "Reason (kept for ever)",
-                "class": "border rounded-default px-3 py-1 bg-white dark:bg-base-900",
+                # The bar of actions is coloured: say both colours.
+                "style": "background: #fff; color: #111; width: 20rem",
+                "class": "border rounded-default px-3 py-1",
             }
         ),
     )

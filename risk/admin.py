@@ -131,7 +131,10 @@ class LimitsForm(forms.ModelForm):
 
 def _rearm_form(scope: str, view: StateView) -> RearmForm:
     prefix = "rearm" if scope == GLOBAL else f"rearm-{scope}"
-    return RearmForm(auto_id=f"{prefix}_%s", initial={"scope": scope, "expected_epoch": view.epoch})
+    form = RearmForm(auto_id=f"{prefix}_%s", initial={"scope": scope, "expected_epoch": view.epoch})
+    if scope != GLOBAL:
+        del form.fields["reset_drawdown"]  # drawdown is the whole account's
+    return form
 
 
 @admin.register(TradingState)
