@@ -31,7 +31,8 @@ from execution.services.external import adopt_external
 from execution.services.messages import fill_message, order_message, position_message
 from execution.services.protective_rows import insert_protection
 from markets.domain.instrument import InstrumentRules
-from risk.services.trading_state import lock_account
+from risk.domain.trading_state import Level, ScopeKind, scope_of
+from risk.services.trading_state import lock_account, raise_level
 
 logger = logging.getLogger(__name__)
 
@@ -321,6 +322,14 @@ def _report_incident(books: Books, order: Order, code: str, what: str) -> None:
         context={"order_id": order.pk, "is_ours": is_ours(order.client_order_id)},
         dedupe_key=f"{code}:{order.pk}",
         now=books.now,
+    )
+    symbol = next(s for s, r in books.rules.items() if r.instrument_id == order.instrument_id)
+    raise_level(
+        level=Level.REDUCE_ONLY,
+        reason=f"order {order.client_order_id}: {what}",
+        actor=f"auto:{code.lower()}",
+        now=books.now,
+        scope=scope_of(ScopeKind.SYMBOL, symbol),
     )
 
 
