@@ -61,7 +61,6 @@ def build_proposal(
     data_at: datetime,
     bar_s: int,
     is_manual: bool = False,
-    scopes: tuple[str, ...] = (),
 ) -> OrderProposal:
     """Return the proposal; a buy carries the protective prices that would follow it.
 
@@ -74,7 +73,6 @@ def build_proposal(
         data_at: Time of the newest market data that the order rests on.
         bar_s: Length of the strategy's candle, seconds.
         is_manual: A person asked for it.
-        scopes: Kill switches that it stands under beside the global one.
     """
     stop = limit = target = None
     prices = [reference.price for reference in references]
@@ -100,7 +98,6 @@ def build_proposal(
         stop_price=wanted.stop_price,
         is_reduce_only=wanted.is_reduce_only,
         is_manual=is_manual,
-        scopes=scopes,
         strategy_id=wanted.strategy_id,
         decision_id=wanted.decision_id,
         stop_loss_price=stop,

@@ -1,5 +1,6 @@
 """What the gate is asked: decisions and wishes in its words."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from core.clock import Clock
@@ -96,7 +97,7 @@ def propose(
     """Return the question for the gate."""
     references = _references(mark=mark, decision=decision)
     timeframe = Timeframe(decision.timeframe) if decision else Timeframe("1m")
-    return build_proposal(
+    proposal = build_proposal(
         wish,
         account_id=wish.account.pk,
         rules=rules,
@@ -105,8 +106,8 @@ def propose(
         data_at=_data_time(references, decision),
         bar_s=timeframe.seconds,
         is_manual=is_manual,
-        scopes=wish.scopes,
     )
+    return replace(proposal, scopes=wish.scopes)
 
 
 def _references(*, mark: Mark | None, decision: Decision | None) -> tuple[ReferencePrice, ...]:

@@ -7,7 +7,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('execution', '0002_scopes_and_readiness'),
+        ('execution', '0003_scopes_and_readiness'),
     ]
 
     operations = [
