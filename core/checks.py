@@ -75,6 +75,22 @@ def check_live(**_: Any) -> list[CheckMessage]:
 
 
 @register(SETTINGS)
+def check_test_hooks(**_: Any) -> list[CheckMessage]:
+    """What fault tests use has no place near a real exchange."""
+    if settings.TRADING_MODE in ("demo", "paper"):
+        return []
+    if not settings.CRASHPOINT and not settings.CLOCK:
+        return []
+    return [
+        Error(
+            "CRASHPOINT and CLOCK are for the local exchange only.",
+            hint="Unset both: the exchange's time is the wall's.",
+            id="core.E018",
+        )
+    ]
+
+
+@register(SETTINGS)
 def check_api_token(**_: Any) -> list[CheckMessage]:
     """The token of the documentation is known to everybody."""
     token = settings.API_TOKEN

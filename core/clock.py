@@ -32,6 +32,12 @@ class Clock(Protocol):
         because the market does.
         """
 
+    def venue(self, duration: timedelta) -> timedelta:
+        """Return the market time of one of the exchange's own waits (window, engine, reply).
+
+        Like `protocol`, and shorter where the local exchange is asked to be less patient.
+        """
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AffineClock:
@@ -41,15 +47,20 @@ class AffineClock:
         origin_wall_ms: Wall time of the common origin.
         origin_market_ms: Market time at that moment.
         speed: Market seconds per wall second, > 0.
+        patience: Share of Binance's waits that the exchange takes, in (0, 1]. Below 1 only for
+            tests against the local exchange: a fence then passes in seconds.
     """
 
     origin_wall_ms: int = 0
     origin_market_ms: int = 0
     speed: float = 1.0
+    patience: float = 1.0
 
     def __post_init__(self) -> None:
         if self.speed <= 0:
             raise ValueError(f"speed must be above 0, was {self.speed}")
+        if not 0 < self.patience <= 1:
+            raise ValueError(f"patience must be above 0 and at most 1, was {self.patience}")
 
     def now_ms(self) -> int:
         wall_ms = time.time_ns() / 1_000_000
@@ -61,17 +72,26 @@ class AffineClock:
     def protocol(self, duration: timedelta) -> timedelta:
         return duration * self.speed
 
+    def venue(self, duration: timedelta) -> timedelta:
+        return self.protocol(duration) * self.patience
+
 
 def parse_clock(text: str) -> AffineClock:
-    """Read ``ORIGIN_WALL_MS:ORIGIN_MARKET_MS:SPEED``; the empty text is the wall clock.
+    """Read ``ORIGIN_WALL_MS:ORIGIN_MARKET_MS:SPEED[:PATIENCE]``; empty text is the wall clock.
 
     Raises:
         ValueError: `text` has another form.
     """
     if not text:
         return AffineClock()
-    wall, market, speed = text.split(":")
-    return AffineClock(origin_wall_ms=int(wall), origin_market_ms=int(market), speed=float(speed))
+    wall, market, speed, *rest = text.split(":")
+    patience = float(*rest) if rest else 1.0
+    return AffineClock(
+        origin_wall_ms=int(wall),
+        origin_market_ms=int(market),
+        speed=float(speed),
+        patience=patience,
+    )
 
 
 @lru_cache(maxsize=1)

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from django import forms
 from django.conf import settings
 from django.contrib import admin, messages
 from django.db.models import QuerySet
@@ -9,6 +10,7 @@ from django.http import HttpRequest
 from django.shortcuts import redirect
 from simple_history.admin import SimpleHistoryAdmin
 from unfold.admin import ModelAdmin, TabularInline
+from unfold.forms import ActionForm
 
 from core.admin import ReadOnlyAdmin
 from core.clock import get_clock
@@ -19,6 +21,7 @@ from execution.models import (
     Backtest,
     Balance,
     Decision,
+    Difference,
     Fill,
     LedgerEntry,
     Order,
@@ -29,6 +32,7 @@ from execution.models import (
 )
 from execution.selectors import get_account
 from execution.services.cancels import request_cancel
+from execution.services.differences import Settlement, settle_difference
 
 
 @admin.register(Strategy)
@@ -180,3 +184,82 @@ class BacktestAdmin(ReadOnlyAdmin):
     def open_report(self, request: HttpRequest, queryset: QuerySet[Backtest]) -> Any:
         """Go to the desk's page of the first chosen backtest."""
         return redirect("desk-backtest", backtest_id=queryset.values_list("pk", flat=True)[0])
+
+
+class _SettleForm(ActionForm):
+    """An action, and why."""
+
+    reason = forms.CharField(
+        max_length=500,
+        required=False,
+        label="",
+        widget=forms.TextInput(
+            attrs={
+                "placeholder": "Reason (kept for ever)",
+                # The bar of actions is coloured: say both colours.
+                "style": "background: #fff; color: #111; width: 20rem",
+                "class": "border rounded-default px-3 py-1",
+            }
+        ),
+    )
+
+
+@admin.register(Difference)
+class DifferenceAdmin(ReadOnlyAdmin):
+    """What differs from the exchange, and what was done about it. Open ones forbid entries."""
+
+    list_display = [
+        *("status", "kind", "subject", "figures", "first_seen_at", "last_seen_at"),
+        *("actor", "reason"),
+    ]
+    list_filter = ["status", "kind"]
+    search_fields = ["subject"]
+    ordering = ["-last_seen_at", "-id"]
+    action_form = _SettleForm
+    actions = ["adopt", "flatten", "ignore"]
+
+    @admin.display(description="Ours / theirs")
+    def figures(self, row: Difference) -> str:
+        """Show the two sides."""
+        detail = row.detail
+        ours = detail.get("ledger", detail.get("stored", ""))
+        theirs = detail.get("exchange", detail.get("recomputed", ""))
+        return f"{ours} / {theirs}"
+
+    def has_settle_permission(self, request: HttpRequest) -> bool:
+        """Settling is for those who may change orders."""
+        return request.user.has_perm("execution.change_order")
+
+    @admin.action(description="Adopt: book it as deposit or withdrawal", permissions=["settle"])
+    def adopt(self, request: HttpRequest, queryset: QuerySet[Difference]) -> None:
+        """Enter unexplained balances into the ledger."""
+        self._settle(request, queryset, Difference.Status.ADOPTED)
+
+    @admin.action(description="Flatten: sell the position", permissions=["settle"])
+    def flatten(self, request: HttpRequest, queryset: QuerySet[Difference]) -> None:
+        """Close the positions in question at the market."""
+        self._settle(request, queryset, Difference.Status.FLATTENED)
+
+    @admin.action(description="Ignore: it may stay so", permissions=["settle"])
+    def ignore(self, request: HttpRequest, queryset: QuerySet[Difference]) -> None:
+        """Leave it as it is; other figures are a new difference."""
+        self._settle(request, queryset, Difference.Status.IGNORED)
+
+    def _settle(self, request: HttpRequest, queryset: QuerySet[Difference], status: str) -> None:
+        settlement = Settlement(
+            status=status,
+            reason=request.POST.get("reason", ""),
+            actor=request.user.get_username(),
+        )
+        for difference_id in list(queryset.order_by("pk").values_list("pk", flat=True)):
+            try:
+                row = settle_difference(
+                    difference_id=difference_id,
+                    settlement=settlement,
+                    broker=get_broker(),
+                    clock=get_clock(),
+                )
+            except TradingError as error:
+                messages.error(request, f"Difference {difference_id}: {error.message}")
+            else:
+                messages.success(request, f"{row.kind} {row.subject} is {row.status}")

@@ -98,5 +98,8 @@ class Broker(Protocol):
     def balances(self) -> tuple[VenueBalance, ...]:
         """Return all balances that are not zero."""
 
+    def quiet_for(self) -> timedelta:
+        """Return for how long (wall) the exchange asked to be left alone; zero usually."""
+
     def server_time(self) -> datetime:
         """Return the exchange's clock."""

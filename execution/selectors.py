@@ -15,6 +15,7 @@ from execution.models import (
     Backtest,
     Balance,
     Decision,
+    Difference,
     Fill,
     Order,
     Position,
@@ -86,6 +87,8 @@ def build_portfolio(*, account_id: int, now: datetime) -> PortfolioSnapshot:
     metrics = latest_metrics(account_id=account_id)
     value = _value(account=account, balances=balances, positions=positions, marks=marks)
     equity = None if value.missing_marks else value.equity
+    # Not compared since the start, or something is left to settle: nothing new.
+    is_closed = account.ready_at is None or has_open_differences(account_id=account_id)
     return PortfolioSnapshot(
         account_id=account_id,
         as_of=now,
@@ -99,8 +102,13 @@ def build_portfolio(*, account_id: int, now: datetime) -> PortfolioSnapshot:
         ),
         live_keys=frozenset(intent_key(order) for order in orders),
         recent_orders=_recent_orders(account_id=account_id, now=now),
-        last_reconciled_at=account.reconciled_at,
+        last_reconciled_at=None if is_closed else account.reconciled_at,
     )
+
+
+def has_open_differences(*, account_id: int) -> bool:
+    """Tell whether our books and the exchange's differ in something that nobody has settled."""
+    return Difference.objects.filter(account_id=account_id, status=Difference.Status.OPEN).exists()
 
 
 def value_account(*, account_id: int) -> Valuation:

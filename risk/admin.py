@@ -14,14 +14,14 @@ from simple_history.admin import SimpleHistoryAdmin
 
 from core.admin import ReadOnlyAdmin
 from core.clock import get_clock
-from core.errors import TradingError
+from core.errors import InvalidInput, TradingError
 from risk.domain.limits import BOUNDS, find_problems
-from risk.domain.trading_state import Level
+from risk.domain.trading_state import GLOBAL, Level, StateView, parse_scope
 from risk.models import RiskLimits, RiskMetrics, RiskVerdict, TradingState, TradingStateChange
 from risk.selectors import get_limits_row, latest_metrics, list_denials, list_state_changes
 from risk.services.limits import NAMES, save_limits
 from risk.services.rearming import rearm_trading
-from risk.services.trading_state import raise_level, read_state
+from risk.services.trading_state import raise_level, read_states
 
 _RECENT = 10
 _GROUPS = (
@@ -52,6 +52,13 @@ def _text(rows: int = 2) -> forms.Textarea:
     return forms.Textarea(attrs={"rows": rows})
 
 
+def _scope(text: str) -> str:
+    try:
+        return parse_scope(text or GLOBAL)
+    except InvalidInput as error:
+        raise forms.ValidationError(error.message) from error
+
+
 class HaltForm(forms.Form):
     """How far to shut, why, and that it is meant."""
 
@@ -59,8 +66,18 @@ class HaltForm(forms.Form):
         choices=[(level.value, level.value) for level in Level if level is not Level.ACTIVE],
         initial=Level.HALT.value,
     )
+    scope = forms.CharField(
+        max_length=64,
+        required=False,
+        initial=GLOBAL,
+        help_text="GLOBAL, or one account:NAME, strategy:NAME, model:NAME or symbol:NAME alone",
+    )
     reason = forms.CharField(max_length=500, widget=_text())
     is_confirmed = forms.BooleanField(label="Yes, stop trading now")
+
+    def clean_scope(self) -> str:
+        """Report a scope of no known kind at its own field; none is everything."""
+        return _scope(self.cleaned_data["scope"])
 
 
 class RearmForm(forms.Form):
@@ -70,8 +87,13 @@ class RearmForm(forms.Form):
     reset_drawdown = forms.BooleanField(
         required=False, label="Start a new high-water mark at the present equity"
     )
+    scope = forms.CharField(max_length=64, required=False, initial=GLOBAL, widget=forms.HiddenInput)
     expected_epoch = forms.IntegerField(widget=forms.HiddenInput)
     is_confirmed = forms.BooleanField(label="The cause is known and gone")
+
+    def clean_scope(self) -> str:
+        """Return the switch that the button belongs to; none is the global one."""
+        return _scope(self.cleaned_data["scope"])
 
 
 class LimitsForm(forms.ModelForm):
@@ -105,6 +127,14 @@ class LimitsForm(forms.ModelForm):
             for problem in find_problems({name: cleaned.get(name) for name in NAMES}):
                 self.add_error(problem.field, problem.fix)
         return cleaned
+
+
+def _rearm_form(scope: str, view: StateView) -> RearmForm:
+    prefix = "rearm" if scope == GLOBAL else f"rearm-{scope}"
+    form = RearmForm(auto_id=f"{prefix}_%s", initial={"scope": scope, "expected_epoch": view.epoch})
+    if scope != GLOBAL:
+        del form.fields["reset_drawdown"]  # drawdown is the whole account's
+    return form
 
 
 @admin.register(TradingState)
@@ -142,6 +172,7 @@ class TradingStateAdmin(ReadOnlyAdmin):
                 reason=form.cleaned_data["reason"],
                 actor=request.user.get_username(),
                 now=get_clock().now(),
+                scope=form.cleaned_data["scope"],
             ),
         )
 
@@ -159,6 +190,7 @@ class TradingStateAdmin(ReadOnlyAdmin):
                 actor=request.user.get_username(),
                 reset_drawdown=form.cleaned_data["reset_drawdown"],
                 expected_epoch=form.cleaned_data["expected_epoch"],
+                scope=form.cleaned_data["scope"],
                 now=get_clock().now(),
             ),
         )
@@ -196,20 +228,26 @@ class TradingStateAdmin(ReadOnlyAdmin):
         return HttpResponseRedirect(reverse("admin:risk_tradingstate_changelist"))
 
     def _page(self, request: HttpRequest, **shown: Any) -> HttpResponse:
-        state, row = read_state(), get_limits_row()
+        states, row = read_states(), get_limits_row()
+        state = states.of()
         version = row.version if row else 0
         context = {
             **self.admin_site.each_context(request),
             "title": "Kill switch and limits",
             "state": state,
             "is_active": state.level is Level.ACTIVE,
+            "scopes": [
+                (scope, view, _rearm_form(scope, view))
+                for scope, view in states.raised(Level.REDUCE_ONLY).items()
+                if scope != GLOBAL
+            ],
             "metrics": latest_metrics(),
             "changes": list_state_changes()[:_RECENT],
             "denials": list_denials()[:_RECENT],
             "can_switch": request.user.has_perm("risk.change_tradingstate"),
             "can_limit": request.user.has_perm("risk.change_risklimits"),
             "halt_form": HaltForm(auto_id="halt_%s"),
-            "rearm_form": RearmForm(auto_id="rearm_%s", initial={"expected_epoch": state.epoch}),
+            "rearm_form": _rearm_form(GLOBAL, states.views.get(GLOBAL, state)),
             "limits_form": LimitsForm(instance=row, initial={"expected_version": version}),
             **shown,
         }
@@ -229,8 +267,8 @@ class RiskLimitsAdmin(SimpleHistoryAdmin, ReadOnlyAdmin):
 class TradingStateChangeAdmin(ReadOnlyAdmin):
     """Every move of the kill switch."""
 
-    list_display = ["timestamp", "from_level", "to_level", "is_running", "actor", "reason"]
-    list_filter = ["to_level"]
+    list_display = ["timestamp", "scope", "from_level", "to_level", "actor", "reason"]
+    list_filter = ["to_level", "scope"]
     ordering = ["-timestamp", "-id"]
 
 

@@ -16,7 +16,7 @@ from core.drf import ExactDecimal, StrictSerializer, Whole
 from core.errors import NotFound
 from core.rest.encoding import plain
 from core.rest.views import ReadListView
-from risk.domain.trading_state import Level
+from risk.domain.trading_state import GLOBAL, Level, parse_scope
 from risk.models import RiskMetrics, RiskVerdict
 from risk.selectors import (
     get_limits_row,
@@ -30,6 +30,7 @@ from risk.services.limits import export_limits, save_limits
 from risk.services.rearming import rearm_trading
 
 _RECENT = 20
+_SCOPES = "GLOBAL, account:NAME, strategy:NAME, model:NAME or symbol:NAME"
 
 
 class LimitsInput(StrictSerializer):
@@ -59,6 +60,7 @@ class HaltInput(StrictSerializer):
         choices=[level.value for level in Level if level is not Level.ACTIVE],
         default=Level.HALT.value,
     )
+    scope = serializers.CharField(max_length=64, default=GLOBAL, help_text=_SCOPES)
     reason = serializers.CharField(max_length=500)
 
 
@@ -69,6 +71,7 @@ class RearmInput(StrictSerializer):
     reset_drawdown = serializers.BooleanField(
         default=False, help_text="Start a new high-water mark at the present equity"
     )
+    scope = serializers.CharField(max_length=64, default=GLOBAL, help_text=_SCOPES)
 
 
 class LimitsView(APIView):
@@ -117,6 +120,7 @@ class HaltView(APIView):
             reason=data["reason"],
             actor=request.user.get_username(),
             now=get_clock().now(),
+            scope=parse_scope(data["scope"]),
         )
         return Response(_state_body())
 
@@ -133,6 +137,7 @@ class RearmView(APIView):
             actor=request.user.get_username(),
             reset_drawdown=data["reset_drawdown"],
             now=get_clock().now(),
+            scope=parse_scope(data["scope"]),
         )
         return Response(_state_body())
 
@@ -226,14 +231,21 @@ def _limits_body() -> dict[str, Any]:
 
 
 def _state_body() -> dict[str, Any]:
-    state = trading_state.read_state()
+    states = trading_state.read_states()
+    state = states.of()
     return {
         "level": state.level.value,
         "epoch": state.epoch,
         "is_running": state.is_running,
+        "scopes": [
+            {"scope": scope, "level": view.level.value, "epoch": view.epoch}
+            for scope, view in states.raised(Level.REDUCE_ONLY).items()
+            if scope != GLOBAL
+        ],
         "changes": list(
             list_state_changes()[:_RECENT].values(
-                "from_level", "to_level", "epoch", "is_running", "reason", "actor", "timestamp"
+                *("scope", "from_level", "to_level", "epoch", "is_running"),
+                *("reason", "actor", "timestamp"),
             )
         ),
         "denials": list(

@@ -24,6 +24,15 @@ def get_limits_row() -> models.RiskLimits | None:
     return models.RiskLimits.objects.filter(pk=LIMITS_ID).first()
 
 
+def highest_max_positions() -> int | None:
+    """Return the most positions that any version of the limits allowed; None: there is no row."""
+    row = get_limits_row()
+    if row is None:
+        return None
+    before: list[int] = list(models.RiskLimits.history.values_list("max_positions", flat=True))
+    return max([row.max_positions, *before])
+
+
 def to_limits(row: models.RiskLimits) -> RiskLimits:
     """Return the row as a domain value.
 
@@ -82,7 +91,7 @@ def list_metrics() -> QuerySet[models.RiskMetrics]:
 
 
 def list_state_changes() -> QuerySet[models.TradingStateChange]:
-    """Return all changes of the kill switch, newest first."""
+    """Return all changes of the kill switches, newest first."""
     return models.TradingStateChange.objects.order_by("-timestamp", "-id")
 
 

@@ -17,7 +17,7 @@ import pytest
 from tests import processes
 
 TESTS = Path(__file__).resolve().parent
-FOLDER_MARKERS = ("unit", "integration", "functional", "architecture")
+FOLDER_MARKERS = ("unit", "integration", "functional", "architecture", "faults")
 SERVICE_MARKERS = ("integration", "functional", "browser", "faults")
 
 

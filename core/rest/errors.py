@@ -82,7 +82,14 @@ def exception_handler(error: Exception, context: dict[str, Any]) -> Response:
 
 def error_body(error: errors.TradingError) -> dict[str, Any]:
     """Return the one shape for `error`; also used by WebSocket replies."""
-    return {"code": error.code, "message": error.message, "context": error.context}
+    context = {name: _readable(value) for name, value in error.context.items()}
+    return {"code": error.code, "message": error.message, "context": context}
+
+
+def _readable(value: Any) -> Any:
+    """Return a caller's own value as JSON can carry it: a number beyond 64 bits is told as text."""
+    is_huge = isinstance(value, int) and not -(2**63) <= value < 2**63
+    return str(value) if is_huge else value
 
 
 def status_of(error: errors.TradingError) -> int:

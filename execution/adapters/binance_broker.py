@@ -4,7 +4,6 @@ Writes are sent once, with the timestamp of their write-ahead record, and answer
 outcome. Reads raise the project's errors.
 """
 
-import time
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -18,11 +17,12 @@ from core.clock import Clock, from_ms, to_ms
 from execution.adapters.binance_reports import order_report, trade
 from execution.adapters.wire_check import WireCheckAdapter, WireMismatch
 from execution.domain.fill import Execution, OrderReport
-from execution.domain.outcome import Outcome, classify_refusal, reaction_to
+from execution.domain.outcome import Outcome, Reaction, classify_refusal, reaction_to
 from execution.domain.request import CancelRequest, OcoRequest, OrderRequest, RequestKind, digest
 from execution.ports import VenueBalance, VenueReply
 from markets.adapters.binance_client import VenueClient
 from markets.adapters.binance_errors import classify
+from markets.adapters.rate_budget import BudgetSpent
 
 _ORDER_UNKNOWN = -2013
 _PAGE = 1000
@@ -89,21 +89,31 @@ class BinanceBroker:
     def _send(self, call: Callable[[], Any], sha256: str, signed_at: datetime) -> VenueReply:
         signed_ms = to_ms(signed_at)
         self._wire.expect(sha256, signed_ms=signed_ms)
-        # python-binance reads the wall clock; make it sign with the write-ahead record's time.
-        self._client.timestamp_offset = signed_ms - time.time() * 1000
         try:
-            return _accepted(call())
+            # python-binance reads the wall clock; have it sign with the write-ahead record's time.
+            with self._client.signing_at(signed_ms):
+                return _accepted(call())
         except BinanceAPIException as error:
             return _refused(error)
         except WireMismatch as error:
             return VenueReply(
                 outcome=Outcome.NOT_SENT, message=str(error), evidence={"error": error.code}
             )
+        except BudgetSpent as error:
+            return VenueReply(
+                outcome=Outcome.NOT_SENT,
+                message=error.code,
+                reaction=Reaction.BACK_OFF,
+                retry_after=timedelta(seconds=error.context["retry_after_s"]),
+                evidence={"error": error.code, **error.context},
+            )
         except Exception as error:  # whatever went wrong here, the order may exist
             return _lost(error)
         finally:
             self._wire.forget()
-            self._client.timestamp_offset = 0.0  # back to the clock's own time
+
+    def quiet_for(self) -> timedelta:
+        return timedelta(seconds=self._client.quiet_s())
 
     # --- reads -----------------------------------------------------------------------------
 

@@ -6,13 +6,14 @@ from execution.models.decision import Decision, Strategy
 from execution.models.fill import Fill
 from execution.models.order import Order, SubmitAttempt
 from execution.models.position import Position
-from execution.models.reconciliation import Reconciliation, TradeCursor
+from execution.models.reconciliation import Difference, Reconciliation, TradeCursor
 
 __all__ = [
     "Account",
     "Backtest",
     "Balance",
     "Decision",
+    "Difference",
     "Fill",
     "LedgerEntry",
     "Order",

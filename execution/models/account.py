@@ -16,6 +16,8 @@ class Account(models.Model):
     opened_at = models.DateTimeField(null=True, blank=True)
     # Start-up reconciliation must be green before the first order: the gate reads this.
     reconciled_at = models.DateTimeField(null=True, blank=True)
+    # Since when orders may leave; empty from a start until the comparison that follows it.
+    ready_at = models.DateTimeField(null=True, blank=True)
 
     class Meta:
         db_table = "accounts"

@@ -57,6 +57,8 @@ class Order(models.Model):
     filled_quote = ExactDecimalField(default=0)
     reserved_asset = models.CharField(max_length=16, blank=True)
     reserved_quantity = ExactDecimalField(default=0)
+    # The kill switches that it stands under beside the global one, such as symbol:BTCUSDT.
+    scopes = models.JSONField(default=list, blank=True)
     approved_epoch = models.BigIntegerField(default=0)
     is_reduce_only = models.BooleanField(default=False)
     expires_at = models.DateTimeField()

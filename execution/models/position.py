@@ -37,6 +37,8 @@ class Position(models.Model):
         default=0, help_text="Left at the close: below the exchange's step"
     )
     has_dust = models.BooleanField(default=False, help_text="Dust that no later position carries")
+    # Those of the order that opened it: its exits and its protection stand under the same.
+    scopes = models.JSONField(default=list, blank=True)
     stop_price = ExactDecimalField(null=True, blank=True)
     take_profit_price = ExactDecimalField(null=True, blank=True)
     opened_at = models.DateTimeField()

@@ -45,3 +45,44 @@ class Reconciliation(models.Model):
 
     def __str__(self) -> str:
         return f"{'green' if self.is_green else 'RED'} at {self.timestamp:%Y-%m-%d %H:%M:%S}"
+
+
+class Difference(models.Model):
+    """One thing in which our books and the exchange's differ, until it is settled.
+
+    Opened by ``reconcile_account``, settled by a person (adopted, ignored, flattened) or by a
+    later comparison that does not find it any more. While one is open, nothing is entered.
+    """
+
+    class Status(models.TextChoices):
+        OPEN = "OPEN"
+        ADOPTED = "ADOPTED"
+        IGNORED = "IGNORED"
+        FLATTENED = "FLATTENED"
+        VANISHED = "VANISHED"
+
+    account = models.ForeignKey("execution.Account", on_delete=models.PROTECT)
+    kind = models.CharField(max_length=32)
+    # What it is about, such as asset USDT or trade BTCUSDT:17: the same in every comparison.
+    subject = models.CharField(max_length=96)
+    detail = models.JSONField(default=dict)
+    status = models.CharField(max_length=12, choices=Status.choices, default=Status.OPEN)
+    reason = models.CharField(max_length=500, blank=True)
+    actor = models.CharField(max_length=150, blank=True)
+    first_seen_at = models.DateTimeField()
+    last_seen_at = models.DateTimeField()
+    settled_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        db_table = "reconciliation_differences"
+        constraints = [
+            models.UniqueConstraint(
+                fields=["account", "kind", "subject"],
+                name="difference_once_while_open",
+                condition=models.Q(status="OPEN"),
+            ),
+        ]
+        indexes = [models.Index(fields=["-last_seen_at", "-id"], name="difference_newest")]
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.subject} ({self.status})"

@@ -17,6 +17,8 @@ from risk.services.trading_state import lock_account
 # Balances move while they are compared; an asset that agrees in any of these looks agrees.
 _LOOKS = 6
 _PAUSE_S = 0.25
+# Trades are asked for at the first look again and at the last: they cost the most weight.
+_FETCHES = (1, _LOOKS - 1)
 _ZERO = Decimal(0)
 
 
@@ -49,6 +51,13 @@ def _enter(
         )
         balance.total += change
         Balance.objects.filter(pk=balance.pk).update(total=balance.total, updated_at=now)
+
+
+def enter_external(
+    *, account: Account, changes: dict[str, Decimal], reason: str, clock: Clock
+) -> None:
+    """Enter deposits and withdrawals that a person accounts for."""
+    _enter(account, changes, kind=LedgerEntry.Kind.EXTERNAL, reason=reason[:200], clock=clock)
 
 
 def take_opening(*, account: Account, broker: Broker, clock: Clock) -> None:
@@ -85,9 +94,10 @@ def compare_balances(
     for look in range(_LOOKS):
         if look:
             pause(_PAUSE_S)
-            result.trades_compared += _fetch_trades(
-                account, set(suspects), broker=broker, clock=clock
-            )
+            if look in _FETCHES:
+                result.trades_compared += _fetch_trades(
+                    account, set(suspects), broker=broker, clock=clock
+                )
         before = _ledger(account)
         venue = {balance.asset: balance for balance in broker.balances()}
         after = _ledger(account)
@@ -104,9 +114,7 @@ def compare_balances(
             return result
     if accept_external:
         changes = {asset: theirs - ours for asset, (ours, theirs) in suspects.items()}
-        _enter(
-            account, changes, kind=LedgerEntry.Kind.EXTERNAL, reason=accept_external, clock=clock
-        )
+        enter_external(account=account, changes=changes, reason=accept_external, clock=clock)
         return result
     result.differences = [
         {

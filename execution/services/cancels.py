@@ -10,18 +10,22 @@ from django.db import IntegrityError
 
 from core.audit import record
 from core.clock import Clock
+from core.crashpoints import crashpoint
 from core.errors import Conflict, ExchangeError, NotFound
 from execution.domain.fill import OrderReport
 from execution.domain.order import Leg, OrderEvent, OrderState, OrderType, next_state
 from execution.domain.outcome import Outcome
 from execution.domain.request import CancelRequest
-from execution.models import Order, SubmitAttempt
+from execution.models import Order
 from execution.ports import Broker, VenueReply
 from execution.services.claims import Claim, claim_cancels
 from execution.services.completing import record_complete, record_live
+from execution.services.saving import update_rows
 from markets.selectors import list_rules
 
 logger = logging.getLogger(__name__)
+
+_BATCH = 16
 
 
 def request_cancel(
@@ -67,14 +71,24 @@ def cancel_orders(*, orders: Sequence[Order], broker: Broker, clock: Clock) -> N
     Order.objects.filter(
         pk__in=[order.pk for order in sent], cancel_requested_at__isnull=True
     ).update(cancel_requested_at=now)
+    for start in range(0, len(sent), _BATCH):
+        _cancel_batch(sent[start : start + _BATCH], broker=broker, clock=clock)
+
+
+def _cancel_batch(orders: Sequence[Order], *, broker: Broker, clock: Clock) -> None:
+    """Write ahead, send and book a few: the last of them is still well within its window."""
     try:
-        claims = claim_cancels(orders=sent, clock=clock)
+        claims = claim_cancels(orders=orders, clock=clock)
     except IntegrityError:
         # Another process wrote the same cancel ahead in this moment; its result is ours.
-        logger.info("cancel.claimed_elsewhere orders=%s", [order.pk for order in sent])
+        logger.info("cancel.claimed_elsewhere orders=%s", [order.pk for order in orders])
         return
+    crashpoint("cancel.committed")
+    replies = []
     for claim in claims:
-        _cancel_one(claim, broker=broker, clock=clock)
+        replies.append((claim, _send(claim, broker)))
+        crashpoint("cancel.replied")
+    _book_replies(replies, broker=broker, clock=clock)
 
 
 def _lapse_unsent(order: Order, *, clock: Clock) -> bool:
@@ -94,29 +108,36 @@ def _lapse_unsent(order: Order, *, clock: Clock) -> bool:
     return bool(moved)
 
 
-def _cancel_one(claim: Claim, *, broker: Broker, clock: Clock) -> None:
+def _send(claim: Claim, broker: Broker) -> VenueReply:
     request, attempt = claim.request, claim.attempt
     if not isinstance(request, CancelRequest):
         raise TypeError(f"order {claim.order.pk}: not a cancel")
-    reply = broker.cancel(
+    return broker.cancel(
         request, request_sha256=attempt.request_sha256, signed_at=attempt.signed_at
     )
-    if reply.outcome is Outcome.ACCEPTED:
-        record_live(
-            account_id=claim.order.account_id, reports=reply.reports, broker=broker, clock=clock
-        )
-    elif reply.outcome is Outcome.REJECTED:
-        # "Unknown order": it may have filled, or never been there. Ask.
-        refresh_orders(orders=[claim.order], broker=broker, clock=clock)
-    _finish(attempt, reply, clock=clock)
 
 
-def _finish(attempt: SubmitAttempt, reply: VenueReply, *, clock: Clock) -> None:
-    SubmitAttempt.objects.filter(pk=attempt.pk).update(
-        outcome=reply.outcome.value,
-        evidence=reply.evidence or {"message": reply.message},
-        finished_at=clock.now(),
-    )
+def _book_replies(
+    replies: Sequence[tuple[Claim, VenueReply]], *, broker: Broker, clock: Clock
+) -> None:
+    """Book what came back, all at once: the exchange is asked first, and quickly."""
+    told: dict[int, list[OrderReport]] = {}
+    unknown: list[Order] = []
+    now = clock.now()
+    for claim, reply in replies:
+        if reply.outcome is Outcome.ACCEPTED:
+            told.setdefault(claim.order.account_id, []).extend(reply.reports)
+        elif reply.outcome is Outcome.REJECTED:
+            # "Unknown order": it may have filled, or never been there. Ask.
+            unknown.append(claim.order)
+        claim.attempt.outcome = reply.outcome.value
+        claim.attempt.evidence = reply.evidence or {"message": reply.message}
+        claim.attempt.finished_at = now
+    for account_id, reports in sorted(told.items()):
+        record_live(account_id=account_id, reports=reports, broker=broker, clock=clock)
+    if unknown:
+        refresh_orders(orders=unknown, broker=broker, clock=clock)
+    update_rows([claim.attempt for claim, _ in replies], ("outcome", "evidence", "finished_at"))
 
 
 def refresh_orders(*, orders: Sequence[Order], broker: Broker, clock: Clock) -> int:

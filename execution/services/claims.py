@@ -15,6 +15,7 @@ from django.db.models import QuerySet
 
 from alerts import push
 from core.clock import Clock
+from core.crashpoints import crashpoint
 from execution.domain.order import UNRESOLVED_STATES, Leg, OrderEvent, OrderState, next_state
 from execution.domain.outcome import Outcome
 from execution.domain.request import CancelRequest, OcoRequest, OrderRequest, digest
@@ -23,8 +24,8 @@ from execution.services.messages import order_message
 from execution.services.order_rows import purpose_of, to_cancel, to_oco_request, to_request
 from execution.services.saving import update_rows
 from markets.selectors import list_rules
-from risk.domain.trading_state import Purpose, StateView
-from risk.services.trading_state import read_state
+from risk.domain.trading_state import Purpose, StateTable, StateView
+from risk.services.trading_state import read_states
 
 RECV_WINDOW = timedelta(seconds=5)
 # The exchange waits this long for its own matching engine before it says "unknown".
@@ -47,7 +48,7 @@ class Claim:
 
 def fence_after(signed_at: datetime, clock: Clock) -> datetime:
     """Return the exchange time after which a request signed at `signed_at` is decided."""
-    return signed_at + clock.protocol(RECV_WINDOW + ENGINE_TIMEOUT + MARGIN)
+    return signed_at + clock.venue(RECV_WINDOW + ENGINE_TIMEOUT + MARGIN)
 
 
 @transaction.atomic
@@ -61,12 +62,13 @@ def claim_orders(*, order_ids: Iterable[int], clock: Clock) -> list[Claim]:
         What this caller, and nobody else, may send; exits first.
     """
     now = clock.now()
-    state = read_state(for_share=True)
+    states = read_states(for_share=True)
     orders = list(_lock_approved(order_ids))
     busy = _symbols_in_doubt(orders)
     held = _held_quantities(orders)
     claimed: list[Order] = []
     for order in orders:
+        state = states.of(order.scopes)
         reason = _why_not(order, state=state, now=now) or _fit_to_position(order, held)
         if reason:
             _lapse(order, reason=reason, now=now)
@@ -81,17 +83,22 @@ def claim_orders(*, order_ids: Iterable[int], clock: Clock) -> list[Claim]:
         claimed.append(order)
     legs = _move_legs(orders, now=now)
     update_rows([*orders, *legs], _CLAIM_FIELDS)
-    claims = _write_ahead(claimed, legs=legs, epoch=state.epoch, clock=clock, now=now)
+    claims = _write_ahead(claimed, legs=legs, states=states, clock=clock, now=now)
+    crashpoint("claim.before_commit")
     push.publish(*(order_message(order, now) for order in orders))
     return sorted(claims, key=lambda claim: (not claim.order.is_reduce_only, claim.order.pk))
 
 
 def _lock_approved(order_ids: Iterable[int]) -> QuerySet[Order]:
     rows = Order.objects.filter(
-        pk__in=list(order_ids), state=OrderState.APPROVED.value, parent__isnull=True
+        pk__in=list(order_ids),
+        state=OrderState.APPROVED.value,
+        parent__isnull=True,
+        # From a start until the comparison that follows it nothing leaves.
+        account__ready_at__isnull=False,
     ).order_by("pk")
     if connection.features.has_select_for_update_skip_locked:
-        return rows.select_for_update(skip_locked=True)
+        return rows.select_for_update(skip_locked=True, of=("self",))
     return rows
 
 
@@ -164,7 +171,12 @@ def _move_legs(orders: Sequence[Order], *, now: datetime) -> list[Order]:
 
 
 def _write_ahead(
-    orders: Sequence[Order], *, legs: Sequence[Order], epoch: int, clock: Clock, now: datetime
+    orders: Sequence[Order],
+    *,
+    legs: Sequence[Order],
+    states: StateTable,
+    clock: Clock,
+    now: datetime,
 ) -> list[Claim]:
     rules = list_rules({order.instrument_id for order in orders})
     claims = []
@@ -179,7 +191,7 @@ def _write_ahead(
         attempt = SubmitAttempt(
             order=order,
             kind=SubmitAttempt.Kind.SUBMIT,
-            epoch=epoch,
+            epoch=states.of(order.scopes).epoch,
             signed_at=now,
             fence_at=fence_after(now, clock),
             request_sha256=digest(request.parameters()),
@@ -213,7 +225,7 @@ def renew_claim(claim: Claim, *, clock: Clock) -> bool:
 def claim_cancels(*, orders: Sequence[Order], clock: Clock) -> list[Claim]:
     """Write ahead one cancel for each order; its result will come from the order's state."""
     now = clock.now()
-    epoch = read_state().epoch
+    states = read_states()
     rules = list_rules({order.instrument_id for order in orders})
     numbers = _next_cancel_numbers(orders)
     claims = []
@@ -223,7 +235,7 @@ def claim_cancels(*, orders: Sequence[Order], clock: Clock) -> list[Claim]:
             order=order,
             kind=SubmitAttempt.Kind.CANCEL,
             number=numbers.get(order.pk, 0) + 1,
-            epoch=epoch,
+            epoch=states.of(order.scopes).epoch,
             signed_at=now,
             fence_at=fence_after(now, clock),
             request_sha256=digest(request.parameters()),

@@ -6,6 +6,7 @@ from datetime import datetime
 from decimal import Decimal
 
 from core.clock import Clock
+from core.crashpoints import crashpoint
 from core.errors import ExchangeError
 from execution.domain.fill import OrderReport
 from execution.ports import Broker
@@ -38,6 +39,8 @@ def record_live(
 ) -> Recorded:
     """Book what a stream or a reply brought, then ask for what it left out."""
     recorded = record_reports(account_id=account_id, reports=reports, now=clock.now())
+    if recorded.fill_count:
+        crashpoint("fills.committed")
     if not recorded.incomplete:
         return recorded
     missing = {

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from core.clock import Clock
 from execution.domain.order import Leg
-from execution.models import Order
+from execution.models import Account, Order
 from execution.ports import Broker
 from execution.services.books import live_orders_of
 from execution.services.cancels import cancel_orders
@@ -23,8 +23,11 @@ def exit_positions(
 ) -> list[int]:
     """Close positions; return the ids of the exit orders that the gate let through.
 
-    The gate is asked first: while it forbids exits, a position keeps its protection.
+    The gate is asked first: while it forbids exits, a position keeps its protection. So it does
+    from a start until the comparison with the exchange that follows it.
     """
+    if not Account.objects.filter(pk=account_id, ready_at__isnull=False).exists():
+        return []
     order_ids = approve_exits(
         account_id=account_id, position_ids=position_ids, is_manual=is_manual, clock=clock
     )
@@ -39,7 +42,10 @@ def release_protection(*, order_ids: Sequence[int], broker: Broker, clock: Clock
     """Cancel the protective pairs of the positions that these orders are about to close."""
     positions = list(
         Order.objects.filter(
-            pk__in=list(order_ids), leg=Leg.EXIT.value, position__isnull=False
+            pk__in=list(order_ids),
+            leg=Leg.EXIT.value,
+            position__isnull=False,
+            account__ready_at__isnull=False,
         ).values_list("position_id", flat=True)
     )
     if positions:

@@ -14,6 +14,7 @@ from django.db import transaction
 
 from alerts import push
 from alerts.services.raising import raise_alert
+from core.crashpoints import crashpoint
 from execution.domain.fill import Execution, OrderReport
 from execution.domain.ids import is_ours
 from execution.domain.order import (
@@ -30,7 +31,8 @@ from execution.services.external import adopt_external
 from execution.services.messages import fill_message, order_message, position_message
 from execution.services.protective_rows import insert_protection
 from markets.domain.instrument import InstrumentRules
-from risk.services.trading_state import lock_account
+from risk.domain.trading_state import Level, ScopeKind, scope_of
+from risk.services.trading_state import lock_account, raise_level
 
 logger = logging.getLogger(__name__)
 
@@ -89,6 +91,8 @@ def record_reports(*, account_id: int, reports: Sequence[OrderReport], now: date
     _move_lists(books, touched)
     books.save()
     protect_ids = insert_protection(books=books, orders=touched)
+    if books.fills:
+        crashpoint("fills.before_commit")
     _publish(books)
     return Recorded(
         fill_count=len(books.fills),
@@ -225,6 +229,7 @@ def _open_position(books: Books, order: Order, execution: Execution) -> Position
         instrument_id=order.instrument_id,
         strategy_id=order.strategy_id,
         symbol=execution.symbol,
+        scopes=order.scopes,
         opened_at=execution.executed_at,
         updated_at=books.now,
     )
@@ -317,6 +322,14 @@ def _report_incident(books: Books, order: Order, code: str, what: str) -> None:
         context={"order_id": order.pk, "is_ours": is_ours(order.client_order_id)},
         dedupe_key=f"{code}:{order.pk}",
         now=books.now,
+    )
+    symbol = next(s for s, r in books.rules.items() if r.instrument_id == order.instrument_id)
+    raise_level(
+        level=Level.REDUCE_ONLY,
+        reason=f"order {order.client_order_id}: {what}",
+        actor=f"auto:{code.lower()}",
+        now=books.now,
+        scope=scope_of(ScopeKind.SYMBOL, symbol),
     )
 
 

@@ -13,11 +13,14 @@ from execution.domain.decision import Action
 from execution.domain.order import Leg, OrderState
 from execution.models import Decision, Order
 from execution.ports import Broker
+from execution.services.coverage import measure_unprotected
+from execution.services.equity import record_equity
 from execution.services.kill import cancel_resting
 from execution.services.orders import place_orders, send_orders
 from execution.services.protection import protect_positions
 from execution.services.reconciliation import reconcile_account, sync_orders
 from execution.services.resolution import resolve_unknown, resume_cancels
+from execution.services.watching import WATCH_EVERY, Watch
 
 logger = logging.getLogger(__name__)
 
@@ -38,6 +41,12 @@ class Guardian:
     broker: Broker
     clock: Clock
     pause: Callable[[float], None]
+    watch: Watch | None = None
+    watched_at: datetime | None = None
+    valued_at: datetime | None = None
+    # Wall seconds without a stop: of the barest position now, and the longest ever seen.
+    unprotected_s: float = 0.0
+    longest_unprotected_s: float = 0.0
     synced_at: datetime | None = None
     reconciled_at: datetime | None = None
     failures: dict[str, str] = field(default_factory=dict)
@@ -49,16 +58,11 @@ class Guardian:
             Whether every duty was done.
         """
         self.failures = {}
-        duties: tuple[tuple[str, Callable[[], object]], ...] = (
-            ("kill", self._enforce_kill),
-            ("place", self._place_leftovers),
-            ("resolve", self._resolve),
-            ("protect", self._protect),
-            ("cancel", self._resume_cancels),
-            ("sync", self._sync),
-            ("reconcile", self._reconcile),
-        )
-        for name, duty in duties:
+        quiet = self.broker.quiet_for()
+        if quiet:
+            # Asked to be left alone: not a request, or the ban gets longer.
+            self.failures["quiet"] = f"the exchange asked for {quiet.total_seconds():.1f} s"
+        for name, duty in self._watches() if quiet else self._duties():
             try:
                 duty()
             except (TradingError, DatabaseError, OSError) as error:
@@ -67,6 +71,39 @@ class Guardian:
                 if isinstance(error, DatabaseError):
                     break  # without the database nothing can be known, and nothing is sent
         return not self.failures
+
+    def _duties(self) -> list[tuple[str, Callable[[], object]]]:
+        """Return the duties in their order; the first comparison comes before any order."""
+        duties: list[tuple[str, Callable[[], object]]] = [
+            ("kill", self._enforce_kill),
+            *self._watches(),
+            ("place", self._place_leftovers),
+            ("resolve", self._resolve),
+            ("measure", self._measure),
+            ("protect", self._protect),
+            ("cancel", self._resume_cancels),
+            ("sync", self._sync),
+            ("value", self._value),
+            ("reconcile", self._reconcile),
+        ]
+        if self.reconciled_at is None:
+            duties.insert(1, duties.pop())
+        return duties
+
+    def _watches(self) -> list[tuple[str, Callable[[], object]]]:
+        """Return what is watched in this round, each a duty of its own: one failing hides none."""
+        if self.watch is None:
+            return []
+        duties: list[tuple[str, Callable[[], object]]] = [("kill file", self.watch.obey_file)]
+        now = self.clock.now()
+        if self._is_due(self.watched_at, WATCH_EVERY, now):
+            self.watched_at = now
+            duties += [
+                ("components", self.watch.look_at_components),
+                ("clock", self.watch.look_at_clock),
+                ("decisions", self.watch.look_at_decisions),
+            ]
+        return duties
 
     def _enforce_kill(self) -> object:
         return cancel_resting(account_id=self.account_id, broker=self.broker, clock=self.clock)
@@ -105,6 +142,18 @@ class Guardian:
 
     def _protect(self) -> object:
         return protect_positions(account_id=self.account_id, broker=self.broker, clock=self.clock)
+
+    def _measure(self) -> None:
+        bare = measure_unprotected(account_id=self.account_id, clock=self.clock)
+        self.unprotected_s = max(bare.values(), default=0.0)
+        self.longest_unprotected_s = max(self.longest_unprotected_s, self.unprotected_s)
+
+    def _value(self) -> None:
+        """Keep the account's worth, which closes the door at a loss limit, without any worker."""
+        now = self.clock.now()
+        if self._is_due(self.valued_at, RECONCILE_EVERY, now):
+            record_equity(account_id=self.account_id, now=now)
+            self.valued_at = now
 
     def _resume_cancels(self) -> object:
         return resume_cancels(account_id=self.account_id, broker=self.broker, clock=self.clock)

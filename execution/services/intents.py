@@ -26,7 +26,7 @@ from risk.domain.gate import Verdict
 from risk.domain.snapshot import OrderProposal
 from risk.selectors import get_limits
 from risk.services.gate import assess
-from risk.services.trading_state import lock_account, read_state
+from risk.services.trading_state import lock_account, read_states
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,7 +52,7 @@ def approve_decisions(*, decision_ids: Sequence[int], clock: Clock) -> list[int]
     decisions = list(
         Decision.objects.filter(pk__in=list(decision_ids))
         .exclude(action=Action.HOLD.value)
-        .select_related("strategy__account")
+        .select_related("strategy__account", "prediction")
         .order_by("pk")
     )
     accounts = {row.strategy.account_id: row.strategy.account for row in decisions}
@@ -180,9 +180,16 @@ def insert_judged(*, account: Account, intents: Sequence[Intent], now: datetime)
         now=now,
     )
     fee_fraction = limits.fee_fraction if limits else Decimal(0)
-    epoch = read_state().epoch
+    states = read_states()
     orders = [
-        _order(intent, proposal, verdict, fee_fraction=fee_fraction, epoch=epoch, now=now)
+        _order(
+            intent,
+            proposal,
+            verdict,
+            fee_fraction=fee_fraction,
+            epoch=states.of(intent.wish.scopes).epoch,
+            now=now,
+        )
         for intent, proposal, verdict in zip(intents, proposals, verdicts, strict=True)
     ]
     Order.objects.bulk_create(orders)

@@ -1,101 +1,169 @@
-"""The kill switch at the exchange: cancel what rests; at FLATTEN sell what is held."""
+"""The kill switch at the exchange: cancel what rests; at FLATTEN sell what is held.
+
+Every scope that is raised is swept until the exchange itself shows nothing of it, and then put on
+record as confirmed, with what was seen and how long it took.
+"""
 
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 
 from core.audit import record
 from core.clock import Clock
 from core.models import AuditRecord
 from execution.domain.ids import is_ours
-from execution.domain.order import LIVE_STATES, UNRESOLVED_STATES, Leg
+from execution.domain.order import LIVE_STATES, UNRESOLVED_STATES, Leg, OrderState
 from execution.models import Order, Position
 from execution.ports import Broker
 from execution.services.cancels import cancel_orders
 from execution.services.completing import record_complete
 from execution.services.exits import exit_positions
 from execution.services.order_rows import purpose_of
-from risk.domain.trading_state import Level, Purpose
-from risk.services.trading_state import read_state
+from risk.domain.trading_state import GLOBAL, Level, Purpose, StateTable, StateView
+from risk.selectors import list_state_changes
+from risk.services.trading_state import read_states
 
 logger = logging.getLogger(__name__)
 
-_CONFIRMED = "kill.confirmed"
+CONFIRMED = "kill.confirmed"
+_IN_DOUBT = [*(state.value for state in UNRESOLVED_STATES), OrderState.QUARANTINED.value]
+_SECOND = timedelta(seconds=1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Swept:
-    """What one sweep saw.
+    """What one sweep saw of everything that is shut.
 
     Attributes:
         resting: Orders that should be gone and that the exchange still shows.
-        in_doubt: Entries whose existence is not settled.
-        is_confirmed: The exchange shows nothing that should be gone.
+        in_doubt: Orders whose existence is not settled.
+        held: Positions that FLATTEN has not sold yet.
     """
 
     resting: int
     in_doubt: int
-    is_confirmed: bool
+    held: int = 0
+
+    @property
+    def is_confirmed(self) -> bool:
+        """Whether the exchange shows nothing that should be gone."""
+        return not (self.resting or self.in_doubt or self.held)
 
 
 def cancel_resting(*, account_id: int, broker: Broker, clock: Clock) -> Swept | None:
-    """Cancel entries while the level is CANCEL or above; None below it.
+    """Cancel entries wherever the level is CANCEL or above; None where nothing is shut so far.
 
     Protective orders survive CANCEL. At FLATTEN every position is sold, which replaces them.
     Call again until it is confirmed: what appears later is cancelled then.
     """
-    state = read_state()
-    if state.level < Level.CANCEL:
+    states = read_states()
+    raised = states.raised(Level.CANCEL)
+    if not raised:
         return None
     live = Order.objects.filter(
         account_id=account_id,
         parent__isnull=True,
         state__in=[item.value for item in LIVE_STATES],
     ).exclude(leg=Leg.EXTERNAL.value)
-    entries = [order for order in live.order_by("pk") if purpose_of(order) is Purpose.ENTRY]
+    entries = [order for order in live.order_by("pk") if _is_unwanted_entry(order, states)]
     cancel_orders(orders=entries, broker=broker, clock=clock)
-    if state.level is Level.FLATTEN:
-        _flatten(account_id=account_id, broker=broker, clock=clock)
-    resting = _resting_at_venue(account_id=account_id, broker=broker, clock=clock)
+    _flatten(account_id=account_id, states=states, broker=broker, clock=clock)
+    at_venue = _open_at_venue(account_id=account_id, broker=broker, clock=clock)
+    resting = [order for order in at_venue if _is_unwanted(order, states)]
     cancel_orders(orders=resting, broker=broker, clock=clock)
-    in_doubt = Order.objects.filter(
-        account_id=account_id,
-        leg__in=[Leg.ENTRY.value, Leg.MANUAL.value],
-        state__in=[item.value for item in UNRESOLVED_STATES],
-    ).count()
-    is_confirmed = not resting and not in_doubt
-    if is_confirmed:
-        _confirm(account_id=account_id, level=state.level, epoch=state.epoch, clock=clock)
-    return Swept(resting=len(resting), in_doubt=in_doubt, is_confirmed=is_confirmed)
+    in_doubt = [order for order in live.filter(state__in=_IN_DOUBT) if _is_unwanted(order, states)]
+    held = _held(account_id=account_id, states=states)
+    for scope, view in raised.items():
+        rows: list[Order | Position] = [*resting, *in_doubt, *held]
+        if not any(_stands_under(row.scopes, scope) for row in rows):
+            _confirm(
+                account_id=account_id,
+                scope=scope,
+                view=view,
+                shown=len(at_venue),
+                broker=broker,
+                clock=clock,
+            )
+    return Swept(resting=len(resting), in_doubt=len(in_doubt), held=len(held))
 
 
-def _resting_at_venue(*, account_id: int, broker: Broker, clock: Clock) -> Sequence[Order]:
-    """Return our entries that the exchange shows as open, whatever we believed of them."""
+def _stands_under(scopes: Sequence[str], scope: str) -> bool:
+    return scope == GLOBAL or scope in scopes
+
+
+def _is_unwanted_entry(order: Order, states: StateTable) -> bool:
+    return purpose_of(order) is Purpose.ENTRY and states.of(order.scopes).level >= Level.CANCEL
+
+
+def _is_unwanted(order: Order, states: StateTable) -> bool:
+    """Tell whether the order should be gone: at FLATTEN all but the exits themselves."""
+    if states.of(order.scopes).level is Level.FLATTEN:
+        return purpose_of(order) is not Purpose.EXIT
+    return _is_unwanted_entry(order, states)
+
+
+def _open_at_venue(*, account_id: int, broker: Broker, clock: Clock) -> Sequence[Order]:
+    """Return what of ours the exchange shows as open, lists as one, whatever we believed."""
     reports = [report for report in broker.open_orders() if is_ours(report.client_order_id)]
     record_complete(account_id=account_id, reports=reports, broker=broker, now=clock.now())
     names = [report.client_order_id for report in reports]
     rows = Order.objects.filter(account_id=account_id, client_order_id__in=names)
-    return [row for row in rows.order_by("pk") if purpose_of(row) is Purpose.ENTRY]
+    wholes = {(row.parent or row).pk: row.parent or row for row in rows.select_related("parent")}
+    return [wholes[key] for key in sorted(wholes)]
 
 
-def _flatten(*, account_id: int, broker: Broker, clock: Clock) -> None:
-    held = Position.objects.filter(account_id=account_id, status=Position.Status.OPEN)
-    position_ids = list(held.order_by("pk").values_list("pk", flat=True))
+def _held(*, account_id: int, states: StateTable) -> list[Position]:
+    rows = Position.objects.filter(account_id=account_id, status=Position.Status.OPEN)
+    return [row for row in rows.order_by("pk") if states.of(row.scopes).level is Level.FLATTEN]
+
+
+def _flatten(*, account_id: int, states: StateTable, broker: Broker, clock: Clock) -> None:
+    position_ids = [row.pk for row in _held(account_id=account_id, states=states)]
     if position_ids:
         exit_positions(account_id=account_id, position_ids=position_ids, broker=broker, clock=clock)
 
 
-def _confirm(*, account_id: int, level: Level, epoch: int, clock: Clock) -> None:
-    """Put on record, once per kill, that the exchange shows nothing any more."""
-    subject = f"account:{account_id}:epoch:{epoch}"
-    if AuditRecord.objects.filter(action=_CONFIRMED, subject=subject).exists():
+def confirmation_subject(*, account_id: int, scope: str, epoch: int) -> str:
+    """Return what the audit record of a confirmed kill is about."""
+    return f"account:{account_id}:{scope}:epoch:{epoch}"
+
+
+def _confirm(
+    *, account_id: int, scope: str, view: StateView, shown: int, broker: Broker, clock: Clock
+) -> None:
+    """Put on record, once per kill, that the exchange shows nothing of it any more."""
+    subject = confirmation_subject(account_id=account_id, scope=scope, epoch=view.epoch)
+    if AuditRecord.objects.filter(action=CONFIRMED, subject=subject).exists():
         return
+    exchange_time, now = broker.server_time(), clock.now()
+    raised_at = (
+        list_state_changes()
+        .filter(scope=scope, epoch=view.epoch)
+        .values_list("timestamp", flat=True)
+        .first()
+    )
+    wall_s = round((now - raised_at) / clock.protocol(_SECOND), 3) if raised_at else None
     record(
         actor="auto:guard",
-        action=_CONFIRMED,
+        action=CONFIRMED,
         subject=subject,
-        after={"level": level.value, "epoch": epoch},
-        reason="the exchange shows no open entry",
-        now=clock.now(),
+        after={
+            "scope": scope,
+            "level": view.level.value,
+            "epoch": view.epoch,
+            "wall_seconds": wall_s,
+            # What the exchange itself showed after the last cancel: only what may stay.
+            "open_orders_left": shown,
+            "exchange_time": exchange_time,
+        },
+        reason="the exchange shows nothing that should be gone",
+        now=now,
     )
-    logger.warning("kill.confirmed level=%s epoch=%s", level, epoch)
+    logger.warning(
+        "kill.confirmed scope=%s level=%s epoch=%s wall_s=%s",
+        scope,
+        view.level,
+        view.epoch,
+        wall_s,
+    )

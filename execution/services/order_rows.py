@@ -23,6 +23,7 @@ class Wish:
     Attributes:
         key: What it is for: ``decision:7``, ``position:3`` or ``manual:KEY``.
         position: The round trip that it closes or protects; None for entries.
+        scopes: Kill switches that it stands under beside the global one.
     """
 
     account: Account
@@ -42,6 +43,7 @@ class Wish:
     decision_id: int | None = None
     is_reduce_only: bool = False
     idempotency_key: str | None = None
+    scopes: tuple[str, ...] = ()
 
     @property
     def intent_key(self) -> str:
@@ -72,6 +74,7 @@ def build_order(
         price=wish.price,
         stop_price=wish.stop_price,
         state=state.value,
+        scopes=list(wish.scopes),
         approved_epoch=epoch,
         is_reduce_only=wish.is_reduce_only,
         expires_at=wish.expires_at,

@@ -12,6 +12,7 @@ from django.db import IntegrityError, transaction
 
 from core.audit import record
 from core.clock import Clock
+from core.crashpoints import crashpoint
 from core.errors import Conflict, Denied, InvalidInput, NotFound
 from execution.domain.order import Leg, OrderState, OrderType, Side, TimeInForce
 from execution.models import Account, Order, Position
@@ -21,7 +22,7 @@ from execution.services.claims import claim_orders
 from execution.services.exits import exit_positions, release_protection
 from execution.services.intents import Intent, approve_decisions, insert_judged
 from execution.services.order_rows import Wish
-from execution.services.proposals import ENTRY_LIFETIME
+from execution.services.proposals import ENTRY_LIFETIME, scopes_by_hand
 from execution.services.protection import send_protection
 from execution.services.sending import send_claims
 from markets.selectors import get_rules_by_symbol
@@ -48,6 +49,7 @@ def place_orders(*, decision_ids: Sequence[int], broker: Broker, clock: Clock) -
         Ids of the orders that this call handled.
     """
     order_ids = approve_decisions(decision_ids=decision_ids, clock=clock)
+    crashpoint("intent.committed")
     send_orders(order_ids=order_ids, broker=broker, clock=clock)
     return order_ids
 
@@ -58,6 +60,7 @@ def send_orders(*, order_ids: Sequence[int], broker: Broker, clock: Clock) -> No
         return
     release_protection(order_ids=order_ids, broker=broker, clock=clock)
     claims = claim_orders(order_ids=order_ids, clock=clock)
+    crashpoint("claim.committed")
     sent = send_claims(claims=claims, broker=broker, clock=clock)
     send_protection(list_ids=sent.protect_ids, broker=broker, clock=clock)
 
@@ -134,8 +137,9 @@ def _approve_manual(
         if not _is_same(before, wanted, rules.instrument_id):
             raise Conflict("This Idempotency-Key belongs to another order", order_id=before.pk)
         return before, False
+    account = Account.objects.get(pk=account_id)
     wish = Wish(
-        account=Account.objects.get(pk=account_id),
+        account=account,
         instrument_id=rules.instrument_id,
         key=f"manual:{key}",
         leg=Leg.MANUAL,
@@ -146,6 +150,7 @@ def _approve_manual(
         time_in_force=wanted.time_in_force,
         is_reduce_only=wanted.side is Side.SELL,
         idempotency_key=key,
+        scopes=scopes_by_hand(account, symbol=rules.symbol),
         expires_at=now + clock.protocol(ENTRY_LIFETIME),
     )
     order = insert_judged(
@@ -195,6 +200,8 @@ def close_position(
     ids = list(positions.order_by("pk").values_list("pk", flat=True))
     if not ids and symbol is not None:
         raise NotFound(f"There is no open position in {symbol}", field="symbol", value=symbol)
+    if not Account.objects.filter(pk=account_id, ready_at__isnull=False).exists():
+        raise Denied("The books are being compared with the exchange after a start; ask again")
     order_ids = exit_positions(
         account_id=account_id, position_ids=ids, is_manual=True, broker=broker, clock=clock
     )

@@ -1,17 +1,19 @@
 """What the gate is asked: decisions and wishes in its words."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from core.clock import Clock
 from execution.domain.order import Leg, OrderType, Side
 from execution.domain.proposal import build_proposal, entry_quantity
-from execution.models import Decision, Position
+from execution.models import Account, Decision, Position
 from execution.services.order_rows import Wish
 from markets.domain.instrument import InstrumentRules
 from markets.domain.ticker import Mark
 from markets.domain.timeframe import Timeframe
 from risk.domain.limits import RiskLimits
 from risk.domain.snapshot import OrderProposal, ReferencePrice
+from risk.domain.trading_state import ScopeKind, scope_of
 
 # An approved order that was not sent after this long is dead: its reasons are old.
 ENTRY_LIFETIME = timedelta(seconds=30)
@@ -34,6 +36,7 @@ def wish_to_enter(
         ),
         strategy_id=decision.strategy_id,
         decision_id=decision.pk,
+        scopes=scopes_of_decision(decision, symbol=rules.symbol),
         expires_at=now + clock.protocol(ENTRY_LIFETIME),
     )
 
@@ -62,8 +65,24 @@ def wish_to_exit(
         strategy_id=position.strategy_id,
         decision_id=decision_id,
         is_reduce_only=True,
+        scopes=tuple(position.scopes),
         expires_at=now + clock.protocol(EXIT_LIFETIME),
     )
+
+
+def scopes_of_decision(decision: Decision, *, symbol: str) -> tuple[str, ...]:
+    """Return the kill switches of what a decision wants; its relations must be loaded."""
+    strategy, prediction = decision.strategy, decision.prediction
+    scopes = scopes_by_hand(strategy.account, symbol=symbol)
+    scopes += (scope_of(ScopeKind.STRATEGY, strategy.name),)
+    if prediction is not None:
+        scopes += (scope_of(ScopeKind.MODEL, prediction.model_name),)
+    return scopes
+
+
+def scopes_by_hand(account: Account, *, symbol: str) -> tuple[str, ...]:
+    """Return the kill switches of what a person wants."""
+    return scope_of(ScopeKind.ACCOUNT, account.name), scope_of(ScopeKind.SYMBOL, symbol)
 
 
 def propose(
@@ -78,7 +97,7 @@ def propose(
     """Return the question for the gate."""
     references = _references(mark=mark, decision=decision)
     timeframe = Timeframe(decision.timeframe) if decision else Timeframe("1m")
-    return build_proposal(
+    proposal = build_proposal(
         wish,
         account_id=wish.account.pk,
         rules=rules,
@@ -88,6 +107,7 @@ def propose(
         bar_s=timeframe.seconds,
         is_manual=is_manual,
     )
+    return replace(proposal, scopes=wish.scopes)
 
 
 def _references(*, mark: Mark | None, decision: Decision | None) -> tuple[ReferencePrice, ...]:

@@ -9,7 +9,8 @@ from django.db import transaction
 
 from alerts.services.raising import raise_alert
 from core.clock import Clock
-from execution.domain.order import Leg, OrderState
+from core.crashpoints import crashpoint
+from execution.domain.order import RESTING_STATES, Leg, OrderState
 from execution.models import Account, Order, Position
 from execution.ports import Broker
 from execution.services.books import live_orders_of
@@ -21,7 +22,7 @@ from execution.services.sending import send_claims
 from markets.selectors import list_rules
 from risk.domain.trading_state import Purpose
 from risk.selectors import get_limits
-from risk.services.trading_state import lock_account, read_state
+from risk.services.trading_state import lock_account, read_states
 
 logger = logging.getLogger(__name__)
 
@@ -33,6 +34,7 @@ def send_protection(*, list_ids: Sequence[int], broker: Broker, clock: Clock) ->
     """Send protective pairs that wait; a pair that is refused closes its position at once."""
     if not list_ids:
         return
+    crashpoint("protect.before_claim")
     claims = claim_orders(order_ids=list_ids, clock=clock)
     sent = send_claims(claims=claims, broker=broker, clock=clock)
     refused: dict[int, list[int]] = {}
@@ -55,22 +57,24 @@ def protect_positions(*, account_id: int, broker: Broker, clock: Clock) -> int:
     Returns:
         How many positions were found wanting.
     """
-    if not read_state().permits(Purpose.PROTECT):
-        return 0
+    states = read_states()
+    rows = Position.objects.filter(account_id=account_id, status=Position.Status.OPEN)
     positions = {
         row.pk: row
-        for row in Position.objects.filter(
-            account_id=account_id, status=Position.Status.OPEN
-        ).select_related("account")
+        for row in rows.select_related("account")
+        if states.of(row.scopes).permits(Purpose.PROTECT)
     }
+    if not positions:
+        return 0
     live: dict[int, list[Order]] = {key: [] for key in positions}
     for order in live_orders_of(positions, (Leg.PROTECT, Leg.EXIT)):
         if order.position_id is not None:
             live[order.position_id].append(order)
+    stopped = _with_live_stops(live)
     waiting: list[int] = []
     bare: list[int] = []
     for key, position in positions.items():
-        need = _need(position, live[key])
+        need = _need(position, live[key], stopped=stopped)
         if need == "SEND":
             waiting += [order.pk for order in live[key]]
         elif need == "REPLACE":
@@ -84,7 +88,18 @@ def protect_positions(*, account_id: int, broker: Broker, clock: Clock) -> int:
     return len(waiting) + len(bare)
 
 
-def _need(position: Position, live: Sequence[Order]) -> str:
+def _with_live_stops(live: dict[int, list[Order]]) -> set[int]:
+    """Return the pairs whose stop rests: a take-profit that fills in part ends its stop."""
+    lists = [order.pk for orders in live.values() for order in orders]
+    resting = Order.objects.filter(
+        parent_id__in=lists,
+        leg=Leg.STOP_LOSS.value,
+        state__in=[state.value for state in RESTING_STATES],
+    )
+    return {key for key in resting.values_list("parent_id", flat=True) if key is not None}
+
+
+def _need(position: Position, live: Sequence[Order], *, stopped: set[int]) -> str:
     """Return what the position lacks: SEND, REPLACE, INSERT, or nothing (empty)."""
     if any(order.leg == Leg.EXIT.value for order in live):
         return ""
@@ -94,7 +109,10 @@ def _need(position: Position, live: Sequence[Order]) -> str:
         return "SEND"
     if any(order.state != OrderState.NEW.value for order in live):
         return ""  # being sent or in doubt: the resolver's business
-    covered = sum((order.quantity - order.filled_quantity for order in live), Decimal(0))
+    covered = sum(
+        (order.quantity - order.filled_quantity for order in live if order.pk in stopped),
+        Decimal(0),
+    )
     rules = list_rules([position.instrument_id])[position.instrument_id]
     return "REPLACE" if covered < rules.quantize_quantity(position.quantity) else ""
 

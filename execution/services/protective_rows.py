@@ -12,7 +12,7 @@ from execution.services.saving import update_rows
 from markets.domain.instrument import InstrumentRules
 from risk.domain.limits import RiskLimits
 from risk.selectors import get_limits
-from risk.services.trading_state import read_state
+from risk.services.trading_state import read_states
 
 _BOUGHT = frozenset({OrderState.PARTIALLY_FILLED.value, OrderState.FILLED.value})
 _ENTRIES = frozenset({Leg.ENTRY.value, Leg.MANUAL.value})
@@ -54,7 +54,7 @@ def insert_pairs(
     if not positions or limits is None:
         return []
     attempts = next_attempts(positions, Leg.PROTECT)
-    epoch = read_state().epoch
+    states = read_states()
     lists: list[Order] = []
     legs: list[Order] = []
     planned: list[Position] = []
@@ -65,6 +65,7 @@ def insert_pairs(
         wishes = _pair(
             account=account, position=position, plan=plan, attempt=attempts[key], now=now
         )
+        epoch = states.of(position.scopes).epoch
         pair = [build_order(wish, now=now, epoch=epoch) for wish in wishes]
         for leg in pair[1:]:
             leg.parent = pair[0]
@@ -110,6 +111,7 @@ def _pair(
             position=position,
             strategy_id=position.strategy_id,
             is_reduce_only=True,
+            scopes=tuple(position.scopes),
             expires_at=now + PROTECTION_LIFETIME,
         )
 

@@ -13,12 +13,14 @@ from django.db.models import Q
 
 from alerts.services.raising import raise_alert
 from core.clock import Clock
+from core.crashpoints import crashpoint
 from execution.domain.order import RESTING_STATES, OrderType
 from execution.models import Account, Order, Position, Reconciliation
 from execution.ports import Broker
 from execution.services.balances import compare_balances, take_opening
 from execution.services.cancels import refresh_orders
 from execution.services.completing import record_complete
+from execution.services.differences import note_differences
 from execution.services.replay import find_wrong_positions
 from execution.services.trade_check import check_trades
 from markets.selectors import list_rules
@@ -118,6 +120,7 @@ def reconcile_account(
     comparison.trades += balances.trades_compared
     comparison.differences += balances.differences
     comparison.differences += find_wrong_positions(account_id=account_id)
+    crashpoint("reconcile.before_conclude")
     return _conclude(account=account, comparison=comparison, clock=clock)
 
 
@@ -132,9 +135,17 @@ def _active(account: Account) -> Sequence[int]:
     return sorted(ids & set(list_rules()))
 
 
+def close_gate(*, account_id: int) -> None:
+    """Let nothing leave until a comparison with the exchange is complete: the system starts."""
+    Account.objects.filter(pk=account_id).update(ready_at=None)
+
+
 def _conclude(*, account: Account, comparison: Comparison, clock: Clock) -> Reconciliation:
     now = clock.now()
-    is_green = not comparison.differences
+    red = note_differences(account_id=account.pk, found=comparison.differences, now=now)
+    is_green = not red
+    # Complete, whatever it found: what differs closes the door for entries by the level below.
+    Account.objects.filter(pk=account.pk, ready_at__isnull=True).update(ready_at=now)
     row = Reconciliation.objects.create(
         account=account,
         is_green=is_green,
@@ -147,12 +158,12 @@ def _conclude(*, account: Account, comparison: Comparison, clock: Clock) -> Reco
     if is_green:
         Account.objects.filter(pk=account.pk).update(reconciled_at=now)
         return row
-    first = comparison.differences[0]
+    first = red[0]
     raise_alert(
         code="RECONCILE_MISMATCH",
         severity="CRITICAL",
         message=f"Our books differ from the exchange's: {first}",
-        context={"differences": comparison.differences, "reconciliation_id": row.pk},
+        context={"differences": red, "reconciliation_id": row.pk},
         dedupe_key=f"RECONCILE_MISMATCH:{account.pk}",
         now=now,
     )

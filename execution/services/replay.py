@@ -1,5 +1,6 @@
-"""Recomputing open positions from their fills."""
+"""Recomputing positions from their fills."""
 
+from collections.abc import Sequence
 from decimal import Decimal
 from typing import Any
 
@@ -10,6 +11,7 @@ from execution.domain.order import Leg, Side
 from execution.domain.position import PositionState, apply_execution
 from execution.models import Fill, Position
 from execution.services.books import state_of
+from markets.domain.instrument import InstrumentRules
 from markets.selectors import list_rules
 from risk.services.trading_state import lock_account
 
@@ -29,32 +31,41 @@ def find_wrong_positions(*, account_id: int) -> list[dict[str, Any]]:
             fills[fill.position_id].append(fill)
     wrong = []
     for position in positions:
-        own = fills[position.pk]
-        if any(fill.order.leg == Leg.EXTERNAL.value for fill in own):
-            continue  # only a share of such a trade counts, and the share is not kept
-        rule = rules[position.instrument_id]
-        state = PositionState(
-            quantity=position.carried_quantity, cost_quote=position.carried_cost_quote
-        )
-        for fill in own:
-            state = apply_execution(
-                state, _execution(fill), base_asset=rule.base_asset, quote_asset=rule.quote_asset
-            ).position
-        if state != state_of(position):
+        state = recompute(position, fills[position.pk], rules=rules[position.instrument_id])
+        if state is not None and state != state_of(position):
             wrong.append(_difference(position, state.quantity))
     return wrong
 
 
-def _difference(position: Position, recomputed: Decimal) -> dict[str, Any]:
-    return {
-        "kind": "POSITION_DIFFERS",
-        "position_id": position.pk,
-        "stored": format(position.quantity, "f"),
-        "recomputed": format(recomputed, "f"),
-    }
+def recompute(
+    position: Position, fills: Sequence[Fill], *, rules: InstrumentRules
+) -> PositionState | None:
+    """Return what the fills of a position make, in the order in which they were booked.
+
+    None where an external trade took part: only a share of it counts, and the share is not kept.
+
+    Args:
+        position: What it carried on from an earlier round trip is the start.
+        fills: All its fills, with their orders loaded.
+        rules: Of its symbol.
+    """
+    if any(fill.order.leg == Leg.EXTERNAL.value for fill in fills):
+        return None
+    state = PositionState(
+        quantity=position.carried_quantity, cost_quote=position.carried_cost_quote
+    )
+    for fill in fills:
+        state = apply_execution(
+            state,
+            execution_of(fill),
+            base_asset=rules.base_asset,
+            quote_asset=rules.quote_asset,
+        ).position
+    return state
 
 
-def _execution(fill: Fill) -> Execution:
+def execution_of(fill: Fill) -> Execution:
+    """Return a booked trade as the exchange told it. `fill.order` must be loaded."""
     return Execution(
         symbol=fill.symbol,
         trade_id=fill.venue_trade_id,
@@ -68,3 +79,12 @@ def _execution(fill: Fill) -> Execution:
         is_maker=fill.is_maker,
         executed_at=fill.timestamp,
     )
+
+
+def _difference(position: Position, recomputed: Decimal) -> dict[str, Any]:
+    return {
+        "kind": "POSITION_DIFFERS",
+        "position_id": position.pk,
+        "stored": format(position.quantity, "f"),
+        "recomputed": format(recomputed, "f"),
+    }

@@ -21,7 +21,7 @@ from execution.ports import Broker
 from execution.services.cancels import cancel_orders, names_at_venue, refresh_orders
 from execution.services.completing import record_complete
 from markets.selectors import list_rules
-from risk.domain.trading_state import Level
+from risk.domain.trading_state import Level, ScopeKind, scope_of
 from risk.services.trading_state import raise_level
 
 logger = logging.getLogger(__name__)
@@ -57,7 +57,7 @@ def resolve_unknown(*, account_id: int, broker: Broker, clock: Clock) -> Resolve
             order__parent__isnull=True,
             kind=SubmitAttempt.Kind.SUBMIT,
         )
-        .select_related("order")
+        .select_related("order__instrument")
         .order_by("pk")
     )
     if not attempts:
@@ -77,7 +77,7 @@ def resolve_unknown(*, account_id: int, broker: Broker, clock: Clock) -> Resolve
 
 def _lose_track_of_orphans(*, account_id: int, clock: Clock) -> None:
     """Declare UNKNOWN what was claimed by a process that is gone."""
-    deadline = clock.now() - clock.protocol(SENDER_TIMEOUT)
+    deadline = clock.now() - clock.venue(SENDER_TIMEOUT)
     orphans = SubmitAttempt.objects.filter(
         order__account_id=account_id,
         order__state=OrderState.SENDING.value,
@@ -99,9 +99,10 @@ def _resolve_one(attempt: SubmitAttempt, *, result: Resolved, broker: Broker, cl
     is_past_fence = broker.server_time() > attempt.fence_at
     if not reports and is_past_fence:
         source = "lists"
-        reports, strangers = _look_everywhere(attempt, symbol, names, broker=broker, clock=clock)
+        look = _look_everywhere(attempt, symbol, names, broker=broker, clock=clock)
+        reports = list(look.reports)
         if not reports:
-            _note_clean_round(attempt, is_clean=not strangers, result=result, clock=clock)
+            _note_clean_round(attempt, look, result=result, clock=clock)
             return
     if not reports:
         _ask_later(attempt, clock=clock)
@@ -113,13 +114,34 @@ def _resolve_one(attempt: SubmitAttempt, *, result: Resolved, broker: Broker, cl
     result.adopted += 1
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Look:
+    """One full look: the order query has found nothing, and the three lists have answered.
+
+    Attributes:
+        reports: Ours, if any.
+        strangers: Numbers of trades that no order here explains.
+        told: How much each list showed; part of the stored proof.
+    """
+
+    reports: tuple[OrderReport, ...]
+    strangers: tuple[int, ...]
+    told: dict[str, int]
+
+
 def _look_everywhere(
     attempt: SubmitAttempt, symbol: str, names: Sequence[str], *, broker: Broker, clock: Clock
-) -> tuple[list[OrderReport], bool]:
-    """Ask the three lists; return our orders found and whether an unexplained trade was seen."""
+) -> _Look:
+    """Ask the three lists. An error in any of them is evidence of nothing.
+
+    Raises:
+        ExchangeError: One of them did not answer.
+    """
     since = attempt.signed_at - clock.protocol(_LOOK_BACK)
-    seen = [*broker.open_orders(symbol), *broker.all_orders(symbol, since=since)]
+    open_orders = broker.open_orders(symbol)
+    all_orders = broker.all_orders(symbol, since=since)
     trades = broker.trades(symbol, since=since)
+    seen = [*open_orders, *all_orders]
     found = {report.client_order_id: report for report in seen if report.client_order_id in names}
     known = set(
         Order.objects.filter(
@@ -128,19 +150,39 @@ def _look_everywhere(
             venue_order_id__in={trade.venue_order_id for trade in trades},
         ).values_list("venue_order_id", flat=True)
     )
-    return list(found.values()), any(trade.venue_order_id not in known for trade in trades)
+    return _Look(
+        reports=tuple(found.values()),
+        strangers=tuple(t.trade_id for t in trades if t.venue_order_id not in known),
+        told={
+            "query": 0,
+            "open_orders": len(open_orders),
+            "all_orders": len(all_orders),
+            "trades": len(trades),
+        },
+    )
 
 
 def _note_clean_round(
-    attempt: SubmitAttempt, *, is_clean: bool, result: Resolved, clock: Clock
+    attempt: SubmitAttempt, look: _Look, *, result: Resolved, clock: Clock
 ) -> None:
     """Count a look without a trace; the second one, apart from the first, is the proof."""
-    if not is_clean:
+    if look.strangers:
+        # Somebody's trade that nobody here explains may be ours: the count starts anew.
+        attempt.evidence = {
+            **attempt.evidence,
+            "clean_rounds_ms": [],
+            "unexplained_trades": list(look.strangers),
+        }
         _ask_later(attempt, clock=clock)
         result.waiting += 1
         return
     rounds = [*attempt.evidence.get("clean_rounds_ms", []), clock.now_ms()]
-    attempt.evidence = {**attempt.evidence, "clean_rounds_ms": rounds}
+    attempt.evidence = {
+        **attempt.evidence,
+        "clean_rounds_ms": rounds,
+        "rounds": [*attempt.evidence.get("rounds", []), look.told],
+        "fence_ms": to_ms(attempt.fence_at),
+    }
     apart = timedelta(milliseconds=rounds[-1] - rounds[0])
     if apart < clock.protocol(_BETWEEN_ROUNDS):
         _ask_later(attempt, clock=clock, wait=_BETWEEN_ROUNDS)
@@ -184,6 +226,7 @@ def _give_up_if_late(attempt: SubmitAttempt, *, result: Resolved, clock: Clock) 
         reason=f"order {order.client_order_id} is in quarantine",
         actor="auto:quarantine",
         now=now,
+        scope=scope_of(ScopeKind.SYMBOL, order.instrument.symbol),
     )
 
 
@@ -215,7 +258,7 @@ def _finish(
 
 def resume_cancels(*, account_id: int, broker: Broker, clock: Clock) -> int:
     """Settle cancels without a reply and issue again those that had no effect."""
-    deadline = clock.now() - clock.protocol(SENDER_TIMEOUT)
+    deadline = clock.now() - clock.venue(SENDER_TIMEOUT)
     wanted = Order.objects.filter(
         account_id=account_id,
         cancel_requested_at__lt=deadline,

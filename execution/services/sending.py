@@ -14,6 +14,7 @@ from django.db import transaction
 
 from alerts.services.raising import raise_alert
 from core.clock import Clock
+from core.crashpoints import crashpoint
 from execution.domain.order import Leg, OrderEvent, OrderState, next_state
 from execution.domain.outcome import Outcome, Reaction
 from execution.domain.request import CancelRequest, OcoRequest
@@ -23,7 +24,8 @@ from execution.services.claims import CLAIM_LIFETIME, Claim, renew_claim
 from execution.services.completing import record_live
 from execution.services.order_rows import purpose_of
 from execution.services.saving import update_rows
-from risk.domain.trading_state import Level
+from risk.domain.trading_state import Level, Purpose
+from risk.services.senders import sending
 from risk.services.trading_state import raise_level, read_state
 
 if TYPE_CHECKING:
@@ -92,10 +94,26 @@ def _is_still_ours(claim: Claim, clock: Clock) -> bool:
 
 
 def _send_one(claim: Claim, broker: Broker) -> VenueReply:
-    state = read_state()
+    """Look at the kill switch for the last time, and send; a kill waits until that is done."""
+    with sending():
+        if not _is_permitted(claim):
+            return _WITHDRAWN
+        crashpoint("send.permitted")
+        reply = _submit(claim, broker)
+    crashpoint("send.replied")
+    return reply
+
+
+def _is_permitted(claim: Claim) -> bool:
+    state = read_state(scopes=claim.order.scopes)
+    purpose = purpose_of(claim.order)
     is_manual = claim.order.leg == Leg.MANUAL.value or claim.order.reason == "MANUAL"
-    if not state.permits(purpose_of(claim.order), is_manual=is_manual):
-        return _WITHDRAWN
+    if purpose is Purpose.ENTRY and state.epoch != claim.attempt.epoch:
+        return False  # stopped and started again since the claim: ask anew
+    return state.permits(purpose, is_manual=is_manual)
+
+
+def _submit(claim: Claim, broker: Broker) -> VenueReply:
     request, attempt = claim.request, claim.attempt
     if isinstance(request, OcoRequest):
         return broker.submit_oco(

@@ -1,8 +1,11 @@
 """The one way a python-binance client is made: right address, right clock, no surprises."""
 
+import contextlib
 import ipaddress
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -10,6 +13,8 @@ from binance.client import Client
 
 from core.clock import Clock
 from core.errors import NeedsOperator
+from markets.adapters.rate_budget import RateBudget
+from markets.domain.budget import priority_of
 
 CONNECT_TIMEOUT_S = 2
 # The exchange waits 10 s for its engine before it says "unknown"; hear it say so.
@@ -100,6 +105,11 @@ def is_loopback(url: str) -> bool:
         return False
 
 
+def _wall_s(clock: Clock, seconds: float) -> float:
+    """Return one of the exchange's waits in wall seconds."""
+    return clock.venue(timedelta(seconds=seconds)).total_seconds() / clock.speed
+
+
 class VenueClient(Client):
     """A python-binance client that sends once, waits a bounded time and signs by our clock.
 
@@ -107,13 +117,19 @@ class VenueClient(Client):
     threads at once.
     """
 
-    REQUEST_RECVWINDOW = RECEIVE_WINDOW_MS
-
     def __init__(
-        self, *, addresses: Addresses, clock: Clock, api_key: str = "", api_secret: str = ""
+        self,
+        *,
+        addresses: Addresses,
+        clock: Clock,
+        api_key: str = "",
+        api_secret: str = "",
+        budget: RateBudget | None = None,
     ) -> None:
         self._clock = clock
-        self._pinned_offset: float | None = None
+        self._pinned_ms: int | None = None
+        self._budget = budget
+        self.REQUEST_RECVWINDOW = round(_wall_s(clock, RECEIVE_WINDOW_MS / 1000) * 1000)
         self.used_weight = 0
         """Request weight used in this minute, as the exchange last said (6000 are allowed)."""
         # python-binance formats and keeps these in its constructor.
@@ -124,7 +140,7 @@ class VenueClient(Client):
             api_key or None,
             api_secret or None,
             requests_params={
-                "timeout": (CONNECT_TIMEOUT_S, READ_TIMEOUT_S),
+                "timeout": (CONNECT_TIMEOUT_S, _wall_s(clock, READ_TIMEOUT_S)),
                 "allow_redirects": False,
             },
             ping=False,
@@ -135,14 +151,23 @@ class VenueClient(Client):
     @property
     def timestamp_offset(self) -> float:
         """Milliseconds to add to the wall clock for a time stamp: our clock, unless pinned."""
-        if self._pinned_offset is not None:
-            return self._pinned_offset
+        if self._pinned_ms is not None:
+            # The base class cuts the sum to whole milliseconds.
+            return self._pinned_ms + 0.5 - time.time() * 1000
         return self._clock.now_ms() - time.time() * 1000
 
     @timestamp_offset.setter
-    def timestamp_offset(self, offset_ms: float) -> None:
-        # The base class starts with 0, which must not count as a wish.
-        self._pinned_offset = offset_ms or None
+    def timestamp_offset(self, _offset_ms: float) -> None:
+        """Ignore what the base class sets when it is made."""
+
+    @contextlib.contextmanager
+    def signing_at(self, time_ms: int) -> Iterator[None]:
+        """Sign with exactly this time in the block, however long it takes to get to it."""
+        self._pinned_ms = time_ms
+        try:
+            yield
+        finally:
+            self._pinned_ms = None
 
     def _request(
         self,
@@ -153,24 +178,64 @@ class VenueClient(Client):
         **kwargs: Any,
     ) -> Any:
         self.response = None
+        if self._budget is not None:
+            side = str((kwargs.get("data") or {}).get("side", ""))
+            path = urlsplit(uri).path
+            self._budget.require(priority_of(method=method, path=path, side=side))
         try:
             return super()._request(method, uri, signed, force_params, **kwargs)
         finally:
             if self.response is not None:
-                weight = self.response.headers.get("x-mbx-used-weight-1m", "")
-                self.used_weight = int(weight) if weight.isdigit() else self.used_weight
+                self._learn(self.response)
+
+    def quiet_s(self) -> float:
+        """Return for how many wall seconds the exchange must be left alone."""
+        return self._budget.quiet_s() if self._budget is not None else 0.0
+
+    def _learn(self, response: Any) -> None:
+        headers = response.headers
+        used = _whole(headers.get("x-mbx-used-weight-1m"))
+        self.used_weight = self.used_weight if used is None else used
+        if self._budget is not None:
+            self._budget.learn(
+                used=used,
+                http_status=response.status_code,
+                retry_after_s=_whole(headers.get("Retry-After")),
+            )
+
+
+def _whole(text: str | None) -> int | None:
+    return int(text) if text is not None and text.isascii() and text.isdigit() else None
 
 
 def build_client(
-    *, mode: str, sim_url: str, clock: Clock, api_key: str = "", api_secret: str = ""
+    *,
+    mode: str,
+    sim_url: str,
+    clock: Clock,
+    api_key: str = "",
+    api_secret: str = "",
+    weight_limit: int | None = None,
 ) -> VenueClient:
     """Return a client for a trading mode; without a key only for public calls.
+
+    Args:
+        mode: demo, paper, testnet or live.
+        sim_url: Address of the local exchange.
+        clock: Also signs.
+        api_key: Of the account.
+        api_secret: Of the account.
+        weight_limit: Request weight per minute that all clients of this address share; None
+            asks without a budget.
 
     Raises:
         NeedsOperator: the mode and the address contradict each other.
     """
     addresses = addresses_of(mode=mode, sim_url=sim_url)
-    client = VenueClient(addresses=addresses, clock=clock, api_key=api_key, api_secret=api_secret)
+    budget = RateBudget(origin=addresses.origin, limit=weight_limit) if weight_limit else None
+    client = VenueClient(
+        addresses=addresses, clock=clock, api_key=api_key, api_secret=api_secret, budget=budget
+    )
     uri = client._create_api_uri("order")
     if is_loopback(uri) is not (mode in _LOCAL_MODES) or not uri.startswith(addresses.rest):
         raise NeedsOperator(f"{mode} mode must not send orders to {addresses.origin}", mode=mode)

@@ -20,7 +20,10 @@ def get_market_data() -> "BinanceMarketData":
     from markets.adapters.binance_market_data import BinanceMarketData
 
     client = build_client(
-        mode=str(settings.TRADING_MODE), sim_url=settings.SIM_URL, clock=get_clock()
+        mode=str(settings.TRADING_MODE),
+        sim_url=settings.SIM_URL,
+        clock=get_clock(),
+        weight_limit=settings.WEIGHT_LIMIT,
     )
     is_local = str(settings.TRADING_MODE) in ("demo", "paper")
     return BinanceMarketData(client, get_clock(), is_local=is_local)
@@ -42,6 +45,7 @@ def get_signed_client(credentials_name: str | None = None) -> "VenueClient":
         clock=get_clock(),
         api_key=credentials.api_key,
         api_secret=credentials.api_secret,
+        weight_limit=settings.WEIGHT_LIMIT,
     )
 
 

@@ -48,7 +48,7 @@ def check_running(context: Context) -> CheckResult:
 
 
 def check_reconciled(context: Context) -> CheckResult:
-    """Our books were equal to the exchange's at least once since the start."""
+    """Our books were compared with the exchange's since the start, and no difference is open."""
     at = context.portfolio.last_reconciled_at
     return result(_C.RECONCILE_NOT_GREEN, passed=at is not None, value=at or "never")
 
@@ -248,7 +248,6 @@ def _sellable(context: Context) -> Decimal:
 ALWAYS: tuple[Check, ...] = (
     check_level,
     check_running,
-    check_reconciled,
     filters.check_symbol_status,
     check_duplicate_intent,
     filters.check_price_filter,
@@ -264,6 +263,7 @@ ALWAYS: tuple[Check, ...] = (
 )
 # Only what may increase exposure passes these too.
 ENTRY_ONLY: tuple[Check, ...] = (
+    check_reconciled,
     check_unresolved,
     check_data_age,
     check_duplicate_order,

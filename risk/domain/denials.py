@@ -69,8 +69,8 @@ EXPLANATIONS: dict[DenialCode, tuple[str, str]] = {
     ),
     _C.STATE_STOPPED: ("Trading is stopped", "POST /system/start, or the admin's first page"),
     _C.RECONCILE_NOT_GREEN: (
-        "Our books have not been found equal to the exchange's since the start",
-        "`manage.py reconcile` shows the difference",
+        "Our books were not compared with the exchange's since the start, or a difference is open",
+        "`manage.py reconcile` shows it; settle it in the admin",
     ),
     _C.SYMBOL_NOT_TRADING: ("The exchange has halted the symbol", "Wait, or drop the symbol"),
     _C.SYMBOL_UNRESOLVED: (

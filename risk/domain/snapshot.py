@@ -32,6 +32,7 @@ class OrderProposal:
         intent_key: Identity of the intent, such as "decision:leg:attempt"; unique for ever.
         purpose: ENTRY, EXIT or PROTECT; everything that may increase exposure is an ENTRY.
         is_manual: A person asked for it.
+        scopes: Kill switches that it stands under beside the global one.
         bar_s: Length of the strategy's candle, seconds; market data's age is counted in it.
         references: Opinions on the price: last close, last ticker, the exchange's average.
         data_at: Time of the newest market data that the order rests on.
@@ -56,6 +57,7 @@ class OrderProposal:
     stop_price: Decimal | None = None
     is_reduce_only: bool = False
     is_manual: bool = False
+    scopes: tuple[str, ...] = ()
     strategy_id: int | None = None
     decision_id: int | None = None
     stop_loss_price: Decimal | None = None

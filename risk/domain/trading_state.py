@@ -1,7 +1,12 @@
 """The kill switch: its levels, and what each still lets through."""
 
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+
+from core.errors import InvalidInput
+
+GLOBAL = "GLOBAL"
 
 
 class Level(StrEnum):
@@ -79,5 +84,64 @@ class StateView:
         return purpose in PERMITTED[self.level]
 
 
+class ScopeKind(StrEnum):
+    """What a kill switch of its own may be for, beside everything."""
+
+    ACCOUNT = "account"
+    STRATEGY = "strategy"
+    MODEL = "model"
+    SYMBOL = "symbol"
+
+
+def scope_of(kind: ScopeKind, name: str) -> str:
+    """Return the name of a scope, such as ``symbol:BTCUSDT``."""
+    return f"{kind.value}:{name}"
+
+
+def parse_scope(text: str) -> str:
+    """Return a scope that a person typed.
+
+    Raises:
+        InvalidInput: It is neither GLOBAL nor ``kind:name`` of a known kind.
+    """
+    kind, _, name = text.strip().partition(":")
+    if kind.upper() == GLOBAL and not name:
+        return GLOBAL
+    if kind.lower() in {item.value for item in ScopeKind} and name.strip():
+        name = name.strip()
+        is_symbol = kind.lower() == ScopeKind.SYMBOL.value
+        return scope_of(ScopeKind(kind.lower()), name.upper() if is_symbol else name)
+    kinds = ", ".join(f"{item.value}:NAME" for item in ScopeKind)
+    raise InvalidInput(f"scope must be GLOBAL or {kinds}, was {text!r}", field="scope", value=text)
+
+
 # What is assumed when the row cannot be found: nothing is sent.
 CLOSED = StateView(level=Level.HALT, epoch=-1, is_running=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StateTable:
+    """Every kill switch as one transaction read them: the global one and those of scopes."""
+
+    views: Mapping[str, StateView]
+
+    def of(self, scopes: Iterable[str] = ()) -> StateView:
+        """Return what applies to something with these scopes: the highest of its levels.
+
+        The epoch is the sum of the scopes' epochs. Each of them only rises, so the sum of the
+        same scopes is the same again only when none of them has changed.
+        """
+        everything = self.views.get(GLOBAL)
+        if everything is None:
+            return CLOSED
+        own = [self.views[name] for name in {*scopes} if name in self.views and name != GLOBAL]
+        return StateView(
+            level=max([everything.level, *(view.level for view in own)], key=lambda it: it.rank),
+            epoch=everything.epoch + sum(view.epoch for view in own),
+            is_running=everything.is_running,
+        )
+
+    def raised(self, least: Level) -> dict[str, StateView]:
+        """Return the scopes whose own level is `least` or above, the global one first."""
+        names = sorted(self.views, key=lambda name: (name != GLOBAL, name))
+        return {name: self.views[name] for name in names if self.views[name].level >= least}

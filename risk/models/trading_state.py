@@ -2,17 +2,17 @@
 
 from django.db import models
 
-from risk.domain.trading_state import Level
+from risk.domain.trading_state import GLOBAL, Level
 
 _LEVELS = [(level.value, level.value) for level in Level]
-GLOBAL = "GLOBAL"
 
 
 class TradingState(models.Model):
-    """The kill switch of one scope; only the GLOBAL row exists now.
+    """The kill switch of one scope: GLOBAL, an account, a strategy, a model or a symbol.
 
-    Created by the first migration; moved only by ``services.trading_state``, upwards by anything,
-    down by a person. The sender reads it in the transaction that writes "about to send".
+    The GLOBAL row is created by the first migration, another by the first raise of its scope;
+    moved only by ``services.trading_state``, upwards by anything, down by a person, never deleted.
+    The sender reads them in the transaction that writes "about to send".
     """
 
     scope = models.CharField(max_length=64, unique=True, default=GLOBAL)

@@ -10,10 +10,10 @@ from markets.domain.instrument import InstrumentRules
 from risk.domain.gate import Verdict, evaluate
 from risk.domain.limits import LimitsInvalid, RiskLimits
 from risk.domain.snapshot import ZERO, OrderProposal, PortfolioSnapshot
-from risk.domain.trading_state import StateView
+from risk.domain.trading_state import StateTable
 from risk.models import RiskVerdict
 from risk.selectors import get_limits_row, to_limits
-from risk.services.trading_state import read_state
+from risk.services.trading_state import read_states
 
 
 def assess(
@@ -50,7 +50,7 @@ def assess(
         raise ValueError(f"everything must belong to account {account_id}")
     if not proposals:
         return []
-    state = read_state(for_share=True)
+    states = read_states(for_share=True)
     limits, version = _read_limits()
     fee_fraction = limits.fee_fraction if limits else ZERO
     verdicts = []
@@ -59,14 +59,14 @@ def assess(
             proposal=proposal,
             portfolio=portfolio,
             limits=limits,
-            state=state,
+            state=states.of(proposal.scopes),
             rules=rules.get(proposal.instrument_id),
             now=now,
         )
         if verdict.approved:
             portfolio = portfolio.including(proposal, fee_fraction=fee_fraction)
         verdicts.append(verdict)
-    _store(proposals=proposals, verdicts=verdicts, state=state, version=version, now=now)
+    _store(proposals=proposals, verdicts=verdicts, states=states, version=version, now=now)
     return verdicts
 
 
@@ -85,14 +85,14 @@ def _store(
     *,
     proposals: Sequence[OrderProposal],
     verdicts: Sequence[Verdict],
-    state: StateView,
+    states: StateTable,
     version: int | None,
     now: datetime,
 ) -> None:
     with transaction.atomic(durable=False):
         RiskVerdict.objects.bulk_create(
             [
-                _row(proposal=proposal, verdict=verdict, state=state, version=version, now=now)
+                _row(proposal=proposal, verdict=verdict, states=states, version=version, now=now)
                 for proposal, verdict in zip(proposals, verdicts, strict=True)
             ],
             ignore_conflicts=True,
@@ -103,7 +103,7 @@ def _row(
     *,
     proposal: OrderProposal,
     verdict: Verdict,
-    state: StateView,
+    states: StateTable,
     version: int | None,
     now: datetime,
 ) -> RiskVerdict:
@@ -121,7 +121,7 @@ def _row(
         limit=_clean(first.limit, 80) if first else "",
         value=_clean(first.value, 160) if first else "",
         checks=[check.to_json() for check in verdict.checks],
-        epoch=state.epoch,
+        epoch=states.of(proposal.scopes).epoch,
         limits_version=version,
         created_at=now,
     )

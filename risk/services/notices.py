@@ -6,7 +6,7 @@ from django.db import transaction
 
 from alerts import push
 from alerts.services.raising import raise_alert
-from risk.domain.trading_state import Level, StateView
+from risk.domain.trading_state import GLOBAL, Level, StateView
 
 _SEVERITIES = {
     Level.ACTIVE: "INFO",
@@ -18,7 +18,7 @@ _SEVERITIES = {
 
 
 def announce_state(
-    *, state: StateView, from_level: Level, reason: str, actor: str, now: datetime
+    *, scope: str, state: StateView, from_level: Level, reason: str, actor: str, now: datetime
 ) -> None:
     """Tell of the new state once the transaction has committed.
 
@@ -27,22 +27,31 @@ def announce_state(
 
     # A plain function: Django's message about a failing robust callback cannot name a partial.
     def tell() -> None:
-        _tell(state=state, from_level=from_level, reason=reason, actor=actor, now=now)
+        _tell(scope=scope, state=state, from_level=from_level, reason=reason, actor=actor, now=now)
 
     transaction.on_commit(tell, robust=True)
 
 
-def _tell(*, state: StateView, from_level: Level, reason: str, actor: str, now: datetime) -> None:
+def _tell(
+    *, scope: str, state: StateView, from_level: Level, reason: str, actor: str, now: datetime
+) -> None:
     is_level_change = state.level is not from_level
     if is_level_change:
         raise_alert(
             code="KILL_SWITCH",
             severity=_SEVERITIES[state.level],
-            message=f"Kill switch {from_level} to {state.level} by {actor}: {reason}",
-            context={"level": state.level.value, "epoch": state.epoch, "actor": actor},
-            dedupe_key=f"KILL_SWITCH:{state.epoch}",
+            message=f"Kill switch ({scope}) {from_level} to {state.level} by {actor}: {reason}",
+            context={
+                "scope": scope,
+                "level": state.level.value,
+                "epoch": state.epoch,
+                "actor": actor,
+            },
+            dedupe_key=f"KILL_SWITCH:{scope}:{state.epoch}",
             now=now,
         )
+    if scope != GLOBAL:
+        return  # the pages' state is the global one
     push.publish(
         {
             "type": "risk_state",

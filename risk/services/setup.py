@@ -1,8 +1,7 @@
 """The rows that must exist before anything may trade."""
 
-from risk.domain.trading_state import Level
+from risk.domain.trading_state import GLOBAL, Level
 from risk.models import RiskLimits, TradingState, TradingStateChange
-from risk.models.trading_state import GLOBAL
 from risk.selectors import LIMITS_ID
 
 
@@ -13,7 +12,8 @@ def create_rows(*, using: str = "default") -> None:
     back shut: what it was set to is not known.
     """
     RiskLimits.objects.using(using).get_or_create(pk=LIMITS_ID)
-    newest = TradingStateChange.objects.using(using).order_by("-epoch").first()
+    changes = TradingStateChange.objects.using(using).filter(scope=GLOBAL)
+    newest = changes.order_by("-epoch").first()
     TradingState.objects.using(using).get_or_create(
         scope=GLOBAL,
         defaults={

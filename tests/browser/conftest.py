@@ -10,8 +10,8 @@ import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
 
 from tests.factories.desk import fill_desk, show_life
+from tests.floor import Floor
 from tests.functional.conftest import Callers, callers, floor, web
-from tests.integration.execution.test_exchange import Floor
 from tests.processes import Web
 
 __all__ = ["callers", "floor", "web"]

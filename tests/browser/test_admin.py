@@ -20,8 +20,8 @@ from execution.models import Fill, LedgerEntry, Order
 from risk.models import RiskLimits
 from risk.services.trading_state import read_state, start_trading
 from tests.browser.conftest import DESKTOP, PHONE
+from tests.floor import Floor
 from tests.functional.conftest import Callers
-from tests.integration.execution.test_exchange import Floor
 from tests.processes import Web
 
 SIM_OPTIONS = ("--generate", "--symbols", "BTCUSDT,ETHUSDT", "--balance", "USDT=100000")

@@ -12,7 +12,7 @@ from core import broadcast
 from risk.models import TradingStateChange
 from risk.services.trading_state import read_state, rearm, start_trading
 from tests.browser.conftest import DESKTOP, PHONE
-from tests.integration.execution.test_exchange import Floor
+from tests.floor import Floor
 
 SIM_OPTIONS = ("--generate", "--symbols", "BTCUSDT,ETHUSDT", "--balance", "USDT=100000")
 pytestmark = pytest.mark.browser

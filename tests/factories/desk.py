@@ -26,7 +26,7 @@ from markets.services.instruments import subscribe
 from mlmodels.models import ModelAlias, ModelVersion, Prediction, TrainingRun
 from risk.models import RiskMetrics
 from sentiment.models import Mention, SentimentScore, Source
-from tests.integration.execution.test_exchange import Floor
+from tests.floor import Floor
 
 D = Decimal
 FRAME = Timeframe("5m")

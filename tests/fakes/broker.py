@@ -60,6 +60,7 @@ class FakeBroker:
     faults: list[Fault] = field(default_factory=list)
     requests: list[Request] = field(default_factory=list)
     before_submit: Callable[[], None] | None = None
+    quiet: timedelta = timedelta(0)
 
     def __post_init__(self) -> None:
         self.orders: dict[int, OrderReport] = {}
@@ -298,6 +299,9 @@ class FakeBroker:
                 for asset, total in sorted(self.held.items())
                 if total
             )
+
+    def quiet_for(self) -> timedelta:
+        return self.quiet
 
     def server_time(self) -> datetime:
         return self.clock.now()

@@ -24,5 +24,8 @@ class HandClock:
     def protocol(self, duration: timedelta) -> timedelta:
         return duration * self.speed
 
+    def venue(self, duration: timedelta) -> timedelta:
+        return self.protocol(duration)
+
     def advance(self, seconds: float) -> None:
         self._now += timedelta(seconds=seconds)

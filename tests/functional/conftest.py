@@ -15,7 +15,7 @@ from core.keys.manager import forget_credentials
 from core.tokens import issue_token
 from tests import processes
 from tests.conftest import environment_of_children
-from tests.integration.execution.test_exchange import Floor, build_floor
+from tests.floor import Floor, build_floor
 
 _KEYS = ("BINANCE_API_KEY", "BINANCE_API_SECRET")
 

@@ -9,9 +9,9 @@ from django.test import Client
 from execution.models import Account, Order
 from markets.domain.ticker import Ticker
 from markets.models.tickers import write_tickers
+from tests.floor import Floor
 from tests.functional.bad_input import JSON, KEY, ORDER, TABLE, Bad, as_bytes
 from tests.functional.conftest import Callers
-from tests.integration.execution.test_exchange import Floor
 
 SIM_OPTIONS = ("--generate", "--symbols", "BTCUSDT,ETHUSDT", "--balance", "USDT=100000")
 

@@ -17,9 +17,9 @@ from execution.models import Order
 from markets.domain.ticker import Ticker
 from markets.models.tickers import write_tickers
 from risk.services.trading_state import read_state
+from tests.floor import Floor
 from tests.functional.bad_input import ORDER
 from tests.functional.conftest import Callers
-from tests.integration.execution.test_exchange import Floor
 from tests.processes import Web
 
 SIM_OPTIONS = ("--generate", "--symbols", "BTCUSDT,ETHUSDT", "--balance", "USDT=100000")

@@ -74,6 +74,13 @@ def test_its_books_equal_the_exchanges(desk: Desk) -> None:
     assert "GREEN" in done.stdout
 
 
+def test_no_order_is_lost_or_doubled_and_each_cent_is_accounted_for(desk: Desk) -> None:
+    done = desk.manage("check_world", "--against-ledger", desk.exchange_url)
+
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "SOUND" in done.stdout
+
+
 def test_the_contracts_snippet_works(desk: Desk) -> None:
     status = requests.get(f"{desk.url}/system/status", timeout=10).json()
     headers = {"Authorization": f"Bearer {desk.token}"}
@@ -111,9 +118,9 @@ def test_it_trades_on_after_the_kills_and_nothing_is_lost(desk: Desk) -> None:
         what="two more closes",
     )
 
-    done = desk.manage("reconcile", "--against-ledger", desk.exchange_url)
-
-    assert done.returncode == 0, done.stdout + done.stderr
+    for command in ("reconcile", "check_world"):
+        done = desk.manage(command, "--against-ledger", desk.exchange_url)
+        assert done.returncode == 0, done.stdout + done.stderr
 
 
 def test_it_halts_from_another_terminal(desk: Desk) -> None:
@@ -133,10 +140,12 @@ def test_it_resumes_where_it_stopped(desk: Desk, folder: Path) -> None:
         kept = {item["id"] for item in again.get("/trades?limit=500")["results"]}
         level = again.get("/system/status")["kill_level"]
         done = again.manage("reconcile", "--against-ledger", again.exchange_url)
+        checked = again.manage("check_world", "--against-ledger", again.exchange_url)
 
     assert trades <= kept
     assert level == "CANCEL"
     assert done.returncode == 0, done.stdout + done.stderr
+    assert checked.returncode == 0, checked.stdout + checked.stderr
 
 
 def _is_ready(desk: Desk) -> bool:

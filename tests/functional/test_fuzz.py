@@ -15,8 +15,8 @@ from drf_spectacular.generators import SchemaGenerator
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from tests.floor import Floor
 from tests.functional.conftest import Callers
-from tests.integration.execution.test_exchange import Floor
 
 SIM_OPTIONS = ("--generate", "--symbols", "BTCUSDT,ETHUSDT", "--balance", "USDT=100000")
 EXAMPLES = int(os.environ.get("FUZZ_EXAMPLES", "8"))

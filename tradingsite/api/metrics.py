@@ -41,6 +41,7 @@ class _Desk(Collector):
         yield from _counts()
         yield from _risk()
         yield from _health()
+        yield from _guard()
 
     def describe(self) -> list[Metric]:
         # Nothing is known before a scrape, and registering must not read the database.
@@ -74,6 +75,21 @@ def _risk() -> Iterator[Metric]:
     reconciliation = latest_reconciliation(account_id=account_id)
     if reconciliation is not None:
         yield _gauge("reconciled", "1 when the last comparison was green", reconciliation.is_green)
+
+
+def _guard() -> Iterator[Metric]:
+    """What the guardian measures; absent while nobody knows."""
+    for view in list_components(now=get_clock().now()):
+        if view.name != "guard":
+            continue
+        for name, text in (
+            ("unprotected_s", "Wall seconds that the barest open position is without a stop"),
+            ("longest_unprotected_s", "The most of it since the guardian started"),
+            ("clock_offset_ms", "The exchange's clock less ours"),
+        ):
+            value = view.detail.get(name)
+            if value is not None:
+                yield _gauge(name, text, float(value))
 
 
 def _health() -> Iterator[Metric]:

@@ -56,6 +56,7 @@ _NAVIGATION = [
             _page("Accounts", "account_balance", "execution_account"),
             _page("Ledger", "menu_book", "execution_ledgerentry"),
             _page("Reconciliations", "balance", "execution_reconciliation"),
+            _page("Differences", "difference", "execution_difference"),
             _page("Alerts", "warning", "alerts_alert"),
             _page("Audit trail", "policy", "core_auditrecord"),
         ],

@@ -18,6 +18,8 @@ PORT = env.integer("PORT", 8000, minimum=1, maximum=65535)
 LOG_LEVEL = env.choice("LOG_LEVEL", "INFO", ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"))
 LOG_FILE = DATA_DIR / "trading_system.log"
 LOGGING = build_logging(level=LOG_LEVEL, file=LOG_FILE)
+# Where a process shall end itself, see core/crashpoints.py; only on the local exchange.
+CRASHPOINT = env.text("CRASHPOINT", "")
 # What this process is called in logs and among the components' health.
 COMPONENT = env.text("COMPONENT", "")
 SENTRY_DSN = env.text("SENTRY_DSN", "")
@@ -38,6 +40,8 @@ SIM_SPEED = env.integer("SIM_SPEED", 0, minimum=0, maximum=1000)
 SIM_MIRROR = env.text("SIM_MIRROR", "")
 # The clock shared with the local exchange, see core/clock.py; empty is the wall clock.
 CLOCK = env.text("CLOCK", "")
+# Request weight per minute that the exchange allows one address; all processes share it.
+WEIGHT_LIMIT = env.integer("WEIGHT_LIMIT", 6000, minimum=100, maximum=10_000_000)
 KEY_STORE = env.choice("KEY_STORE", "env", ("env", "file"))
 KEY_FILE = DATA_DIR / "keys.json"
 MASTER_PASSWORD = env.text("MASTER_PASSWORD", "")

@@ -30,6 +30,11 @@ _ENTRIES: tuple[tuple[str, float, bool], ...] = (
 )
 
 
+# Queues whose progress the guardian watches; a training may take longer than any tick.
+_WATCHED_QUEUES = ("orders", "pipeline.0")
+_QUEUE_TICK_S = 10.0
+
+
 def beat_schedule(*, clock: str) -> dict[str, dict[str, Any]]:
     """Return the schedule for the given ``CLOCK`` setting; no interval is under 2 s."""
     speed = parse_clock(clock).speed
@@ -40,5 +45,12 @@ def beat_schedule(*, clock: str) -> dict[str, dict[str, Any]]:
             "task": task,
             "schedule": interval_s,
             "options": {"expires": interval_s},
+        }
+    for name in _WATCHED_QUEUES:
+        schedule[f"core.tick_queue {name}"] = {
+            "task": "core.tick_queue",
+            "schedule": _QUEUE_TICK_S,
+            "kwargs": {"name": name},
+            "options": {"expires": _QUEUE_TICK_S, "queue": name},
         }
     return schedule

@@ -2,6 +2,8 @@
 
 import signal
 import threading
+import time
+from pathlib import Path
 from types import FrameType
 from typing import Any
 
@@ -16,8 +18,15 @@ from core.errors import TradingError
 from execution.adapters.factory import get_broker
 from execution.services.accounts import open_account
 from execution.services.guarding import Guardian
+from execution.services.reconciliation import close_gate
+from execution.services.watching import Watch
+from risk.domain.trading_state import Level
+from risk.services.trading_state import raise_level
 
+# In DATA_DIR: while it is there, nothing is opened.
+KILL_FILE = "KILL"
 _LONGEST_BACKOFF_S = 10.0
+_NAP_S = 0.1
 
 
 class Command(BaseCommand):
@@ -25,7 +34,8 @@ class Command(BaseCommand):
 
     help = (
         "Send what was left unsent, resolve unknown orders, protect positions, enforce the kill "
-        "switch and reconcile, until stopped. Example: manage.py guard --interval 0.5"
+        "switch and reconcile, until stopped. SIGUSR1, or a file DATA_DIR/KILL with LEVEL [SCOPE] "
+        "[reason], raises the kill switch. Example: manage.py guard --interval 0.5"
     )
     requires_system_checks = [SETTINGS]
 
@@ -35,14 +45,17 @@ class Command(BaseCommand):
         parser.add_argument("--quote-asset", default="USDT", help="of an account not opened yet")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        stop = threading.Event()
+        stop, asked = threading.Event(), threading.Event()
         if threading.current_thread() is threading.main_thread():
-            _stop_on_signals(stop)
+            _listen_to_signals(stop, asked)
         guardian: Guardian | None = None
         backoff_s, done = options["interval"], 0
         while not stop.is_set():
             close_old_connections()
             try:
+                if asked.is_set():
+                    _raise_by_signal()
+                    asked.clear()
                 guardian = guardian or _build(stop, options["quote_asset"])
                 is_well = guardian.run_round()
                 _beat(guardian, is_well=is_well)
@@ -53,7 +66,10 @@ class Command(BaseCommand):
             if options["rounds"] and done >= options["rounds"]:
                 return
             backoff_s = options["interval"] if is_well else min(backoff_s * 2, _LONGEST_BACKOFF_S)
-            stop.wait(backoff_s)
+            if asked.is_set():  # not obeyed yet: the database does not answer
+                stop.wait(options["interval"])
+            else:
+                _wait(stop, asked, backoff_s)
         self.stdout.write("guard: stopped")
 
 
@@ -68,27 +84,58 @@ def _build(stop: threading.Event, quote_asset: str) -> Guardian:
         quote_asset=quote_asset,
         now=clock.now(),
     )
-    return Guardian(
+    # What happened while nobody looked is booked before anything leaves.
+    close_gate(account_id=account.pk)
+    broker = get_broker()
+    watch = Watch(
         account_id=account.pk,
-        broker=get_broker(),
+        broker=broker,
         clock=clock,
-        pause=pause,
+        kill_file=Path(settings.DATA_DIR) / KILL_FILE,
+        read_components=lambda: health.list_components(now=clock.now()),
     )
+    return Guardian(account_id=account.pk, broker=broker, clock=clock, pause=pause, watch=watch)
+
+
+def _raise_by_signal() -> None:
+    raise_level(
+        level=Level.CANCEL,
+        reason="SIGUSR1 to the guardian",
+        actor="signal:guard",
+        now=get_clock().now(),
+    )
+
+
+def _wait(stop: threading.Event, asked: threading.Event, seconds: float) -> None:
+    """Wait for the next round; a signal ends the wait."""
+    deadline = time.monotonic() + seconds
+    while not (stop.is_set() or asked.is_set()):
+        left = deadline - time.monotonic()
+        if left <= 0:
+            return
+        stop.wait(min(left, _NAP_S))
 
 
 def _beat(guardian: Guardian, *, is_well: bool) -> None:
     detail: dict[str, Any] = {
         "account_id": guardian.account_id,
         "reconciled_at": guardian.reconciled_at.isoformat() if guardian.reconciled_at else None,
+        "unprotected_s": guardian.unprotected_s,
+        "longest_unprotected_s": guardian.longest_unprotected_s,
+        "clock_offset_ms": guardian.watch.offset_ms if guardian.watch else None,
     }
     if not is_well:
         detail["error"] = "; ".join(f"{k}: {v}" for k, v in guardian.failures.items())
     health.beat("guard", now=guardian.clock.now(), detail=detail, is_well=is_well)
 
 
-def _stop_on_signals(stop: threading.Event) -> None:
+def _listen_to_signals(stop: threading.Event, asked: threading.Event) -> None:
     def end(_number: int, _frame: FrameType | None) -> None:
         stop.set()
 
+    def kill(_number: int, _frame: FrameType | None) -> None:
+        asked.set()
+
+    signal.signal(signal.SIGUSR1, kill)
     signal.signal(signal.SIGTERM, end)
     signal.signal(signal.SIGINT, end)

@@ -8,7 +8,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from core.clock import get_clock
 from core.errors import TradingError
-from risk.domain.trading_state import Level
+from risk.domain.trading_state import GLOBAL, Level, parse_scope
 from risk.services.trading_state import raise_level
 
 
@@ -20,7 +20,7 @@ class Command(BaseCommand):
 REDUCE_ONLY: only reductions pass; HALT: nothing new; CANCEL: and resting entries are
 canceled; FLATTEN: and positions are sold at market. Protective stops survive up to CANCEL.
 
-Example: manage.py halt --level CANCEL --reason "odd prices on BTCUSDT"
+Example: manage.py halt --level CANCEL --scope symbol:BTCUSDT --reason "odd prices"
 """
 
     def create_parser(self, *args: Any, **kwargs: Any) -> CommandParser:
@@ -29,16 +29,24 @@ Example: manage.py halt --level CANCEL --reason "odd prices on BTCUSDT"
     def add_arguments(self, parser: CommandParser) -> None:
         levels = [level.value for level in Level if level is not Level.ACTIVE]
         parser.add_argument("--level", choices=levels, default=Level.HALT.value)
+        parser.add_argument(
+            "--scope",
+            default=GLOBAL,
+            help="what alone shall stop: account:NAME, strategy:NAME, model:NAME or symbol:NAME",
+        )
         parser.add_argument("--reason", required=True, help="why; kept for ever")
 
     def handle(self, *args: Any, **options: Any) -> None:
         try:
+            scope = parse_scope(options["scope"])
             state = raise_level(
                 level=Level(options["level"]),
                 reason=options["reason"],
                 actor=f"cli:{getpass.getuser()}",
                 now=get_clock().now(),
+                scope=scope,
             )
         except TradingError as error:
             raise CommandError(error.message) from error
-        self.stdout.write(f"Kill switch is at {state.level}, epoch {state.epoch}.")
+        which = "" if scope == GLOBAL else f" of {scope}"
+        self.stdout.write(f"Kill switch{which} is at {state.level}, epoch {state.epoch}.")

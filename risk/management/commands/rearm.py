@@ -8,6 +8,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from core.clock import get_clock
 from core.errors import TradingError
+from risk.domain.trading_state import GLOBAL, parse_scope
 from risk.services.rearming import rearm_trading
 
 
@@ -27,18 +28,22 @@ Example: manage.py rearm --reason "exchange confirmed the prices"
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--reason", required=True, help="why it is safe again")
+        parser.add_argument("--scope", default=GLOBAL, help="which switch, as `halt` was given it")
         parser.add_argument("--reset-drawdown", action="store_true")
 
     def handle(self, *args: Any, **options: Any) -> None:
         try:
+            scope = parse_scope(options["scope"])
             state = rearm_trading(
                 reason=options["reason"],
                 actor=f"cli:{getpass.getuser()}",
                 reset_drawdown=options["reset_drawdown"],
                 now=get_clock().now(),
+                scope=scope,
             )
         except TradingError as error:
             raise CommandError(error.message) from error
-        self.stdout.write(f"Kill switch is at {state.level}, epoch {state.epoch}.")
+        which = "" if scope == GLOBAL else f" of {scope}"
+        self.stdout.write(f"Kill switch{which} is at {state.level}, epoch {state.epoch}.")
         if not state.is_running:
             self.stdout.write("Trading is stopped; POST /system/start starts it.")

@@ -1,110 +1,20 @@
 """Placing on the local exchange, over real sockets, with its own faults."""
 
-import json
 import time
-import urllib.request
-from dataclasses import dataclass
 from decimal import Decimal
-from typing import Any
 
 import pytest
 
-from core.clock import AffineClock
-from execution.adapters.binance_broker import BinanceBroker
 from execution.domain.decision import Action
-from execution.models import Account, Decision, Order, Position, Strategy
-from execution.services.accounts import open_account
-from execution.services.orders import place_orders
+from execution.models import Order, Position
 from execution.services.protection import protect_positions
-from execution.services.reconciliation import reconcile_account, sync_orders
+from execution.services.reconciliation import sync_orders
 from execution.services.resolution import resolve_unknown
-from markets.adapters.binance_client import build_client
-from markets.adapters.binance_market_data import BinanceMarketData
-from markets.domain.ticker import Ticker
-from markets.models import Instrument
-from markets.models.tickers import write_tickers
-from markets.selectors import forget_rules
-from markets.services.instruments import sync_instruments
-from risk.models import RiskLimits
-from risk.services.trading_state import rearm, start_trading
+from tests.floor import build_floor
 
 pytestmark = pytest.mark.faults
 SIM_OPTIONS = ("--generate", "--symbols", "BTCUSDT,ETHUSDT", "--balance", "USDT=100000")
 D = Decimal
-
-
-@dataclass
-class Floor:
-    account: Account
-    strategy: Strategy
-    broker: BinanceBroker
-    clock: AffineClock
-    url: str
-
-    def call(self, method: str, path: str, body: Any = None) -> Any:
-        request = urllib.request.Request(
-            f"{self.url}{path}",
-            json.dumps(body).encode() if body is not None else None,
-            {"Content-Type": "application/json"},
-            method=method,
-        )
-        with urllib.request.urlopen(request, timeout=10) as reply:
-            return json.load(reply)
-
-    def price(self, symbol: str) -> Decimal:
-        return D(self.call("GET", f"/api/v3/ticker/price?symbol={symbol}")["price"])
-
-    def decide(self, symbol: str, action: Action = Action.ENTER) -> Decision:
-        now, price = self.clock.now(), self.price(symbol)
-        write_tickers([Ticker(symbol=symbol, price=price, at=now)])
-        return Decision.objects.create(
-            strategy=self.strategy,
-            instrument=Instrument.objects.get(symbol=symbol),
-            timeframe="1h",
-            close_time=now,
-            action=action.value,
-            reason="TEST",
-            price=price,
-            target_notional=D("1000"),
-            created_at=now,
-        )
-
-    def place(self, *decisions: Decision) -> list[int]:
-        return place_orders(
-            decision_ids=[row.pk for row in decisions], broker=self.broker, clock=self.clock
-        )
-
-    def reconcile(self):
-        return reconcile_account(
-            account_id=self.account.pk, broker=self.broker, clock=self.clock, pause=time.sleep
-        )
-
-
-def build_floor(sim_exchange):
-    """Return an account on the local exchange, reconciled and allowed to trade."""
-    with urllib.request.urlopen(f"{sim_exchange.url}/_sim/clock", timeout=10) as reply:
-        told = json.load(reply)
-    clock = AffineClock(
-        origin_wall_ms=int(time.time() * 1000), origin_market_ms=told["now_ms"], speed=told["speed"]
-    )
-    client = build_client(
-        mode="demo",
-        sim_url=sim_exchange.url,
-        clock=clock,
-        api_key=sim_exchange.key,
-        api_secret=sim_exchange.secret,
-    )
-    forget_rules()
-    sync_instruments(market_data=BinanceMarketData(client, clock, is_local=True), now=clock.now())
-    account = open_account(name="floor", mode="demo", quote_asset="USDT", now=clock.now())
-    strategy = Strategy.objects.create(name="floor", account=account)
-    if not RiskLimits.objects.exists():
-        RiskLimits.objects.create()
-    rearm(reason="test", actor="tester", now=clock.now())
-    start_trading(reason="test", actor="tester", now=clock.now())
-    floor = Floor(account, strategy, BinanceBroker(client, clock), clock, sim_exchange.url)
-    assert floor.reconcile().is_green
-    return floor
 
 
 @pytest.fixture

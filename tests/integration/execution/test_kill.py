@@ -11,10 +11,11 @@ from execution.services.claims import claim_orders
 from execution.services.guarding import Guardian
 from execution.services.intents import approve_decisions
 from execution.services.kill import cancel_resting
-from execution.services.orders import ManualOrder, place_manual_order, place_orders
+from execution.services.orders import ManualOrder, place_manual_order, place_orders, send_orders
+from execution.services.reconciliation import close_gate
 from execution.services.sending import send_claims
 from risk.domain.trading_state import Level
-from risk.services.trading_state import raise_level
+from risk.services.trading_state import raise_level, rearm
 from tests.fakes.broker import Fault
 
 pytestmark = pytest.mark.faults
@@ -25,18 +26,19 @@ def kill(world, level=Level.HALT):
     raise_level(level=level, reason="test", actor="tester", now=world.clock.now())
 
 
-def rest(world, key="k"):
+def rest(world, symbol="BTCUSDT"):
+    price = world.broker.prices[symbol]
     return place_manual_order(
         account_id=world.account.pk,
         wanted=ManualOrder(
-            symbol="BTCUSDT",
+            symbol=symbol,
             side=Side.BUY,
             type=OrderType.LIMIT,
-            quantity=D("0.01"),
-            price=D("49500"),
+            quantity=(D("495") / price).quantize(D("0.001")),
+            price=price * D("0.99"),
             time_in_force=TimeInForce.GTC,
         ),
-        idempotency_key=key,
+        idempotency_key=f"key-{symbol}",
         actor="tester",
         broker=world.broker,
         clock=world.clock,
@@ -169,3 +171,119 @@ def test_the_guardian_survives_an_exchange_that_does_not_answer(world):
     assert "sync" in guardian.failures
     world.broker.faults.clear()
     assert guardian.run_round()
+
+
+def test_it_stops_one_symbol_and_leaves_the_others(world):
+    resting = {symbol: rest(world, symbol) for symbol in ("BTCUSDT", "ETHUSDT")}
+    raise_level(
+        level=Level.CANCEL,
+        scope="symbol:BTCUSDT",
+        reason="odd prices",
+        actor="tester",
+        now=world.clock.now(),
+    )
+
+    assert sweep(world).is_confirmed
+
+    for order in resting.values():
+        order.refresh_from_db()
+    assert (resting["BTCUSDT"].state, resting["ETHUSDT"].state) == ("CANCELED", "NEW")
+    world.clock.advance(10)
+    place_orders(
+        decision_ids=[world.decide("BTCUSDT").pk, world.decide("SOLUSDT").pk],
+        broker=world.broker,
+        clock=world.clock,
+    )
+    entries = Order.objects.filter(leg="ENTRY").order_by("pk")
+    assert [(row.state, row.reason) for row in entries] == [
+        ("DENIED", "STATE_LEVEL"),
+        ("FILLED", ""),
+    ]
+    assert AuditRecord.objects.filter(action="kill.confirmed").count() == 1
+
+
+def test_it_sells_the_positions_of_one_strategy(world):
+    place_orders(decision_ids=[world.decide("BTCUSDT").pk], broker=world.broker, clock=world.clock)
+    raise_level(
+        level=Level.FLATTEN,
+        scope="strategy:test",
+        reason="it misbehaves",
+        actor="tester",
+        now=world.clock.now(),
+    )
+
+    sweep(world)
+
+    assert Position.objects.get().status == "closed"
+    assert sweep(world).is_confirmed
+
+
+def test_it_does_not_confirm_beside_an_order_in_quarantine(world):
+    order = rest(world)
+    Order.objects.filter(pk=order.pk).update(state="QUARANTINED", venue_order_id=None)
+    world.broker.orders.clear()
+    kill(world, Level.CANCEL)
+
+    assert not sweep(world).is_confirmed
+    assert not AuditRecord.objects.filter(action="kill.confirmed").exists()
+    Order.objects.filter(pk=order.pk).update(state="NOT_ACCEPTED", reserved_quantity=0)
+
+
+def test_the_confirmation_says_how_long_it_took_and_what_was_left(world):
+    place_orders(decision_ids=[world.decide("ETHUSDT").pk], broker=world.broker, clock=world.clock)
+    kill(world, Level.CANCEL)
+    world.clock.advance(2)
+
+    sweep(world)
+
+    told = AuditRecord.objects.get(action="kill.confirmed").after
+    assert 2 <= float(told["wall_seconds"]) < 3
+    assert told["open_orders_left"] == 1  # the protective pair
+    assert (told["scope"], told["level"]) == ("GLOBAL", "CANCEL")
+
+
+def test_a_claim_that_saw_another_epoch_is_withdrawn(world):
+    ids = approve_decisions(decision_ids=[world.decide("BTCUSDT").pk], clock=world.clock)
+    claims = claim_orders(order_ids=ids, clock=world.clock)
+    kill(world)
+    rearm(reason="test", actor="tester", now=world.clock.now())
+
+    send_claims(claims=claims, broker=world.broker, clock=world.clock)
+
+    assert not world.broker.requests
+    assert Order.objects.get().reason == "WITHDRAWN"
+
+
+def test_nothing_leaves_between_a_start_and_its_comparison(world):
+    close_gate(account_id=world.account.pk)
+    decision = world.decide("BTCUSDT")
+    place_orders(decision_ids=[decision.pk], broker=world.broker, clock=world.clock)
+    assert not world.broker.requests
+    assert (Order.objects.get().state, Order.objects.get().reason) == (
+        "DENIED",
+        "RECONCILE_NOT_GREEN",
+    )
+
+    assert world.reconcile().is_green
+
+    world.clock.advance(10)
+    place_orders(decision_ids=[world.decide("BTCUSDT").pk], broker=world.broker, clock=world.clock)
+    assert Position.objects.get().status == "open"
+
+
+def test_what_was_approved_before_a_start_waits_for_its_comparison(world):
+    ids = approve_decisions(decision_ids=[world.decide("BTCUSDT").pk], clock=world.clock)
+    close_gate(account_id=world.account.pk)
+    send_orders(order_ids=ids, broker=world.broker, clock=world.clock)
+    assert (Order.objects.get().state, world.broker.requests) == ("APPROVED", [])
+    world.clock.advance(2)
+    guardian = Guardian(
+        account_id=world.account.pk,
+        broker=world.broker,
+        clock=world.clock,
+        pause=lambda _seconds: None,
+    )
+
+    assert guardian.run_round()
+
+    assert Order.objects.get(pk=ids[0]).state == "FILLED"

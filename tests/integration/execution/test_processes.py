@@ -7,6 +7,7 @@ import time
 import pytest
 
 from execution.models import Fill, Order, Position, Reconciliation
+from tests.floor import D, build_floor
 from tests.integration.execution import test_exchange as exchange
 
 pytestmark = [pytest.mark.faults, pytest.mark.slow]
@@ -28,7 +29,7 @@ def environment(child_environment, sim_exchange):
 
 @pytest.fixture
 def committed_floor(transactional_db, sim_exchange):
-    floor = exchange.build_floor(sim_exchange)
+    floor = build_floor(sim_exchange)
     yield floor
     floor.call("DELETE", "/_sim/faults")
     floor.broker.cancel_all("BTCUSDT")
@@ -74,7 +75,7 @@ def test_the_user_stream_books_a_stop_without_anybody_asking(
     assert wait_for(lambda: "connected" in stream.output()), stream.output()
     floor.place(floor.decide("BTCUSDT"))
 
-    fallen = (floor.price("BTCUSDT") * exchange.D("0.95")).quantize(exchange.D("1"))
+    fallen = (floor.price("BTCUSDT") * D("0.95")).quantize(D("1"))
     floor.call("POST", "/_sim/price", {"symbol": "BTCUSDT", "price": str(fallen)})
 
     assert wait_for(lambda: Position.objects.get().status == "closed"), stream.output()

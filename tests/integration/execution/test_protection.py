@@ -10,6 +10,7 @@ from execution.models import Order, Position
 from execution.services.completing import record_live
 from execution.services.orders import place_orders
 from execution.services.protection import protect_positions
+from markets.selectors import list_rules
 from risk.domain.trading_state import Level
 from risk.services.trading_state import raise_level
 from tests.fakes.broker import Fault
@@ -128,3 +129,20 @@ def test_it_writes_off_what_is_too_small_to_sell(world):
         D("0.01"),
         True,
     )
+
+
+def test_a_take_profit_that_fills_in_part_leaves_nothing_without_a_stop(world):
+    place(world)
+    take_profit = Order.objects.get(leg="TAKE_PROFIT")
+    world.broker.fill(take_profit.venue_order_id, D("0.005"), take_profit.price)
+    world.reconcile()
+    assert Order.objects.get(leg="STOP_LOSS").state == "EXPIRED"
+
+    protect(world)
+
+    rules = list_rules()[take_profit.instrument_id]
+    pair = Order.objects.get(leg="PROTECT", state="NEW")
+    assert pair.attempt == 2
+    assert pair.quantity == rules.quantize_quantity(Position.objects.get().quantity)
+    stop = Order.objects.get(leg="STOP_LOSS", parent=pair)
+    assert stop.state == "NEW"

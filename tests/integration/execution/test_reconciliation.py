@@ -30,6 +30,7 @@ def test_it_takes_the_opening_balances_once(world):
 @pytest.mark.parametrize("asset", ["USDT", "BTC"])
 @pytest.mark.parametrize("difference", ["0.00000001", "-0.00000001"])
 def test_it_is_red_for_one_unit(world, asset, difference):
+    world.unsound = "the exchange's balance was altered"
     place(world)
     world.broker.held[asset] += D(difference)
 
@@ -76,6 +77,7 @@ def test_it_adopts_a_stranger_s_trade_and_says_so(world):
 
 
 def test_it_finds_a_fill_that_was_altered(world):
+    world.unsound = "a fill was altered"
     place(world)
     Fill.objects.update(price=D("1"))
 
@@ -85,6 +87,7 @@ def test_it_finds_a_fill_that_was_altered(world):
 
 
 def test_it_finds_a_position_that_its_fills_do_not_make(world):
+    world.unsound = "a position was altered"
     place(world)
     Position.objects.update(quantity=D("5"))
 

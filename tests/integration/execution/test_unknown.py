@@ -9,6 +9,7 @@ from alerts.models import Alert
 from execution.domain.order import Side
 from execution.models import Fill, Order, Position, SubmitAttempt
 from execution.services.claims import claim_orders
+from execution.services.completing import record_live
 from execution.services.intents import approve_decisions
 from execution.services.orders import place_orders
 from execution.services.protection import protect_positions
@@ -139,7 +140,8 @@ def test_it_quarantines_without_proof_and_pages(world):
     order = Order.objects.get()
     assert order.state == "QUARANTINED"
     assert order.reserved_quantity > 0
-    assert read_state().level is Level.REDUCE_ONLY
+    assert read_state(scopes=["symbol:BTCUSDT"]).level is Level.REDUCE_ONLY
+    assert read_state().level is Level.ACTIVE  # the other symbols go on
     assert Alert.objects.filter(code="ORDER_QUARANTINED").count() == 1
 
 
@@ -233,3 +235,50 @@ def test_it_stops_a_storm_of_refusals(wide_world):
 
     assert len(sent(world)) == 5
     assert read_state().level is Level.REDUCE_ONLY
+
+
+def test_an_order_that_was_held_for_dead_is_booked_and_closes_its_symbol(world):
+    world.unsound = "the proof on record was wrong"
+    world.broker.faults += [Fault("submit", "lose_reply")]
+    place(world, world.decide("BTCUSDT"))
+    Order.objects.update(state="NOT_ACCEPTED", reserved_quantity=0)
+    SubmitAttempt.objects.update(outcome="NOT_ACCEPTED")
+
+    assert world.reconcile().is_green  # it finds the trades
+
+    order = Order.objects.get(leg="ENTRY")
+    assert (order.state, Fill.objects.count()) == ("FILLED", 1)
+    assert Position.objects.get().status == "open"
+    assert Alert.objects.filter(code="DEAD_ORDER_ALIVE", severity="CRITICAL").exists()
+    assert read_state(scopes=["symbol:BTCUSDT"]).level is Level.REDUCE_ONLY
+    assert read_state().level is Level.ACTIVE
+
+
+def test_an_overfill_is_booked_whole_and_closes_its_symbol(world):
+    world.unsound = "the exchange filled more than was ordered"
+    place(world, world.decide("BTCUSDT"))
+    entry = Order.objects.get(leg="ENTRY")
+
+    report = world.broker.fill(entry.venue_order_id, D("0.001"))
+    record_live(
+        account_id=world.account.pk, reports=[report], broker=world.broker, clock=world.clock
+    )
+
+    entry.refresh_from_db()
+    assert entry.filled_quantity == D("0.021")
+    assert Fill.objects.filter(order=entry).count() == 2
+    assert Alert.objects.filter(code="OVERFILL").exists()
+    assert read_state(scopes=["symbol:BTCUSDT"]).level is Level.REDUCE_ONLY
+
+
+def test_the_proof_of_absence_says_what_each_source_showed(world):
+    world.broker.faults.append(Fault("submit", "drop"))
+    place(world, world.decide("BTCUSDT"))
+    for seconds in (18, 3):
+        world.clock.advance(seconds)
+        resolve(world)
+
+    proof = SubmitAttempt.objects.get().evidence
+    nothing = {"query": 0, "open_orders": 0, "all_orders": 0, "trades": 0}
+    assert proof["rounds"] == [nothing, nothing]
+    assert proof["fence_ms"] < proof["clean_rounds_ms"][0] < proof["clean_rounds_ms"][1]

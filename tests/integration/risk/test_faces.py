@@ -281,3 +281,44 @@ class TestAdmin:
             if name != "id"
         }
         return {**values, "reason": "calmer", "expected_version": row.version, **changes}
+
+
+class TestScopes:
+    """One symbol is stopped by every face, and the rest goes on."""
+
+    def test_by_the_api(self, api) -> None:
+        halted = post(api, "/risk/halt", level="CANCEL", scope="symbol:btcusdt", reason="odd")
+        odd = post(api, "/risk/halt", scope="pair:btcusdt", reason="odd")
+        rearmed = post(api, "/risk/rearm", scope="symbol:BTCUSDT", reason="explained")
+
+        assert halted.json()["level"] == "ACTIVE"
+        assert halted.json()["scopes"] == [
+            {"scope": "symbol:BTCUSDT", "level": "CANCEL", "epoch": 1}
+        ]
+        assert odd.status_code == 400
+        assert "symbol:NAME" in odd.json()["message"]
+        assert rearmed.json()["scopes"] == []
+
+    def test_by_the_command(self) -> None:
+        out = StringIO()
+
+        call_command("halt", "--scope", "strategy:slow", "--reason", "odd", stdout=out)
+
+        assert "Kill switch of strategy:slow is at HALT, epoch 1." in out.getvalue()
+        assert read_state().level is Level.ACTIVE
+        assert read_state(scopes=["strategy:slow"]).level is Level.HALT
+
+    def test_by_the_page(self, page) -> None:
+        form = {"level": "HALT", "reason": "odd", "is_confirmed": "on"}
+        assert page.post(f"{PAGE}halt/", {**form, "scope": "what"}).status_code == 400
+
+        page.post(f"{PAGE}halt/", {**form, "scope": "model:m"})
+
+        html = page.get(PAGE).content.decode()
+        assert 'id="scope-modelm"' in html
+        assert "Re-arm model:m" in html
+        page.post(
+            f"{PAGE}rearm/",
+            {"reason": "ok", "is_confirmed": "on", "expected_epoch": 1, "scope": "model:m"},
+        )
+        assert "Re-arm model:m" not in page.get(PAGE).content.decode()

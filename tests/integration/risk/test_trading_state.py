@@ -7,7 +7,7 @@ import pytest
 from django.db import connection, connections, transaction
 
 from alerts.models import Alert
-from core.errors import Conflict, Denied, InvalidInput
+from core.errors import Conflict, Denied, InvalidInput, NotFound
 from core.models import AuditRecord
 from risk.domain.trading_state import CLOSED, Level
 from risk.models import TradingState, TradingStateChange
@@ -251,3 +251,34 @@ def test_an_account_is_gated_by_one_transaction_at_a_time() -> None:
 
     assert order == ["first", "second"]
     assert connection.vendor in {"sqlite", "postgresql"}
+
+
+@pytest.mark.django_db
+def test_a_scope_has_its_own_level_epoch_and_history() -> None:
+    everything = read_state()
+
+    raised = raise_level(level=Level.HALT, scope="symbol:BTCUSDT", **BY)
+
+    assert (raised.level, raised.epoch) == (Level.HALT, 1)
+    assert read_state() == everything
+    applied = read_state(scopes=["symbol:BTCUSDT", "account:a"])
+    assert (applied.level, applied.epoch) == (Level.HALT, everything.epoch + 1)
+    change = TradingStateChange.objects.get()
+    assert (change.scope, change.from_level, change.to_level) == (
+        "symbol:BTCUSDT",
+        "ACTIVE",
+        "HALT",
+    )
+    assert AuditRecord.objects.get().subject == "trading_state:symbol:BTCUSDT"
+
+
+@pytest.mark.django_db
+def test_re_arming_one_scope_leaves_the_others() -> None:
+    raise_level(level=Level.HALT, **BY)
+    raise_level(level=Level.CANCEL, scope="model:m", **BY)
+
+    rearm(scope="model:m", **BY)
+
+    assert read_state(scopes=["model:m"]).level is Level.HALT
+    with pytest.raises(NotFound, match="never raised"):
+        rearm(scope="model:other", **BY)

@@ -83,6 +83,13 @@ def test_it_keeps_the_context_of_our_own_errors():
     assert response.data["context"] == {"limit": "100", "value": "200"}
 
 
+def test_it_can_tell_of_a_number_that_json_cannot_carry():
+    response = answer_to(errors.NotFound("There is no such backtest.", backtest_id=2**64))
+
+    assert response.status_code == 404
+    assert response.data["context"] == {"backtest_id": "18446744073709551616"}
+
+
 def test_it_logs_what_nobody_foresaw(caplog):
     answer_to(ZeroDivisionError("oops"))
 

@@ -14,6 +14,7 @@ from core.clock import get_clock
 from core.errors import TradingError
 from core.tokens import seed_token
 from execution.services.accounts import open_account
+from execution.services.reconciliation import close_gate
 from execution.services.strategies import set_up_strategy
 from markets.adapters.factory import get_market_data
 from markets.domain.timeframe import Timeframe
@@ -88,6 +89,7 @@ Example: manage.py prepare_desk --symbols BTCUSDT,ETHUSDT --timeframe 1h
             quote_asset=_QUOTE_ASSET,
             now=now,
         )
+        close_gate(account_id=account.pk)
         set_up_strategy(account_id=account.pk, timeframe=timeframe, instrument_ids=instrument_ids)
         for instrument_id in instrument_ids:
             subscribe(instrument_id=instrument_id, timeframe=timeframe)

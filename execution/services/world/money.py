@@ -1,0 +1,150 @@
+"""Balances, positions, profit and reservations: I4, I5, I7, I8 and I11."""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from decimal import Decimal
+
+from execution.domain.fifo import fifo
+from execution.domain.invariants import Answer, Finding
+from execution.domain.order import LIVE_STATES, Leg, OrderState, Side
+from execution.models import Fill, Position
+from execution.services.books import state_of
+from execution.services.replay import execution_of, recompute
+from execution.services.world.orders import NO_TRUTH
+from execution.services.world.rows import World
+from risk.selectors import highest_max_positions
+
+_ZERO = Decimal(0)
+_NEVER = datetime(9999, 1, 1, tzinfo=UTC)
+
+
+def check_balances(world: World) -> Answer:
+    """I4: stored total, sum of the ledger and the exchange's free and locked are one figure."""
+    theirs = world.truth.totals if world.truth is not None else None
+    assets = sorted({*world.balances, *world.ledger_sums, *(theirs or {})})
+    findings = []
+    for asset in assets:
+        stored = world.balances.get(asset, _ZERO)
+        summed = world.ledger_sums.get(asset, _ZERO)
+        if stored != summed:
+            what = f"stored {stored:f}, its ledger entries make {summed:f}"
+            findings.append(Finding(subject=f"balance:{asset}", problem=what))
+        if theirs is not None and stored != theirs.get(asset, _ZERO):
+            what = f"{stored:f} here, {theirs.get(asset, _ZERO):f} at the exchange"
+            findings.append(Finding(subject=f"balance:{asset}", problem=what))
+    return Answer(
+        compared=len(assets), findings=tuple(findings), not_checked="" if theirs else NO_TRUTH
+    )
+
+
+def check_positions(world: World) -> Answer:
+    """I5: every position, open or closed, is what its fills make."""
+    findings = []
+    for position in world.positions:
+        fills = world.fills_by_position.get(position.pk, [])
+        state = recompute(position, fills, rules=world.rules[position.instrument_id])
+        if state is None:
+            continue
+        stored = state_of(position)
+        held = position.quantity + position.dust_quantity
+        if state.quantity != held:
+            what = f"holds {held:f}, its fills make {state.quantity:f}"
+            findings.append(Finding(subject=f"position:{position.pk}", problem=what))
+        for name in ("cost_quote", "realized_pnl", "fees_quote", "entry_quote", "exit_quote"):
+            told, made = getattr(stored, name), getattr(state, name)
+            if told != made:
+                what = f"{name} is {told:f}, its fills make {made:f}"
+                findings.append(Finding(subject=f"position:{position.pk}", problem=what))
+    return Answer(compared=len(world.positions), findings=tuple(findings))
+
+
+def check_profit(world: World) -> Answer:
+    """I7: cash in less cash out is profit less what is still held; FIFO agrees when flat."""
+    findings = []
+    compared = 0
+    for position in world.positions:
+        fills = world.fills_by_position.get(position.pk, [])
+        if any(fill.order.leg == Leg.EXTERNAL.value for fill in fills):
+            continue
+        compared += 1
+        findings += _compare_profit(world, position, fills)
+    return Answer(compared=compared, findings=tuple(findings))
+
+
+def _compare_profit(world: World, position: Position, fills: Sequence[Fill]) -> list[Finding]:
+    rules = world.rules[position.instrument_id]
+    subject = f"position:{position.pk}"
+    found = []
+    by_fill = sum((fill.realized_pnl for fill in fills), _ZERO)
+    if by_fill != position.realized_pnl:
+        what = f"profit {position.realized_pnl:f}, its fills say {by_fill:f}"
+        found.append(Finding(subject=subject, problem=what))
+    result = fifo(
+        (execution_of(fill) for fill in fills),
+        base_asset=rules.base_asset,
+        quote_asset=rules.quote_asset,
+        carried_quantity=position.carried_quantity,
+        carried_cost_quote=position.carried_cost_quote,
+    )
+    # Both methods split the same total between profit and what is held.
+    ours = position.realized_pnl - position.cost_quote
+    if result.realized_pnl - result.cost_quote != ours:
+        what = f"average cost makes {ours:f}, FIFO {result.realized_pnl - result.cost_quote:f}"
+        found.append(Finding(subject=subject, problem=what))
+    if not result.quantity and result.realized_pnl != position.realized_pnl:
+        what = f"flat with {position.realized_pnl:f} by average, {result.realized_pnl:f} by FIFO"
+        found.append(Finding(subject=subject, problem=what))
+    return found
+
+
+def check_reservations(world: World) -> Answer:
+    """I8: live buys reserve what they may cost; nothing else reserves anything."""
+    findings = []
+    for order in world.orders:
+        is_live = OrderState(order.state) in LIVE_STATES
+        reserved = order.reserved_quantity
+        if not is_live and reserved:
+            what = f"{order.state} and still reserves {reserved:f} {order.reserved_asset}"
+            findings.append(Finding(subject=f"order:{order.pk}", problem=what))
+        needs = is_live and order.side == Side.BUY.value and order.leg != Leg.EXTERNAL.value
+        left = (order.quantity - order.filled_quantity) * (order.price or _ZERO)
+        if needs and (reserved <= 0 or reserved < left):
+            what = f"{order.state} reserves {reserved:f}, may cost {left:f}"
+            findings.append(Finding(subject=f"order:{order.pk}", problem=what))
+    return Answer(compared=len(world.orders), findings=tuple(findings))
+
+
+def check_position_count(world: World) -> Answer:
+    """I11: symbols held or being entered at one time, at every moment of the history."""
+    limit = highest_max_positions()
+    if limit is None:
+        return Answer(compared=0, not_checked="there is no row of limits")
+    changes: list[tuple[datetime, int, int]] = []
+    for start, end, instrument_id in _exposures(world):
+        if end <= start:
+            continue
+        changes += [(start, 1, instrument_id), (end, -1, instrument_id)]
+    held: dict[int, int] = {}
+    findings = []
+    # At the same moment what ends is counted before what begins.
+    for at, step, instrument_id in sorted(changes):
+        held[instrument_id] = held.get(instrument_id, 0) + step
+        if not held[instrument_id]:
+            del held[instrument_id]
+        if step > 0 and len(held) > limit:
+            what = f"{len(held)} symbols with exposure, at most {limit} were ever allowed"
+            findings.append(Finding(subject=f"moment:{at.isoformat()}", problem=what))
+    return Answer(compared=len(changes), findings=tuple(findings))
+
+
+def _exposures(world: World) -> list[tuple[datetime, datetime, int]]:
+    spans = [(row.opened_at, row.closed_at or _NEVER, row.instrument_id) for row in world.positions]
+    for order in world.orders:
+        if order.leg not in (Leg.ENTRY.value, Leg.MANUAL.value) or order.is_reduce_only:
+            continue
+        if order.state == OrderState.DENIED.value:
+            continue
+        is_live = OrderState(order.state) in LIVE_STATES
+        end = _NEVER if is_live else order.updated_at
+        spans.append((order.created_at, end, order.instrument_id))
+    return spans

@@ -1,0 +1,149 @@
+"""What the market, the stream and other people do to our orders: FI-49 to FI-61."""
+
+import pytest
+
+from alerts.models import Alert
+from execution.domain.order import OrderType, Side, TimeInForce
+from execution.domain.request import CancelRequest, OrderRequest, digest
+from execution.models import Fill, Order, Position, Reconciliation
+from markets.selectors import get_rules_by_symbol
+from risk.domain.trading_state import Level
+from risk.services.trading_state import read_state
+from tests.faults.conftest import wait_until
+from tests.floor import D
+
+
+def test_fi49_a_part_is_filled_and_the_rest_expires(cell):
+    rules = get_rules_by_symbol("BTCUSDT")
+    ask = D(cell.call("GET", "/api/v3/ticker/bookTicker?symbol=BTCUSDT")["askPrice"])
+    cell.quote("BTCUSDT")
+    order = cell.by_hand(
+        symbol="BTCUSDT",
+        type=OrderType.LIMIT,
+        quantity=rules.quantize_quantity(D("400000") / ask),
+        price=ask,
+        time_in_force=TimeInForce.IOC,
+    )
+    cell.guard()
+    cell.come_to_rest()
+
+    order.refresh_from_db()
+    assert order.state == "EXPIRED"
+    assert 0 < order.filled_quantity < order.quantity
+    pair = Order.objects.get(leg="PROTECT", state="NEW")
+    assert pair.quantity == rules.quantize_quantity(cell.position().quantity)
+
+
+def test_fi50_a_fill_races_the_cancel(cell):
+    order = cell.rest(share="0.999")
+    fallen = (cell.price("BTCUSDT") * D("0.997")).quantize(D("1"))
+    cell.call("POST", "/_sim/price", {"symbol": "BTCUSDT", "price": str(fallen)})
+    wait_until(lambda: cell.ledger()["trades"], what="fill")
+
+    cell.run("cancel", [order.pk])
+
+    order.refresh_from_db()
+    assert order.state == "FILLED"
+    cell.guard()
+
+
+def test_fi55_the_commission_makes_what_was_bought_too_little_to_sell(cell):
+    cell.run("place", [cell.decide("BTCUSDT").pk])
+    cell.guard()
+    cell.come_to_rest()
+
+    bought, held = cell.entry().filled_quantity, cell.position().quantity
+    rules = get_rules_by_symbol("BTCUSDT")
+    assert held < bought
+    assert Order.objects.get(leg="PROTECT").quantity == rules.quantize_quantity(held)
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        {"fault": "dup_event", "times": 0},
+        {"fault": "reorder_events", "times": 0},
+        {"fault": "drop_event", "times": 3},
+        {"fault": "mute_stream", "ms": 60000},
+    ],
+    ids=["fi56 repeated", "fi56 swapped", "fi56 lost", "fi57 mute"],
+)
+def test_events_that_come_twice_late_or_never_change_nothing(cell, fault):
+    stream = cell.start("stream_user_data")
+    wait_until(lambda: "connected" in stream.output(), what="stream")
+    match = {} if fault["fault"] == "mute_stream" else {"event": "executionReport"}
+    cell.call("POST", "/_sim/faults", [{"match": match, **fault}])
+    cell.run("place", [cell.decide("BTCUSDT").pk])
+    fallen = (cell.price("BTCUSDT") * D("0.95")).quantize(D("1"))
+    cell.call("POST", "/_sim/price", {"symbol": "BTCUSDT", "price": str(fallen)})
+
+    cell.guard()
+    wait_until(lambda: cell.position().status == "closed", what="closed position")
+
+    assert Fill.objects.count() == len(cell.ledger()["trades"])
+
+
+def test_fi58_the_stream_is_cut(cell):
+    stream = cell.start("stream_user_data")
+    wait_until(lambda: "connected" in stream.output(), what="stream")
+    order = cell.rest(share="0.999")
+    cell.call("POST", "/_sim/faults", [{"fault": "cut_streams"}])
+    fallen = (cell.price("BTCUSDT") * D("0.997")).quantize(D("1"))
+    cell.call("POST", "/_sim/price", {"symbol": "BTCUSDT", "price": str(fallen)})
+
+    wait_until(
+        lambda: Order.objects.get(pk=order.pk).state == "FILLED", what="fill after reconnecting"
+    )
+    cell.guard()
+
+
+def test_fi61_somebody_cancels_our_stop(cell):
+    cell.run("place", [cell.decide("BTCUSDT").pk])
+    name = Order.objects.get(leg="PROTECT").client_order_id
+    request = CancelRequest(symbol="BTCUSDT", client_order_id=name, is_list=True)
+    cell.broker.cancel(
+        request, request_sha256=digest(request.parameters()), signed_at=cell.clock.now()
+    )
+
+    cell.guard()
+    wait_until(lambda: cell.pairs() == ["CANCELED", "NEW"], what="new pair")
+
+
+def test_fi61_somebody_trades_beside_us(cell):
+    cell.run("place", [cell.decide("BTCUSDT").pk])
+    request = OrderRequest(
+        symbol="ETHUSDT",
+        side=Side.BUY,
+        type=OrderType.MARKET,
+        quantity=D("0.1"),
+        client_order_id="by-hand-1",
+    )
+    cell.broker.submit(
+        request, request_sha256=digest(request.parameters()), signed_at=cell.clock.now()
+    )
+
+    cell.guard()
+    wait_until(lambda: Order.objects.filter(leg="EXTERNAL").exists(), what="external order")
+
+    assert Position.objects.get().symbol == "BTCUSDT"
+    assert Alert.objects.filter(code="EXTERNAL_ORDER").exists()
+
+
+def test_fi61_fi69_a_deposit_of_one_unit_is_seen_and_closes_the_door(cell):
+    number = next(
+        a["account"]
+        for a in cell.call("GET", "/_sim/ledger")["accounts"]
+        if a["key"] == cell.api_key
+    )
+    cell.call(
+        "POST",
+        "/_sim/account",
+        {"account": number, "asset": "USDT", "quantity": "0.00000001"},
+    )
+    cell.expected_findings = ("balance:USDT",)
+
+    cell.guard()
+    wait_until(lambda: Reconciliation.objects.filter(is_green=False).exists(), what="red row")
+
+    wait_until(lambda: read_state().level is Level.REDUCE_ONLY, what="closed door")
+    assert Alert.objects.filter(code="RECONCILE_MISMATCH").exists()
