@@ -143,6 +143,7 @@ class _Progress:
         self._label = label
         self._bar: Any = None
         self._told_at = time.monotonic()
+        self._is_done = False
 
     def __enter__(self) -> "_Progress":
         if sys.stderr.isatty():
@@ -157,6 +158,10 @@ class _Progress:
         if self._bar is not None:
             self._bar.total = total
             self._bar.update(done - self._bar.n)
-        elif total and (done >= total or time.monotonic() - self._told_at >= _LINE_EVERY_S):
+        elif total and not self._is_done and (done >= total or self._is_due()):
             self._told_at = time.monotonic()
+            self._is_done = done >= total
             self._stream.write(f"{self._label}: {100 * done // total} % of {total} candles")
+
+    def _is_due(self) -> bool:
+        return time.monotonic() - self._told_at >= _LINE_EVERY_S
