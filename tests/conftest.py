@@ -8,6 +8,7 @@ import ipaddress
 import os
 import shutil
 import socket
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -45,6 +46,13 @@ def _no_outside_network(request: pytest.FixtureRequest, monkeypatch: pytest.Monk
         connect(self, address)
 
     monkeypatch.setattr(socket.socket, "connect", guarded)
+
+
+@pytest.fixture(autouse=True)
+def _fresh_rules() -> None:
+    """Forget the instruments of the test before: a rolled-back database gives ids out again."""
+    if selectors := sys.modules.get("markets.selectors"):
+        selectors.forget_rules()
 
 
 class OutsideNetwork(AssertionError):

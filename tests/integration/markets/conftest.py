@@ -4,13 +4,7 @@ from decimal import Decimal
 
 import pytest
 
-from markets import selectors
 from markets.models import Instrument
-
-
-@pytest.fixture(autouse=True)
-def _no_rules_of_another_test() -> None:
-    selectors.forget_rules()
 
 
 @pytest.fixture

@@ -5,7 +5,6 @@ from datetime import timedelta
 import pytest
 
 from core.clock import from_ms, to_ms
-from markets.selectors import forget_rules
 from mlmodels.adapters.factory import get_all_trainers, get_artifact_store, get_trainers
 from mlmodels.models import MLSettings, ModelAlias, ModelVersion, Prediction
 from mlmodels.services.time_travel import list_servings, load_versions
@@ -66,8 +65,6 @@ def predicted(version, instrument, close_time, *, is_shadow):
 
 def test_a_walk_has_the_columns_and_the_label_of_a_training_now(instrument):
     other = add_market("ETHUSDT", seed=2)
-    # The process may remember the instruments of another test.
-    forget_rules()
     MLSettings.objects.create(
         label="BARRIER",
         feature_parameters={"features": ["return_1"], "include_corr_pairlist": ["BTCUSDT"]},

@@ -16,7 +16,6 @@ from execution.services.decisions import decide_close
 from execution.services.parity import check_parity
 from markets.domain.timeframe import Timeframe
 from markets.models import Candle, Instrument
-from markets.selectors import forget_rules
 from markets.services.ingestion import store_candles
 from markets.services.windows import WindowStore
 from mlmodels.adapters.factory import get_artifact_store, get_trainers
@@ -65,8 +64,6 @@ def lived(settings, tmp_path):
         )
         for base in ("BTC", "ETH", "BNB")
     ]
-    # The process may remember the instruments of another test.
-    forget_rules()
     traded = instruments[:2]
     rows = [rows_of(item.pk, market) for item, market in zip(instruments, markets, strict=True)]
     for found in rows:
