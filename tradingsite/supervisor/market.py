@@ -47,7 +47,8 @@ def generated_market(*, speed: float | None) -> DemoMarket:
     """The seeded market: planted signals on some symbols, noise on another, declared as such."""
     timeframe = Timeframe("5m")
     days = math.ceil(HISTORY_BARS * timeframe.seconds / _DAY_S)
-    source = ("--generate", "--seed", "31", "--history-days", str(days))
+    # A market whose first day has something to do at all hours; 31 was flat or fell for half of it.
+    source = ("--generate", "--seed", "50", "--history-days", str(days))
     return _market(GENERATED_SYMBOLS, timeframe, speed, source)
 
 
