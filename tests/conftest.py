@@ -221,7 +221,7 @@ def browser_executable() -> str:
 
 
 @pytest.fixture(scope="session")
-def django_db_setup(django_db_setup: None, django_db_blocker: Any) -> None:
+def django_db_setup(django_db_setup: None, django_db_blocker: Any) -> Iterator[None]:
     """Let tests that commit be cleaned up: emptying append-only tables is refused otherwise.
 
     The tables stay append-only outside of the flush that ends such a test.
@@ -237,3 +237,21 @@ def django_db_setup(django_db_setup: None, django_db_blocker: Any) -> None:
             original(self, **options)
 
     flush.Command.handle = handle  # type: ignore[method-assign]
+    yield
+    with django_db_blocker.unblock():
+        _hang_up()
+
+
+def _hang_up() -> None:
+    """End this process's other sessions, so that the database can be dropped.
+
+    Beside playwright's loop Django opens connections of its own, which nobody can reach later.
+    """
+    from django.db import connection
+
+    if connection.vendor == "postgresql":
+        with connection.cursor() as cursor:
+            cursor.execute(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+                " WHERE datname = current_database() AND pid <> pg_backend_pid()"
+            )
