@@ -4,8 +4,9 @@ Nothing is replaced: which symbols place an order is a matter of two strategies'
 """
 
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence, Set
 from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -16,6 +17,8 @@ from bench.desk import ACTOR, BAR_MS, SIZES, SPEED, TIMEFRAME, Desk, read_json
 
 PIPELINE_WORKERS = 2
 _BARS = 620
+# Those that may enter need as many candles as the gates of a model ask for.
+_LEARNED_BARS = 1_400
 _NEVER_BPS = 100_000.0
 
 
@@ -72,18 +75,16 @@ def _prepare(symbols: list[str], *, url: str, origin: tuple[float, int], pid: in
     for size in SIZES:
         subsets[size] = tuple(ids[first : first + size])
         first += size
-    entering = frozenset(key for some in subsets.values() for key in some[: -(-len(some) // 10)])
     account = open_account(name="demo", mode="demo", quote_asset="USDT", now=now)
     desk = Desk(
         account_id=account.pk,
         subsets=subsets,
-        entering=entering,
+        entering=frozenset(key for some in subsets.values() for key in some[: 2 * _tenth(some)]),
         symbols=by_id,
         exchange_url=url,
         exchange_pid=pid,
         origin=origin,
     )
-    _make_strategies(desk, ids)
     save_limits(
         changes={
             "max_positions": 100,
@@ -101,10 +102,26 @@ def _prepare(symbols: list[str], *, url: str, origin: tuple[float, int], pid: in
         now=now,
     )
     _store_history(desk)
-    _train(desk)
+    desk = replace(desk, entering=_choose(subsets, _train(desk)))
+    _make_strategies(desk, ids)
     call_command("reconcile", verbosity=0)
     start_trading(reason="measuring", actor=ACTOR, now=get_clock().now())
     return desk
+
+
+def _tenth(subset: Sequence[int]) -> int:
+    return -(-len(subset) // 10)
+
+
+def _choose(subsets: Mapping[int, Sequence[int]], believed: Set[int]) -> frozenset[int]:
+    """Return a tenth of each subset on which the model is believed: they enter."""
+    chosen: set[int] = set()
+    for subset in subsets.values():
+        fit = [key for key in subset if key in believed][: _tenth(subset)]
+        if len(fit) < _tenth(subset):
+            raise RuntimeError(f"the model is believed on {len(fit)} of {len(subset)} symbols")
+        chosen.update(fit)
+    return frozenset(chosen)
 
 
 def _make_strategies(desk: Desk, ids: list[int]) -> None:
@@ -143,7 +160,7 @@ def _store_history(desk: Desk) -> None:
             key,
             interval_ms=BAR_MS,
             end_ms=end_ms,
-            count=_BARS,
+            count=_LEARNED_BARS if key in desk.entering else _BARS,
             last_price=float(price),
             price_places=max(2, len(price.partition(".")[2].rstrip("0"))),
         )
@@ -152,8 +169,8 @@ def _store_history(desk: Desk) -> None:
     system.say(f"{len(rows):,} candles stored: {time.monotonic() - begun:.1f} s")
 
 
-def _train(desk: Desk) -> None:
-    """Train on the symbols that enter; the planted signal is there on each of them."""
+def _train(desk: Desk) -> Set[int]:
+    """Train on the symbols that may enter, and return those on which the model is believed."""
     from core.clock import get_clock
     from markets.domain.timeframe import Timeframe
     from mlmodels.adapters.factory import get_all_trainers, get_artifact_store, get_trainers
@@ -175,10 +192,10 @@ def _train(desk: Desk) -> None:
     )
     cache = ModelCache(store=get_artifact_store(), trainers=get_all_trainers())
     model = cache.champion(TIMEFRAME)
-    if model is None or not desk.entering <= model.bundle.skilled:
-        found = 0 if model is None else len(model.bundle.skilled)
-        raise RuntimeError(f"the model is believed on {found} of {len(desk.entering)} symbols")
+    if model is None:
+        raise RuntimeError("no model was trained")
     system.say(f"model trained: {time.monotonic() - begun:.1f} s")
+    return model.bundle.skilled
 
 
 def _workers() -> list[tuple[str, list[str], Mapping[str, str]]]:
