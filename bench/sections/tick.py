@@ -233,7 +233,7 @@ def _gate(desk: Desk) -> dict[str, float]:
 
     from core.clock import get_clock
     from execution.models import Decision
-    from execution.selectors import build_portfolio
+    from execution.services.portfolio import build_portfolio
     from execution.services.proposals import propose, wish_to_enter
     from markets.selectors import list_marks, list_rules
     from risk.selectors import get_limits

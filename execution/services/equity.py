@@ -3,7 +3,7 @@
 from datetime import datetime
 
 from alerts.services.raising import raise_alert
-from execution.selectors import value_account
+from execution.services.portfolio import value_account
 from risk.domain.metrics import EquityPoint
 from risk.services import equity
 

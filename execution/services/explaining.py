@@ -5,7 +5,7 @@ from typing import Any
 
 from core.errors import NotFound
 from execution.models import Decision
-from execution.selectors import intent_key
+from execution.services.portfolio import intent_key
 from markets.selectors import get_rules_by_symbol
 from mlmodels.selectors import get_explanation
 from risk.selectors import list_verdicts

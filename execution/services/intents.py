@@ -16,17 +16,17 @@ from core.clock import Clock
 from execution.domain.decision import Action
 from execution.domain.order import Leg, OrderState, Side
 from execution.models import Account, Decision, Order, Position
-from execution.selectors import build_portfolio
 from execution.services.books import next_attempts
 from execution.services.messages import order_message
 from execution.services.order_rows import Wish, build_order
+from execution.services.portfolio import build_portfolio
 from execution.services.proposals import propose, wish_to_enter, wish_to_exit
 from markets.selectors import list_marks, list_rules
 from risk.domain.gate import Verdict
 from risk.domain.snapshot import OrderProposal
 from risk.selectors import get_limits
 from risk.services.gate import assess
-from risk.services.trading_state import lock_account, read_states
+from risk.services.trading_state import lock_account
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -180,16 +180,8 @@ def insert_judged(*, account: Account, intents: Sequence[Intent], now: datetime)
         now=now,
     )
     fee_fraction = limits.fee_fraction if limits else Decimal(0)
-    states = read_states()
     orders = [
-        _order(
-            intent,
-            proposal,
-            verdict,
-            fee_fraction=fee_fraction,
-            epoch=states.of(intent.wish.scopes).epoch,
-            now=now,
-        )
+        _order(intent, proposal, verdict, fee_fraction=fee_fraction, now=now)
         for intent, proposal, verdict in zip(intents, proposals, verdicts, strict=True)
     ]
     Order.objects.bulk_create(orders)
@@ -203,11 +195,10 @@ def _order(
     verdict: Verdict,
     *,
     fee_fraction: Decimal,
-    epoch: int,
     now: datetime,
 ) -> Order:
     state = OrderState.APPROVED if verdict.approved else OrderState.DENIED
-    order = build_order(intent.wish, now=now, epoch=epoch, state=state)
+    order = build_order(intent.wish, now=now, epoch=verdict.epoch, state=state)
     order.reason = "MANUAL" if intent.is_manual else ""
     if not verdict.approved:
         first = verdict.denials[0]

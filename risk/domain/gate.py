@@ -19,9 +19,14 @@ _EXACT = Arithmetic(prec=80)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Verdict:
-    """What the gate says of one proposal, with the answer of every check that could run."""
+    """What the gate says of one proposal, with the answer of every check that could run.
+
+    Attributes:
+        epoch: Of the kill switches that it was judged under.
+    """
 
     intent_key: str
+    epoch: int
     checks: tuple[CheckResult, ...]
 
     @property
@@ -63,7 +68,7 @@ def evaluate(
     first.append(result(DenialCode.LIMITS_MISSING, passed=limits is not None))
     first.append(result(DenialCode.RULES_MISSING, passed=rules is not None))
     if limits is None or rules is None or not all(check.passed for check in first):
-        return Verdict(intent_key=proposal.intent_key, checks=tuple(first))
+        return Verdict(intent_key=proposal.intent_key, epoch=state.epoch, checks=tuple(first))
     context = Context(
         proposal=proposal,
         portfolio=portfolio,
@@ -77,4 +82,4 @@ def evaluate(
         table += checks.ENTRY_ONLY
     with localcontext(_EXACT):
         answers = [check(context) for check in table]
-    return Verdict(intent_key=proposal.intent_key, checks=(*first, *answers))
+    return Verdict(intent_key=proposal.intent_key, epoch=state.epoch, checks=(*first, *answers))

@@ -4,13 +4,10 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
 
-from django.db import transaction
-
 from markets.domain.instrument import InstrumentRules
 from risk.domain.gate import Verdict, evaluate
 from risk.domain.limits import LimitsInvalid, RiskLimits
 from risk.domain.snapshot import ZERO, OrderProposal, PortfolioSnapshot
-from risk.domain.trading_state import StateTable
 from risk.models import RiskVerdict
 from risk.selectors import get_limits_row, to_limits
 from risk.services.trading_state import read_states
@@ -28,7 +25,7 @@ def assess(
 
     Runs in the caller's transaction, which must have taken ``lock_account(account_id)`` before it
     built `portfolio` and must insert the approved orders before it ends. Each approved proposal
-    counts as live for the ones after it. Three queries, whatever the number of proposals.
+    counts as live for the ones after it. Three statements, whatever the number of proposals.
 
     Args:
         account_id: The account; proposals of another one are a programming error.
@@ -42,7 +39,6 @@ def assess(
         its first stored verdict as it is.
 
     Raises:
-        TransactionManagementError: Called outside a transaction.
         ValueError: `portfolio` or a proposal belongs to another account.
     """
     owners = {portfolio.account_id, *(proposal.account_id for proposal in proposals)}
@@ -66,7 +62,7 @@ def assess(
         if verdict.approved:
             portfolio = portfolio.including(proposal, fee_fraction=fee_fraction)
         verdicts.append(verdict)
-    _store(proposals=proposals, verdicts=verdicts, states=states, version=version, now=now)
+    _store(proposals=proposals, verdicts=verdicts, version=version, now=now)
     return verdicts
 
 
@@ -85,27 +81,20 @@ def _store(
     *,
     proposals: Sequence[OrderProposal],
     verdicts: Sequence[Verdict],
-    states: StateTable,
     version: int | None,
     now: datetime,
 ) -> None:
-    with transaction.atomic(durable=False):
-        RiskVerdict.objects.bulk_create(
-            [
-                _row(proposal=proposal, verdict=verdict, states=states, version=version, now=now)
-                for proposal, verdict in zip(proposals, verdicts, strict=True)
-            ],
-            ignore_conflicts=True,
-        )
+    RiskVerdict.objects.bulk_create(
+        [
+            _row(proposal=proposal, verdict=verdict, version=version, now=now)
+            for proposal, verdict in zip(proposals, verdicts, strict=True)
+        ],
+        ignore_conflicts=True,
+    )
 
 
 def _row(
-    *,
-    proposal: OrderProposal,
-    verdict: Verdict,
-    states: StateTable,
-    version: int | None,
-    now: datetime,
+    *, proposal: OrderProposal, verdict: Verdict, version: int | None, now: datetime
 ) -> RiskVerdict:
     first = verdict.denials[0] if verdict.denials else None
     return RiskVerdict(
@@ -121,7 +110,7 @@ def _row(
         limit=_clean(first.limit, 80) if first else "",
         value=_clean(first.value, 160) if first else "",
         checks=[check.to_json() for check in verdict.checks],
-        epoch=states.of(proposal.scopes).epoch,
+        epoch=verdict.epoch,
         limits_version=version,
         created_at=now,
     )

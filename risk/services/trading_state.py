@@ -9,6 +9,7 @@ from datetime import datetime
 
 from django.db import connection, transaction
 from django.db.models import F, QuerySet
+from django.db.transaction import TransactionManagementError
 
 from core.audit import record
 from core.errors import Conflict, Denied, InvalidInput, NotFound
@@ -27,7 +28,12 @@ def lock_account(account_id: int) -> None:
     """Make the caller's transaction the only one that gates this account, until it ends.
 
     On PostgreSQL an advisory lock; on SQLite the transaction already is the one writer.
+
+    Raises:
+        TransactionManagementError: There is no transaction: the lock would be gone at once.
     """
+    if not connection.in_atomic_block:
+        raise TransactionManagementError(f"account {account_id} was locked outside a transaction")
     if connection.vendor == "postgresql":
         with connection.cursor() as cursor:
             cursor.execute("SELECT pg_advisory_xact_lock(%s, %s)", [_LOCK_CLASS, account_id])

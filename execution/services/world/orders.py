@@ -10,8 +10,8 @@ from execution.domain.order import FINAL_STATES, TRANSITIONS, Leg, OrderState, O
 from execution.domain.outcome import Outcome
 from execution.domain.request import OcoRequest, OrderRequest, digest
 from execution.models import Order, SubmitAttempt
-from execution.selectors import intent_key
 from execution.services.order_rows import to_oco_request, to_request
+from execution.services.portfolio import intent_key
 from execution.services.replay import execution_of
 from execution.services.world.rows import World
 from risk.selectors import list_verdicts

@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 
 import pytest
 from django.db import connection, connections, transaction
+from django.db.transaction import TransactionManagementError
 
 from alerts.models import Alert
 from core.errors import Conflict, Denied, InvalidInput, NotFound
@@ -251,6 +252,12 @@ def test_an_account_is_gated_by_one_transaction_at_a_time() -> None:
 
     assert order == ["first", "second"]
     assert connection.vendor in {"sqlite", "postgresql"}
+
+
+@pytest.mark.django_db(transaction=True)
+def test_an_account_is_locked_only_inside_a_transaction() -> None:
+    with pytest.raises(TransactionManagementError, match="account 7"):
+        lock_account(7)
 
 
 @pytest.mark.django_db

@@ -1,0 +1,283 @@
+"""The account as the gate and the charts see it: what is held, what may yet be, what it is worth.
+
+The gate reads it for every batch of orders, so it reads columns, not rows of models.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from decimal import Decimal
+from typing import NamedTuple, Protocol
+
+from django.db.models import Exists, Q
+
+from execution.domain.order import LIVE_STATES, UNRESOLVED_STATES, Leg, OrderState, OrderType, Side
+from execution.models import Account, Balance, Difference, Order, Position
+from markets.domain.ticker import Mark
+from markets.selectors import list_marks, list_rules
+from risk.domain.snapshot import PortfolioSnapshot, RecentOrder, SymbolExposure
+from risk.selectors import latest_metrics
+
+ZERO = Decimal(0)
+_RECENT = timedelta(minutes=1)
+_LIVE = sorted(state.value for state in LIVE_STATES)
+_IN_DOUBT = {*(state.value for state in UNRESOLVED_STATES), OrderState.QUARANTINED.value}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Valuation:
+    """What an account is worth at market, quote units.
+
+    Attributes:
+        exposure: Open positions and the dust of closed ones, at market.
+        missing_marks: Symbols without any price; not empty: the sums are not complete.
+    """
+
+    cash: Decimal
+    exposure: Decimal
+    unrealized_pnl: Decimal
+    realized_pnl: Decimal
+    open_positions: int
+    missing_marks: tuple[str, ...] = ()
+
+    @property
+    def equity(self) -> Decimal:
+        return self.cash + self.exposure
+
+
+class Intended(Protocol):
+    """What names the intent that an order came from; a row, or these columns of one."""
+
+    @property
+    def decision_id(self) -> int | None: ...
+    @property
+    def idempotency_key(self) -> str | None: ...
+    @property
+    def position_id(self) -> int | None: ...
+    @property
+    def leg(self) -> str: ...
+    @property
+    def attempt(self) -> int: ...
+
+
+class _Held(NamedTuple):
+    """Columns of a position that is open or has left dust."""
+
+    instrument_id: int
+    symbol: str
+    status: str
+    quantity: Decimal
+    dust_quantity: Decimal
+    cost_quote: Decimal
+    realized_pnl: Decimal
+
+
+class _Live(NamedTuple):
+    """Columns of an order that is not final."""
+
+    instrument_id: int
+    parent_id: int | None
+    leg: str
+    type: str
+    side: str
+    state: str
+    quantity: Decimal
+    filled_quantity: Decimal
+    price: Decimal | None
+    stop_price: Decimal | None
+    reserved_quantity: Decimal
+    decision_id: int | None
+    idempotency_key: str | None
+    position_id: int | None
+    attempt: int
+
+
+def build_portfolio(*, account_id: int, now: datetime) -> PortfolioSnapshot:
+    """Return the account for the gate: a fixed number of queries, whatever its history.
+
+    Read inside the transaction that holds ``lock_account``. Everything live counts whole.
+    """
+    differences = Difference.objects.filter(account_id=account_id, status=Difference.Status.OPEN)
+    quote_asset, ready_at, reconciled_at, has_differences = Account.objects.values_list(
+        "quote_asset", "ready_at", "reconciled_at", Exists(differences)
+    ).get(pk=account_id)
+    balances = _totals(account_id)
+    positions = _list_held(account_id)
+    orders = _list_live(account_id)
+    touched = {row.instrument_id for row in positions} | {row.instrument_id for row in orders}
+    marks = list_marks(touched) if touched else {}
+    metrics = latest_metrics(account_id=account_id)
+    value = _value(
+        cash=balances.get(quote_asset, ZERO), positions=positions, marks=marks, realized=ZERO
+    )
+    equity = None if value.missing_marks else value.equity
+    # Not compared since the start, or something is left to settle: nothing new.
+    is_closed = ready_at is None or has_differences
+    return PortfolioSnapshot(
+        account_id=account_id,
+        as_of=now,
+        equity=equity,
+        day_start_equity=metrics.day_start_equity if metrics else equity,
+        high_water_mark=metrics.high_water_mark if metrics else equity,
+        quote_balance=value.cash,
+        reserved_quote=sum((order.reserved_quantity for order in orders), ZERO),
+        exposures=_exposures(
+            positions=positions, orders=orders, marks=marks, balances=balances, ids=touched
+        ),
+        live_keys=frozenset(intent_key(order) for order in orders),
+        recent_orders=_list_recent(account_id=account_id, now=now),
+        last_reconciled_at=None if is_closed else reconciled_at,
+    )
+
+
+def value_account(*, account_id: int) -> Valuation:
+    """Return the account's worth at market now."""
+    account = Account.objects.get(pk=account_id)
+    positions = _list_held(account_id)
+    ids = {row.instrument_id for row in positions}
+    closed = Position.objects.filter(account_id=account_id, status=Position.Status.CLOSED)
+    realized = sum((row.realized_pnl for row in positions), ZERO) + sum(
+        closed.exclude(has_dust=True).values_list("realized_pnl", flat=True).iterator(), ZERO
+    )
+    return _value(
+        cash=_totals(account_id).get(account.quote_asset, ZERO),
+        positions=positions,
+        marks=list_marks(ids) if ids else {},
+        realized=realized,
+    )
+
+
+def intent_key(order: Intended) -> str:
+    """Return the gate's name of the intent that the order came from."""
+    if order.decision_id is not None:
+        key = f"decision:{order.decision_id}"
+    elif order.idempotency_key is not None:
+        key = f"manual:{order.idempotency_key}"
+    else:
+        key = f"position:{order.position_id}"
+    return f"{key}:{order.leg}:{order.attempt}"
+
+
+def _totals(account_id: int) -> dict[str, Decimal]:
+    return dict(Balance.objects.filter(account_id=account_id).values_list("asset", "total"))
+
+
+def _list_held(account_id: int) -> list[_Held]:
+    rows = Position.objects.filter(
+        Q(status=Position.Status.OPEN) | Q(has_dust=True), account_id=account_id
+    )
+    return [_Held(*row) for row in rows.order_by("pk").values_list(*_Held._fields)]
+
+
+def _list_live(account_id: int) -> list[_Live]:
+    rows = Order.objects.filter(account_id=account_id, state__in=_LIVE).order_by("pk")
+    return [_Live(*row) for row in rows.values_list(*_Live._fields)]
+
+
+def _value(
+    *, cash: Decimal, positions: Sequence[_Held], marks: Mapping[int, Mark], realized: Decimal
+) -> Valuation:
+    exposure = unrealized = ZERO
+    missing = []
+    for row in positions:
+        mark = marks.get(row.instrument_id)
+        if mark is None:
+            missing.append(row.symbol)
+            continue
+        held = (row.quantity or row.dust_quantity) * mark.price
+        exposure += held
+        unrealized += held - row.cost_quote
+    return Valuation(
+        cash=cash,
+        exposure=exposure,
+        unrealized_pnl=unrealized,
+        realized_pnl=realized,
+        open_positions=sum(row.status == Position.Status.OPEN.value for row in positions),
+        missing_marks=tuple(sorted(missing)),
+    )
+
+
+def _exposures(
+    *,
+    positions: Sequence[_Held],
+    orders: Sequence[_Live],
+    marks: Mapping[int, Mark],
+    balances: Mapping[str, Decimal],
+    ids: Iterable[int],
+) -> dict[int, SymbolExposure]:
+    held = {
+        row.instrument_id: row.quantity
+        for row in positions
+        if row.status == Position.Status.OPEN.value
+    }
+    live: dict[int, list[_Live]] = defaultdict(list)
+    for order in orders:
+        live[order.instrument_id].append(order)
+    return {
+        key: _with_orders(
+            SymbolExposure(
+                instrument_id=key,
+                symbol=rule.symbol,
+                position_quantity=held.get(key, ZERO),
+                mark_price=marks[key].price if key in marks else None,
+                base_balance=balances.get(rule.base_asset, ZERO),
+            ),
+            live[key],
+        )
+        for key, rule in list_rules(ids).items()
+    }
+
+
+@dataclass(slots=True)
+class _Pending:
+    """Sums over a symbol's live orders, each with its whole unfilled quantity."""
+
+    buy_quantity: Decimal = ZERO
+    buy_notional: Decimal = ZERO
+    exit_quantity: Decimal = ZERO
+    protective_quantity: Decimal = ZERO
+
+
+def _with_orders(exposure: SymbolExposure, orders: Sequence[_Live]) -> SymbolExposure:
+    """Count the symbol's live orders."""
+    if not orders:
+        return exposure
+    pending = _Pending()
+    for order in orders:
+        if order.parent_id is None:
+            # A list stands for both of its legs: it locks its quantity once.
+            _add(pending, order, mark_price=exposure.mark_price or ZERO)
+    at_exchange = [order for order in orders if order.type != OrderType.OCO.value]
+    return replace(
+        exposure,
+        pending_buy_quantity=pending.buy_quantity,
+        pending_buy_notional=pending.buy_notional,
+        pending_exit_quantity=pending.exit_quantity,
+        protective_quantity=pending.protective_quantity,
+        has_unresolved=any(order.state in _IN_DOUBT for order in orders),
+        open_orders=len(at_exchange),
+        open_algo_orders=sum(order.stop_price is not None for order in at_exchange),
+    )
+
+
+def _add(pending: _Pending, order: _Live, *, mark_price: Decimal) -> None:
+    left = max(ZERO, order.quantity - order.filled_quantity)
+    if order.side == Side.BUY.value:
+        pending.buy_quantity += left
+        pending.buy_notional += left * max(order.price or ZERO, mark_price)
+    elif order.leg == Leg.PROTECT.value:
+        pending.protective_quantity += left
+    else:
+        pending.exit_quantity += left
+
+
+def _list_recent(*, account_id: int, now: datetime) -> tuple[RecentOrder, ...]:
+    rows = (
+        Order.objects.filter(account_id=account_id, created_at__gte=now - _RECENT)
+        .exclude(state__in=[OrderState.DENIED.value, OrderState.LAPSED.value])
+        .filter(leg__in=[Leg.ENTRY.value, Leg.EXIT.value, Leg.MANUAL.value])
+        .order_by("pk")
+        .values("instrument_id", "strategy_id", "side", "quantity", "price", "created_at")
+    )
+    return tuple(RecentOrder(**row) for row in rows)
