@@ -18,7 +18,8 @@ PROOF = frozenset({"apiKey", "signature", "timestamp", "recvWindow", "returnRate
 class Answer:
     """What goes back: HTTP status, body, extra headers; `retry_ms` when a limit refused.
 
-    `placed_by` is the account whose unfilled orders the request counted.
+    `placed_by` is the account that tried to place orders: the WebSocket API tells it their count,
+    of a refused one too.
     """
 
     status: int
@@ -160,15 +161,17 @@ class Handling:
 
     def _carry_out(self) -> Answer:
         route, call, gateway = self.route, self.call, self.gateway
+        placed_by = call.account if route.orders else ""
         try:
             if route.trades:
                 self._check_time_again()
             reply = route.handler(call)
         except ApiError as error:
-            return refusal(error)
+            refused = refusal(error)
+            refused.placed_by = placed_by
+            return refused
         if route.free_on_success:
             gateway.limits.give_back(self._weight)
-        placed_by = call.account if route.orders else ""
         return Answer(200, reply, call.headers, placed_by=placed_by)
 
     def _check_time_again(self) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 from simexchange.engine.decimals import ZERO
 from simexchange.errors import ApiError
-from simexchange.faces.params import Params, illegal, missing, read_symbols
+from simexchange.faces.params import Params, illegal, missing, one_or_more
 
 CLIENT_ID = re.compile(r"^[\.A-Z\:/a-z0-9_-]{1,36}$")
 NUMBER = re.compile(r"^([0-9]{1,20})(\.[0-9]{1,20})?$")
@@ -166,7 +166,8 @@ def order_key(
 
 def symbols_of(params: Params, known: Mapping[str, Any]) -> list[str] | None:
     """Return the symbols asked for by `symbol` or `symbols`, None when neither was sent."""
-    names = [symbol_of(params, known)] if "symbol" in params else read_symbols(params)
+    one, listed = one_or_more(params)
+    names = [symbol_of(params, known)] if one is not None else listed
     for name in names or ():
         if name not in known:
             raise ApiError(-1121, "Invalid symbol.")

@@ -10,7 +10,12 @@ from simexchange.faces.routing import Call
 
 Params = Mapping[str, str]
 
-SYMBOL = re.compile(r"^[A-Z0-9\-_.]{1,20}$")
+SYMBOL = re.compile(r"(?:(?![a-z])[\w\-.]){1,50}")
+SYMBOL_RANGE = r"^[\w\-._&&[^a-z]]{1,50}$"
+"""The legal range in the exchange's own notation, Java's: word characters but for a to z."""
+_QUOTED = SYMBOL_RANGE.strip("^$").join(('"', '"'))
+SYMBOLS = re.compile(rf'\[("{SYMBOL.pattern}"(,"{SYMBOL.pattern}")*)?\]')
+SYMBOLS_RANGE = rf"^\[({_QUOTED}(,{_QUOTED}){{0,}}){{0,1}}\]$"
 DIGITS = re.compile(r"^[0-9]{1,20}$")
 TIME_ZONE = re.compile(r"^(?P<sign>[+-]?)(?P<hours>\d{1,2})(:(?P<minutes>\d{2}))?$")
 HOUR_MS, MINUTE_MS = 3_600_000, 60_000
@@ -50,28 +55,42 @@ def read_symbol(params: Mapping[str, str]) -> str:
     return check_symbol_text(symbol)
 
 
-def check_symbol_text(symbol: object) -> str:
+def check_symbol_text(symbol: str) -> str:
     """Return a symbol that is written as one."""
-    if not isinstance(symbol, str) or not SYMBOL.match(symbol):
-        raise illegal("symbol", SYMBOL.pattern)
+    if not SYMBOL.fullmatch(symbol):
+        raise illegal("symbol", SYMBOL_RANGE)
     return symbol
 
 
 def read_symbols(params: Mapping[str, str]) -> list[str] | None:
-    """Return the `symbols` list, None when it was not sent."""
+    """Return the `symbols` list, None when it was not sent.
+
+    Raises:
+        ApiError: -1100 when it is not written as it must be (a blank after a comma is enough).
+    """
     text = params.get("symbols")
     if text is None:
         return None
-    try:
-        listed = json.loads(text)
-    except ValueError as error:
-        raise illegal("symbols", "JSON array of symbols") from error
-    if not isinstance(listed, list) or not listed:
-        raise illegal("symbols", "JSON array of symbols")
-    names = [check_symbol_text(name) for name in listed]
+    if not SYMBOLS.fullmatch(text):
+        raise illegal("symbols", SYMBOLS_RANGE)
+    names: list[str] = json.loads(text)
+    if not names:
+        raise ApiError(-1105, "Parameter 'symbols' was empty.")
     if len(set(names)) != len(names):
         raise ApiError(-1151, "Symbol is present multiple times in the list.")
     return names
+
+
+def one_or_more(params: Mapping[str, str]) -> tuple[str | None, list[str] | None]:
+    """Return (`symbol`, `symbols`), of which one may be sent and not both."""
+    one, listed = params.get("symbol"), read_symbols(params)
+    if one is not None and listed is not None:
+        raise ApiError(
+            -1128,
+            "Combination of optional parameters invalid. "
+            "Recommendation: 'symbol' and 'symbols' cannot be combined.",
+        )
+    return one, listed
 
 
 def read_int(params: Mapping[str, str], name: str) -> int | None:

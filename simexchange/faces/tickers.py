@@ -17,6 +17,7 @@ from simexchange.faces.params import (
     check_symbol_text,
     missing,
     on_params,
+    one_or_more,
     read_symbols,
     read_zone_ms,
 )
@@ -84,13 +85,7 @@ class TickerFace:
     def _each(
         self, params: Params, view: Callable[[SymbolState], dict[str, Any]], *, all_by_default: bool
     ) -> Any:
-        one, listed = params.get("symbol"), read_symbols(params)
-        if one is not None and listed is not None:
-            raise ApiError(
-                -1128,
-                "Combination of optional parameters invalid. "
-                "Recommendation: 'symbol' and 'symbols' cannot be combined.",
-            )
+        one, listed = one_or_more(params)
         if one is None and listed is None and not all_by_default:
             raise ApiError(
                 -1102, "Param 'symbol' or 'symbols' must be sent, but both were empty/null!"

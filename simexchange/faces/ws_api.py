@@ -77,6 +77,7 @@ class SocketApi:
         self.streams = streams
         self.misbehaviour = misbehaviour
         self.connections: set[Connection] = set()
+        self._served = 0
 
     async def serve(self, scope: Any, receive: Any, send: Any) -> None:
         """Take one connection until it ends."""
@@ -87,7 +88,9 @@ class SocketApi:
         except ApiError:
             await send({"type": "websocket.close"})
             return
-        await send({"type": "websocket.accept", "headers": []})
+        self._served += 1
+        uuid = f"00000000-0000-4000-8001-{self._served:012x}"
+        await send({"type": "websocket.accept", "headers": [(b"x-mbx-uuid", uuid.encode())]})
         shows_limits = query.get("returnRateLimits", ["true"])[0] != "false"
         connection = Connection(self, send, shows_limits=shows_limits)
         self.connections.add(connection)

@@ -72,7 +72,9 @@ class Session:
     def _subscribe(self, account: str) -> dict[str, int]:
         if any(one.account == account for one in self._subscriptions.values()):
             raise ApiError(-2035, "User Data Stream subscription already active.")
-        if len(self._subscriptions) >= MOST_SUBSCRIPTIONS or self._next_id >= MOST_IDS:
+        if self._next_id >= MOST_IDS:
+            raise ApiError(-2042, "Maximum subscription ID reached for this connection.")
+        if len(self._subscriptions) >= MOST_SUBSCRIPTIONS:
             raise ApiError(-1003, "Too many subscriptions on this connection.", 429)
         subscription = Subscription(self._next_id, account, self._outbox)
         self._next_id += 1

@@ -225,14 +225,13 @@ PROVOKED: dict[tuple[int, str], Provocation] = {
 FIX = "of the FIX protocol, which this exchange does not speak"
 SBE = "of the binary encoding (SBE), which this exchange does not speak"
 GENERAL = "the general form of a message that is always sent with the parameter's name"
-ELSEWHERE = "of the market data and stream faces, whose own tests show it where it can come"
 # (first code, last code, a part of the message) -> why no test provokes it.
 NOT_PROVOKED: tuple[tuple[int, int, str, str], ...] = (
     (-1013, -1013, "", "a heading: the filters have a test of their own below"),
     (-1015, -1015, "Too many new orders.", GENERAL),
     (-1016, -1016, "", "the exchange ends by closing its port, not by an answer"),
     (-1033, -1033, "", FIX),
-    (-1034, -1034, "", ELSEWHERE),
+    (-1034, -1034, "", "a connection too many is closed at the handshake: test_stream_lines.py"),
     (-1035, -1035, "", FIX),
     (-1100, -1108, " a parameter", GENERAL),
     (-1100, -1108, "A parameter was", GENERAL),
@@ -250,7 +249,7 @@ NOT_PROVOKED: tuple[tuple[int, int, str, str], ...] = (
     (-1128, -1128, "", FIX + ", or recommended combinations of it"),
     (-1130, -1130, "Invalid data sent", GENERAL),
     (-1134, -1134, "TargetStrategy", FIX),
-    (-1135, -1135, "JSON sent for parameter", ELSEWHERE),
+    (-1135, -1135, "JSON sent for parameter", "a list in a bad form is answered by -1100"),
     (-1152, -1155, "", SBE),
     (-1158, -1158, "If the order type", "a comment on the message before it"),
     (-1160, -1160, "If the order type", "a comment on the message before it"),
@@ -258,13 +257,13 @@ NOT_PROVOKED: tuple[tuple[int, int, str, str], ...] = (
     (-1161, -1161, "", SBE),
     (-1169, -1191, "", FIX),
     (-1194, -1194, "", "provoked in test_time_unit.py"),
-    (-1220, -1220, "", ELSEWHERE),
+    (-1220, -1220, "", "provoked in test_rest_market.py"),
     (-1221, -1221, "", SBE),
     (-1224, -1224, "", FIX),
     (-2016, -2016, "", "every symbol trades all day"),
     (-2026, -2026, "", "needs 90 days: shown on the engine in test_archive.py"),
-    (-2042, -2042, "", ELSEWHERE),
-    (-2043, -2043, "", ELSEWHERE),
+    (-2042, -2042, "", "needs 65,535 subscriptions: provoked in test_session.py of the faces"),
+    (-2043, -2043, "", "provoked in test_rest_market.py"),
 )
 
 

@@ -15,7 +15,7 @@ from tests.processes import SimExchange
 
 SIM_OPTIONS = ("--generate", "--speed", "30", "--history-days", "2")
 SYMBOL = "BTCUSDT"
-BOTH = json.dumps([SYMBOL, "ETHUSDT"])
+BOTH = f'["{SYMBOL}","ETHUSDT"]'
 # Documented, but empty or absent on this exchange, as on most symbols of the real one.
 NOT_HERE = frozenset({"sors"})
 

@@ -4,6 +4,7 @@ import asyncio
 import base64
 import json
 import signal
+import uuid
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -131,6 +132,14 @@ async def test_only_ed25519_keys_log_on(line: Line, sim_exchange: SimExchange) -
     refused = await line.ask("session.logon", **params)
 
     assert refused["error"]["code"] == -1020
+
+
+async def test_a_connection_has_a_name_of_its_own(line: Line, sim_exchange: SimExchange) -> None:
+    async with connect(f"ws://127.0.0.1:{sim_exchange.port}/ws-api/v3") as other:
+        names = {one.response.headers["x-mbx-uuid"] for one in (line.socket, other)}
+
+    assert len(names) == 2
+    assert all(uuid.UUID(name).version == 4 for name in names)
 
 
 async def test_a_break_can_be_announced(line: Line, sim_exchange: SimExchange) -> None:

@@ -176,6 +176,75 @@ def test_each_method_answers_as_documented(raw: RawClient, shared_data: Path, me
     raw.call("DELETE", "openOrders", symbol="BTCUSDT")
 
 
+def instead(raw: RawClient, order_id: int, **more: str) -> dict[str, Any]:
+    """Return a cancel-replace of the order, by default at a price that would take."""
+    maker = {**BTC, "side": "BUY", "type": "LIMIT_MAKER", "quantity": "0.01"}
+    modes = {"cancelReplaceMode": "ALLOW_FAILURE", "cancelOrderId": str(order_id)}
+    return {**maker, "price": raw.price("1.1"), **modes, **more}
+
+
+def leg_of(raw: RawClient) -> int:
+    placed = raw.call("POST", "orderList/oco", **oco(raw))[1]
+    return int(placed["orders"][0]["orderId"])
+
+
+def member_of(raw: RawClient) -> int:
+    params = working(raw, pendingQuantity="0.01", **LEG)
+    return int(raw.call("POST", "orderList/oto", **params)[1]["orders"][0]["orderId"])
+
+
+REPLACE = "Cancel and replace order (TRADE)"
+FAR = {"type": "LIMIT", "timeInForce": "GTC"}
+# The further examples of a section: (method, section, which of its answers, parameters).
+FURTHER: list[tuple[str, str, int, Any]] = [
+    *[
+        ("order.place", "Place new order (TRADE)", place, lambda _raw, k=kind: {**MARKET, **k})
+        for place, kind in ((1, {"newOrderRespType": "RESULT"}), (2, {}))
+    ],
+    ("order.place", "Response format", 1, lambda _raw: {**MARKET, "quantity": "5000"}),
+    (
+        *("order.test", "Test new order (TRADE)", 1),
+        lambda _raw: {**MARKET, "computeCommissionRates": "true"},
+    ),
+    ("order.cancel", "Cancel order (TRADE)", 1, lambda raw: {**BTC, "orderId": leg_of(raw)}),
+    (
+        *("order.amend.keepPriority", "Order Amend Keep Priority (TRADE)", 1),
+        lambda raw: {**BTC, "orderId": member_of(raw), "newQty": "0.005"},
+    ),
+    (
+        *("order.cancelReplace", REPLACE, 1),
+        lambda raw: instead(raw, 99_999, cancelReplaceMode="STOP_ON_FAILURE"),
+    ),
+    ("order.cancelReplace", REPLACE, 2, lambda raw: instead(raw, resting(raw))),
+    (
+        *("order.cancelReplace", REPLACE, 3),
+        lambda raw: instead(raw, 99_999, **FAR, price=raw.price("0.8")),
+    ),
+    ("order.cancelReplace", REPLACE, 4, lambda raw: instead(raw, 99_999)),
+]
+
+
+@pytest.mark.parametrize(("method", "section", "place", "make"), FURTHER)
+def test_each_further_answer_is_as_documented(
+    raw: RawClient, shared_data: Path, method: str, section: str, place: int, make: Any
+) -> None:
+    rows = read_examples(shared_data, "web-socket-api.json")[section]
+    documented = [one for one in rows if "status" in one][place]
+    raw.call("DELETE", "openOrders", symbol="BTCUSDT")
+
+    (reply,) = raw.over_socket(
+        {"id": "a", "method": method, "params": raw.socket_params(**make(raw))}
+    )
+
+    told = differences(documented, reply)
+    assert [one for one in told if not any(name in one for name in SOMETIMES)] == []
+    assert reply["status"] == documented["status"]
+    for which in ("rateLimitType", "interval"):
+        shown = [one[which] for one in reply["rateLimits"]]
+        assert shown == [one[which] for one in documented["rateLimits"]]
+    raw.call("DELETE", "openOrders", symbol="BTCUSDT")
+
+
 @pytest.mark.parametrize("method", sorted(NOT_HERE - {"myAllocations"}))
 def test_smart_order_routing_is_refused(raw: RawClient, method: str) -> None:
     (reply,) = raw.over_socket({"id": 1, "method": method, "params": raw.socket_params(**MARKET)})
