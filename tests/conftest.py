@@ -19,18 +19,23 @@ from tests import processes
 
 TESTS = Path(__file__).resolve().parent
 FOLDER_MARKERS = ("unit", "integration", "functional", "architecture", "faults")
+ON_DEMAND = {
+    "live": "needs the internet; run with -m live",
+    "clients": "installs a whole program; run by make test-clients",
+}
 SERVICE_MARKERS = ("integration", "functional", "browser", "faults")
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Mark every test with its folder; leave `live` out unless it is asked for."""
-    wants_live = "live" in config.getoption("markexpr")
+    """Mark every test with its folder; leave out what has to be asked for."""
+    asked = config.getoption("markexpr")
     for item in items:
         folder = item.path.relative_to(TESTS).parts[0]
         if folder in FOLDER_MARKERS:
             item.add_marker(folder)
-        if item.get_closest_marker("live") and not wants_live:
-            item.add_marker(pytest.mark.skip(reason="needs the internet; run with -m live"))
+        for name, reason in ON_DEMAND.items():
+            if item.get_closest_marker(name) and name not in asked:
+                item.add_marker(pytest.mark.skip(reason=reason))
 
 
 @pytest.fixture(autouse=True)

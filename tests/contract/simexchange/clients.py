@@ -1,4 +1,4 @@
-"""Four real clients behind one face, each made the way its own users make it."""
+"""Clients that nobody here wrote behind one face, each made the way its own users make it."""
 
 import asyncio
 from decimal import Decimal
@@ -11,6 +11,7 @@ from binance.client import Client
 from binance.exceptions import BinanceAPIException
 from binance.ws.streams import BinanceSocketManager
 
+from tests.fakes.sim_clients import control
 from tests.processes import SimExchange
 
 SYMBOL, UNIFIED = "BTCUSDT", "BTC/USDT"
@@ -50,6 +51,14 @@ def raw(order: dict[str, Any]) -> dict[str, Any]:
         "status": order["status"],
         "filled": Decimal(order["executedQty"]),
         "paid": Decimal(order["cummulativeQuoteQty"]),
+    }
+
+
+def truth(sim: SimExchange) -> dict[str, tuple[Decimal, Decimal]]:
+    """Return the exchange's own (free, locked) by asset."""
+    first = control(sim, "GET", "ledger?requests=0")["accounts"][0]
+    return {
+        one["asset"]: (Decimal(one["free"]), Decimal(one["locked"])) for one in first["balances"]
     }
 
 
@@ -215,11 +224,3 @@ class ProDesk(CcxtDesk):
             return await getattr(self.client, names.get(name, name))(*rest)
         except ccxt.ExchangeError as error:
             raise Refused(str(error)) from error
-
-
-DESKS = {
-    "python-binance": SyncDesk,
-    "python-binance-async": AsyncDesk,
-    "ccxt": CcxtDesk,
-    "ccxt-pro": ProDesk,
-}

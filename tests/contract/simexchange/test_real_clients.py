@@ -1,22 +1,28 @@
-"""One contract, four clients nobody here wrote: from start-up to the user stream."""
+"""One contract, clients nobody here wrote: from start-up to the user stream."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from decimal import Decimal
 from typing import Any
 
 import pytest
 
 from tests.contract.simexchange.clients import (
-    DESKS,
     SYMBOL,
     UNIFIED,
     AsyncDesk,
     CcxtDesk,
     ProDesk,
     Refused,
+    SyncDesk,
+    truth,
 )
-from tests.fakes.sim_clients import control
+from tests.contract.simexchange.official_clients import (
+    ConnectorDesk,
+    SdkDesk,
+    SdkSocketDesk,
+    end_programs,
+)
 from tests.processes import SimExchange
 
 pytestmark = pytest.mark.contract
@@ -24,6 +30,23 @@ SIM_OPTIONS = (
     *("--generate", "--symbols", "BTCUSDT,ETHUSDT", "--history-days", "1"),
     *("--balance", "BTC=10,USDT=1000000", "--orders-limit", "5000"),
 )
+
+
+DESKS = {
+    "python-binance": SyncDesk,
+    "python-binance-async": AsyncDesk,
+    "ccxt": CcxtDesk,
+    "ccxt-pro": ProDesk,
+    "binance-sdk-spot": SdkDesk,
+    "binance-sdk-spot-socket": SdkSocketDesk,
+    "binance-connector": ConnectorDesk,
+}
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _programs_end(sim_exchange: SimExchange) -> Iterator[None]:
+    yield
+    end_programs()
 
 
 @pytest.fixture(params=DESKS)
@@ -42,14 +65,6 @@ async def pro(sim_exchange: SimExchange) -> AsyncIterator[ProDesk]:
     await opened.start()
     yield opened
     await opened.close()
-
-
-def truth(sim: SimExchange) -> dict[str, tuple[Decimal, Decimal]]:
-    """Return the exchange's own (free, locked) by asset."""
-    first = control(sim, "GET", "ledger?requests=0")["accounts"][0]
-    return {
-        one["asset"]: (Decimal(one["free"]), Decimal(one["locked"])) for one in first["balances"]
-    }
 
 
 async def test_it_buys_and_its_wallet_agrees_with_the_ledger(
@@ -186,7 +201,7 @@ async def test_ccxt_spends_a_cost_edits_and_stops(sim_exchange: SimExchange) -> 
 
 
 async def test_python_binance_places_lists(sim_exchange: SimExchange) -> None:
-    desk = DESKS["python-binance"](sim_exchange)
+    desk = SyncDesk(sim_exchange)
     await desk.start()
     client, last = desk.client, await desk.price()
     pair = {
@@ -223,3 +238,18 @@ async def test_python_binance_places_lists(sim_exchange: SimExchange) -> None:
     ]
     assert [one["orderListId"] for one in shown] == [placed["orderListId"]]
     assert [one["status"] for one in canceled["orderReports"]] == ["CANCELED", "CANCELED"]
+
+
+async def test_the_connector_hears_streams_and_orders_over_the_socket(
+    sim_exchange: SimExchange,
+) -> None:
+    desk = ConnectorDesk(sim_exchange)
+    await desk.start()
+
+    heard = await desk.ask("market_events")
+    answers = await desk.ask("socket_calls")
+
+    assert set(heard) == {"aggTrade", "kline", "depthUpdate", "bookTicker"}
+    assert {one["status"] for one in answers.values()} == {200}
+    assert answers["order"]["result"]["status"] == "FILLED"
+    assert answers["account"]["result"]["accountType"] == "SPOT"
