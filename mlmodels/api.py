@@ -133,6 +133,8 @@ class PredictionsView(ReadListView):
         "lower": "lower",
         "upper": "upper",
         "sigma": "sigma",
+        "interval_scale": "interval_scale",
+        "dissimilarity": "dissimilarity",
         "realized_return": "realized_return",
         "error": "error",
         "resolves_at": "resolves_at",

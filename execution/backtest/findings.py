@@ -25,7 +25,7 @@ class Kind(StrEnum):
     DATA_REVISED = "DATA_REVISED"  # the exchange changed a candle afterwards
     CANDLES_MISSING = "CANDLES_MISSING"  # the store has not the whole warm-up
     MODEL_MISSING = "MODEL_MISSING"  # the version's files are gone or of other code
-    # The intervals that served followed the misses of their time; all else is equal.
+    # The interval followed the misses of its time, by a factor that old rows do not tell.
     INTERVAL_SCALED = "INTERVAL_SCALED"
     SUSPENDED = "SUSPENDED"  # live outcomes had shown no skill: it served as NO_SKILL
     LATENCY = "LATENCY"  # a fill or an order was booked a moment after the decision

@@ -6,6 +6,7 @@ answer; ``tests`` hold bulk and serving against each other bit for bit.
 A replay travels in time with its models: a close is predicted by the model that served then.
 """
 
+import math
 from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -25,7 +26,7 @@ from mlmodels.domain.surroundings import Surroundings
 Floats = npt.NDArray[np.float64]
 
 _CHUNK = 16_384  # rows at a time: the columns of one chunk stay in the cache
-_NUMBERS = ("p_up", "expected_return", "lower", "upper", "sigma")
+_NUMBERS = ("p_up", "expected_return", "lower", "upper", "sigma", "dissimilarity")
 STATES = tuple(PredictionState)
 
 
@@ -65,6 +66,7 @@ class Forecasts:
     Attributes:
         state: Index into `STATES`.
         p_up: As the fields of ``PredictionView``; NaN where there is no prediction.
+        dissimilarity: NaN also where no rise is expected or the model is not believed.
         served_by: Index into `serving`; -1 before the first model.
         serving: The models over time.
     """
@@ -76,6 +78,7 @@ class Forecasts:
     lower: Floats
     upper: Floats
     sigma: Floats
+    dissimilarity: Floats
     served_by: npt.NDArray[np.int64]
     serving: tuple[Serving, ...]
 
@@ -87,7 +90,8 @@ class Forecasts:
         model = self.serving[self.served_by[row]].model
         numbers: dict[str, Any] = {}
         if state is not PredictionState.TOO_FEW_CANDLES:
-            numbers = {name: float(getattr(self, name)[row]) for name in _NUMBERS}
+            said = ((name, float(getattr(self, name)[row])) for name in _NUMBERS)
+            numbers = {name: number for name, number in said if not math.isnan(number)}
         return PredictionView(
             instrument_id=self.instrument_id,
             state=state,
@@ -168,8 +172,14 @@ def _predict(
     found = model.predict(features, group)
     ready = features.is_complete
     state[begin:last][ready] = STATES.index(model.state_of(instrument_id))
+    unusual = np.full(len(ready), np.nan)
+    # Spot, long only: a veto matters where a rise is expected and believed, and it costs time.
+    is_worth = ready & (found.expected_return > 0)
+    if model.state_of(instrument_id) is PredictionState.OK:
+        unusual[is_worth] = model.bundle.cases().dissimilarity(features.values[is_worth])
     for name, column in numbers.items():
-        column[begin:last][ready] = getattr(found, name)[ready]
+        said = unusual if name == "dissimilarity" else getattr(found, name)
+        column[begin:last][ready] = said[ready]
 
 
 def _cut(window: Window, first: int, last: int) -> Window:

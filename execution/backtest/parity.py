@@ -111,13 +111,14 @@ def compare_predictions(
             kind = Kind.CANDLES_MISSING
             if row < len(series) and int(series.close_ms[row]) == close_ms:
                 found = made[version].view(row)
-                again = _said(found)
+                again = _widened(_said(found), view.interval_scale)
                 kind = _kind_of_prediction(
                     live,
                     again,
                     close_ms,
                     model.bundle.spec.warmup * series.timeframe.ms,
                     revised_ms,
+                    is_scale_known=view.interval_scale is not None,
                 )
                 if found.state is PredictionState.TOO_FEW_CANDLES:
                     kind = Kind.CANDLES_MISSING
@@ -196,6 +197,8 @@ def _kind_of_prediction(
     close_ms: int,
     reach_ms: int,
     revised_ms: Sequence[int],
+    *,
+    is_scale_known: bool,
 ) -> Kind:
     """Name the cause; what changes while a version serves is told apart from what may not."""
     if live == again:
@@ -203,7 +206,8 @@ def _kind_of_prediction(
     is_same = all(live[name] == again[name] for name in _POINT)
     is_scaled = any(live[name] != again[name] for name in _INTERVAL)
     is_suspended = (live["state"], again["state"]) == (PredictionState.NO_SKILL, PredictionState.OK)
-    if is_same and (not is_scaled or _is_tracked(live, again)):
+    is_tracked = not is_scaled or (not is_scale_known and _is_tracked(live, again))
+    if is_same and is_tracked:
         if is_suspended:
             return Kind.SUSPENDED
         if live["state"] == again["state"]:
@@ -213,6 +217,15 @@ def _kind_of_prediction(
 
 def _said(view: PredictionView) -> dict[str, Any]:
     return {"state": view.state, **{name: getattr(view, name) for name in (*_POINT, *_INTERVAL)}}
+
+
+def _widened(said: dict[str, Any], scale: float | None) -> dict[str, Any]:
+    """Return what was said with the interval as wide as it was served, where that is recorded."""
+    middle = said["expected_return"]
+    if scale is None or scale == 1.0 or middle is None:
+        return said
+    # As ``Calibrated.widened`` has it, to the bit.
+    return said | {name: middle + (said[name] - middle) * scale for name in _INTERVAL}
 
 
 def _is_tracked(live: Mapping[str, Any], again: Mapping[str, Any]) -> bool:

@@ -54,6 +54,8 @@ class Reason(StrEnum):
     INTERVAL_TOO_WIDE = "INTERVAL_TOO_WIDE"
     MIN_EDGE = "MIN_EDGE"
     MIN_CONFIDENCE = "MIN_CONFIDENCE"
+    # Nothing like this close was in the training.
+    UNFAMILIAR = "UNFAMILIAR"
     NO_ROOM = "NO_ROOM"
 
 
@@ -233,6 +235,8 @@ def _model_factor(
         "sigma": odds.sigma,
         "cost": config.cost,
     }
+    if prediction.dissimilarity is not None:
+        detail["dissimilarity"] = prediction.dissimilarity
     if odds.sigma > 0:
         detail["break_even"] = break_even_confidence(cost=config.cost, barrier=odds.sigma)
     weight = 1.0 if prediction.state is PredictionState.OK else 0.0
@@ -291,6 +295,7 @@ def _list_odds_vetoes(
         Reason.INTERVAL_TOO_WIDE: _is_too_wide(prediction, market),
         Reason.MIN_EDGE: odds.edge_bps < config.min_edge_bps,
         Reason.MIN_CONFIDENCE: odds.confidence < config.min_confidence,
+        Reason.UNFAMILIAR: prediction.is_unfamiliar,
     }
     return [reason for reason, applies in found.items() if applies]
 

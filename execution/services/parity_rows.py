@@ -121,7 +121,7 @@ def prediction_view(row: Any) -> PredictionView:
         model_version_id=row.model_version_id,
         model_name=row.model_name,
         horizon_bars=row.horizon_bars,
-        **{name: getattr(row, name) for name in _NUMBERS},
+        **{name: getattr(row, name) for name in (*_NUMBERS, "dissimilarity", "interval_scale")},
     )
 
 

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 from mlmodels.domain.calibration import CalibrationSet
@@ -31,7 +32,7 @@ class Bundle:
         calibrations: From their mean log-odds to predictions.
         skilled: Instruments on which skill was shown; on all others there is none.
         label: What ended the labels.
-        cases_file: Past closes to compare a new one with; read only by explanations.
+        cases_file: Past closes to compare a new one with.
         drift_file: What the features looked like in training; read only by watching.
     """
 
@@ -45,12 +46,12 @@ class Bundle:
     drift_file: bytes
 
     def cases(self) -> Cases:
-        """Read the past closes.
+        """Read the past closes; the second time they are at hand.
 
         Raises:
             KeyError, TypeError, ValueError: They cannot be read.
         """
-        return Cases.from_json(json.loads(self.cases_file))
+        return _read_cases(self.cases_file)
 
     def drift(self) -> DriftReference:
         """Read what the features looked like.
@@ -83,6 +84,11 @@ class Bundle:
                 if found["verdict"] == Verdict.SKILLED
             ),
         )
+
+
+@lru_cache(maxsize=8)
+def _read_cases(content: bytes) -> Cases:
+    return Cases.from_json(json.loads(content))
 
 
 def bundle_files(

@@ -8,6 +8,9 @@ from typing import Any
 
 # The interval [lower, upper] leaves this much on either side.
 TAIL = 0.05
+# In usual distances to the nearest past case. Two years of hours after a training of BTC, ETH and
+# SOL go beyond it at less than 1 close in 1,000; a fifth of the columns gone wild at nearly all.
+MAX_DISSIMILARITY = 2.0
 _NORMAL = NormalDist()
 
 
@@ -37,6 +40,8 @@ class PredictionView:
         lower: The return is below this with 5 %.
         upper: The return is above this with 5 %.
         sigma: Standard deviation of the return over the horizon, fraction.
+        dissimilarity: Distance of the features to the nearest past case over the usual one.
+        interval_scale: How much wider than trained the interval is; None: it was not recorded.
     """
 
     instrument_id: int
@@ -50,10 +55,17 @@ class PredictionView:
     lower: float | None = None
     upper: float | None = None
     sigma: float | None = None
+    dissimilarity: float | None = None
+    interval_scale: float | None = None
 
     def __post_init__(self) -> None:
         if self.p_up is not None and not 0.0 <= self.p_up <= 1.0:
             raise ValueError(f"p_up must be from 0 to 1, was {self.p_up}")
+
+    @property
+    def is_unfamiliar(self) -> bool:
+        """Whether nothing like this close was in the training: the model cannot know."""
+        return self.dissimilarity is not None and self.dissimilarity > MAX_DISSIMILARITY
 
     def p_net(self, cost: float) -> float:
         """Return P(return over the horizon > `cost`); a negative cost asks for a short's chance.

@@ -33,6 +33,12 @@ class Prediction(models.Model):
     # What makes a prediction comparable: the market's own volatility, and the rate to beat.
     horizon_sigma = models.FloatField(null=True, help_text="Volatility known at the close")
     base_rate = models.FloatField(null=True, help_text="Share of ups the model had seen")
+    interval_scale = models.FloatField(
+        null=True, help_text="How much wider than trained the interval was stated"
+    )
+    dissimilarity = models.FloatField(
+        null=True, help_text="Distance to the nearest past case over the usual one; 1 is usual"
+    )
     is_shadow = models.BooleanField(default=False, help_text="Of a version that does not serve")
     # float32, little endian, in the order of the version's feature names: 4 bytes each.
     features = models.BinaryField(null=True)

@@ -108,7 +108,6 @@ def _explain(
     names, cases = model.bundle.spec.names, model.bundle.cases()
     features = np.stack([np.frombuffer(bytes(row.features or b""), "<f4") for row in rows])
     added = model.contributions(features)
-    unusual = cases.dissimilarity(features)
     found = []
     for place, row in enumerate(rows):
         order = np.argsort(-np.abs(added[place]), kind="stable")[:TOP].tolist()
@@ -132,7 +131,7 @@ def _explain(
                     }
                     for case in cases.nearest(features[place], count=NEAREST)
                 ],
-                dissimilarity=float(unusual[place]),
+                dissimilarity=row.dissimilarity,
                 created_at=now,
             )
         )

@@ -6,7 +6,15 @@ from typing import Any
 from core.clock import to_ms
 from markets.selectors import list_rules
 from mlmodels.domain.charts import Bars, Line, Plot
-from mlmodels.models import DriftMetric, GateResult, ModelVersion, RetrainEvent, RollingMetric
+from mlmodels.domain.prediction import MAX_DISSIMILARITY
+from mlmodels.models import (
+    DriftMetric,
+    GateResult,
+    ModelVersion,
+    Prediction,
+    RetrainEvent,
+    RollingMetric,
+)
 
 _POINTS = 400
 _EVENTS = 15
@@ -34,7 +42,12 @@ def read_health(version: ModelVersion) -> dict[str, Any]:
         "version": version,
         "first_line": _first_line(version),
         "gates": list(GateResult.objects.filter(version=version).order_by("id")),
-        "panels": [_calibration(version), *_over_time(pooled), _drift(version)],
+        "panels": [
+            _calibration(version),
+            *_over_time(pooled),
+            _drift(version),
+            _familiarity(version),
+        ],
         "symbols": _symbols(version),
         "events": list(
             RetrainEvent.objects.filter(scope=version.scope).order_by("-created_at", "-id")[
@@ -196,6 +209,36 @@ def _drift(version: ModelVersion) -> Panel:
         title="Drift of the ten features that matter most",
         note="Against what weeks of the training candles showed without drift.",
         svg=Bars(title="feature drift", bars=bars).svg(),
+    )
+
+
+def _familiarity(version: ModelVersion) -> Panel:
+    """Plot how unlike its training the newest closes were; beyond the limit nothing is entered."""
+    rows = list(
+        Prediction.objects.filter(model_version=version, dissimilarity__isnull=False)
+        .order_by("-close_time", "id")
+        .values_list("close_time", "dissimilarity")[:_POINTS]
+    )[::-1]
+    far = sum(found > MAX_DISSIMILARITY for _, found in rows)
+    points = [(float(to_ms(at)), float(found)) for at, found in rows]
+    limit = [(at, MAX_DISSIMILARITY) for at, _ in points]
+    return Panel(
+        title="Distance to the nearest past close",
+        note=f"1 is usual. {far} of the newest {len(rows)} predictions lie beyond "
+        f"{MAX_DISSIMILARITY:g}: nothing is entered on those (UNFAMILIAR)."
+        if rows
+        else "",
+        svg=Plot(
+            title="dissimilarity over time",
+            lines=[
+                Line(label="limit", points=limit, color=GRAY, is_dashed=True),
+                Line(label="distance", points=points, color=BLUE),
+            ],
+            x_labels=(f"{rows[0][0]:%m-%d %H:%M}", f"{rows[-1][0]:%m-%d %H:%M}")
+            if rows
+            else ("", ""),
+        ).svg(),
+        legend=(("distance", BLUE), ("limit", GRAY)),
     )
 
 

@@ -31,6 +31,8 @@ _VIEW_FIELDS = (
     "lower",
     "upper",
     "sigma",
+    "dissimilarity",
+    "interval_scale",
 )
 
 
@@ -154,6 +156,7 @@ def store_predictions(
     bundle = model.bundle
     group = np.array(instrument_ids, np.int64)
     found = model.predict(features, group)
+    unusual = model.bundle.cases().dissimilarity(features.values)
     horizon_sigma = features.sigma * np.sqrt(float(bundle.horizon_bars))
     horizon = timedelta(milliseconds=bundle.horizon_bars * bundle.spec.interval_ms)
     rows = [
@@ -175,6 +178,8 @@ def store_predictions(
             sigma=float(found.sigma[row]),
             horizon_sigma=float(horizon_sigma[row]),
             base_rate=float(found.base_rate[row]),
+            interval_scale=model.interval_scales.get(instrument_id, 1.0),
+            dissimilarity=float(unusual[row]),
             features=features.values[row].astype("<f4").tobytes(),
             is_shadow=is_shadow,
             created_at=now,

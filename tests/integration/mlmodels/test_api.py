@@ -14,10 +14,11 @@ from mlmodels.models import (
     GateResult,
     MLSettings,
     ModelVersion,
+    Prediction,
     RetrainEvent,
     RollingMetric,
 )
-from tests.integration.mlmodels.conftest import NOW, moment
+from tests.integration.mlmodels.conftest import NOW, add_instrument, moment
 from tests.integration.mlmodels.test_inference import predict
 from tests.integration.mlmodels.test_promotion import add_version, states, up
 
@@ -218,6 +219,22 @@ def test_it_shows_the_figures_of_a_version(operator):
         scope="1h", trigger="skill", outcome="STARTED", evidence={"page": 13}, created_at=NOW
     )
 
+    instrument = add_instrument("AAAUSDT")
+    for hours, unlike in enumerate((1.0, 1.2, 2.4)):
+        Prediction.objects.create(
+            model_version=version,
+            instrument=instrument,
+            timeframe="1h",
+            timestamp=NOW + timedelta(hours=hours),
+            close_time=NOW + timedelta(hours=hours),
+            resolves_at=NOW + timedelta(hours=hours + 12),
+            state="OK",
+            **dict.fromkeys(("p_up", "expected_return", "lower", "upper", "sigma"), 0.5),
+            horizon_bars=12,
+            dissimilarity=unlike,
+            created_at=NOW,
+        )
+
     page = operator.get(reverse("admin:mlmodels_modelversion_health", args=[version.pk]))
     listed = operator.get(reverse("admin:mlmodels_modelversion_changelist")).content.decode()
 
@@ -226,6 +243,7 @@ def test_it_shows_the_figures_of_a_version(operator):
     assert "at least 2.33" in text
     assert text.count("<svg") >= 5
     assert "rsi_14" in text
+    assert "1 of the newest 3 predictions lie beyond 2" in text
     assert "STARTED" in text
     assert f"/modelversion/{version.pk}/health/" in listed
 

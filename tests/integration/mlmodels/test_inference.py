@@ -57,6 +57,8 @@ def test_it_predicts_in_order_and_distrusts_the_noise(market, train, cache, wind
         assert (row.timestamp, row.close_time, row.resolves_at) == (NOW, NOW, moment(-12))
         assert (row.p_up, row.expected_return) == (view.p_up, view.expected_return)
         assert (row.realized_return, row.error, row.resolved_at) == (None, None, None)
+        assert (row.interval_scale, row.dissimilarity) == (1.0, view.dissimilarity)
+        assert 0.3 < view.dissimilarity < 2.0
         assert view.lower < view.upper
         assert view.sigma > 0
 

@@ -169,4 +169,6 @@ def test_it_widens_the_intervals_of_a_symbol_that_they_miss(market, train, cache
     after = predict(market[:2], windows=windows, models=cache, close_time=moment(20 - 1))
     assert cache.champion("1h").interval_scales == {market[0].pk: scale}
     assert before[0].upper - before[0].lower > 0
+    assert Prediction.objects.get(pk=after[0].prediction_id).interval_scale == scale
+    assert Prediction.objects.get(pk=after[1].prediction_id).interval_scale == 1.0
     assert after[0].lower < after[0].expected_return < after[0].upper

@@ -211,6 +211,7 @@ def test_it_names_what_changes_while_a_version_serves(lived):
     for row, below, above in served:
         row.lower = row.expected_return + (row.lower - row.expected_return) * below
         row.upper = row.expected_return + (row.upper - row.expected_return) * above
+        row.interval_scale = None
         row.save()
     Prediction.objects.filter(pk=fourth.pk).update(state="NO_SKILL")
     Prediction.objects.filter(pk=fifth.pk).update(state="NO_SKILL", sigma=9.0)
@@ -222,6 +223,21 @@ def test_it_names_what_changes_while_a_version_serves(lived):
     assert counts[Kind.INTERVAL_SCALED] == counts[Kind.SUSPENDED] == 1
     assert counts[Kind.UNEXPLAINED] == 3
     assert counts[Kind.EQUAL] == TRADED * LIVED - 5
+
+
+def test_it_compares_widened_intervals_to_the_bit_where_the_factor_is_stored(lived):
+    first, second = Prediction.objects.order_by("pk")[:2]
+    for row, factor in ((first, 1.25), (second, 1.5)):
+        row.lower = row.expected_return + (row.lower - row.expected_return) * 1.25
+        row.upper = row.expected_return + (row.upper - row.expected_return) * 1.25
+        row.interval_scale = factor
+        row.save()
+
+    counts = compare(lived).counts[Stage.PREDICTION]
+
+    assert counts[Kind.EQUAL] == TRADED * LIVED - 1
+    assert counts[Kind.INTERVAL_SCALED] == 0
+    assert counts[Kind.UNEXPLAINED] == 1
 
 
 def test_it_tells_the_command_line_and_raises_an_alert(lived):

@@ -107,6 +107,7 @@ VETOES = {
     Reason.INTERVAL_TOO_WIDE: {"market": replace(MARKET, bar_sigma=0.0005)},
     Reason.MIN_EDGE: {"prediction": predict(expected_return=0.00265)},
     Reason.MIN_CONFIDENCE: {"config": replace(CONFIG, min_confidence=0.99)},
+    Reason.UNFAMILIAR: {"prediction": predict(dissimilarity=2.1)},
     Reason.NO_ROOM: {"config": replace(CONFIG, max_position_size=D(0))},
 }
 

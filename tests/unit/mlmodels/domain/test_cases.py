@@ -23,6 +23,16 @@ def test_it_calls_the_usual_usual_and_the_strange_strange():
     assert strange[0] > 3.0
 
 
+def test_it_measures_a_row_like_many_and_as_far_as_the_nearest_case():
+    rows = RNG.normal(size=(5000, 6)).astype(np.float32)
+
+    many = CASES.dissimilarity(rows)
+
+    assert many[:50].tolist() == [CASES.dissimilarity(row[None])[0] for row in rows[:50]]
+    nearest = [CASES.nearest(row, count=1)[0].distance for row in rows[:50]]
+    assert many[:50] == pytest.approx(nearest, abs=1e-3)
+
+
 def test_it_finds_the_very_case_first():
     place = int(CASES.close_ms[100])
 
