@@ -13,6 +13,7 @@ from core.clock import to_ms
 from core.errors import NotFound
 from markets.domain.candle import DECIMAL_FIELDS
 from markets.domain.candle import Candle as CandleValue
+from markets.domain.filters import read_trailing
 from markets.domain.gaps import Gap
 from markets.domain.instrument import InstrumentRules
 from markets.domain.ticker import Mark, Ticker
@@ -25,8 +26,10 @@ if TYPE_CHECKING:
     from markets.domain.windows import Floats, Times, Window
 
 _RULES_LIFETIME_S = 60.0
+# These are no columns of their own: one is the key, the others stay in the exchange's words.
+_READ_APART = ("instrument_id", "trailing_above_bps", "trailing_below_bps")
 _RULE_FIELDS = tuple(
-    name for name in InstrumentRules.__dataclass_fields__ if name != "instrument_id"
+    name for name in InstrumentRules.__dataclass_fields__ if name not in _READ_APART
 )
 _EARLIEST = "2010-01-01 00:00:00"
 _LATEST = "2100-01-01 00:00:00"
@@ -308,8 +311,12 @@ def _list_last_closes(instrument_ids: Sequence[int]) -> dict[int, Mark]:
 
 
 def _rules_of(row: Instrument) -> InstrumentRules:
+    above, below = read_trailing(row.filters)
     return InstrumentRules(
-        instrument_id=row.pk, **{name: getattr(row, name) for name in _RULE_FIELDS}
+        instrument_id=row.pk,
+        trailing_above_bps=above,
+        trailing_below_bps=below,
+        **{name: getattr(row, name) for name in _RULE_FIELDS},
     )
 
 

@@ -4,7 +4,7 @@ Writes are sent once, with the timestamp of their write-ahead record, and answer
 outcome. Reads raise the project's errors.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -65,9 +65,7 @@ class BinanceBroker:
         self, request: OcoRequest, *, request_sha256: str, signed_at: datetime
     ) -> VenueReply:
         reply = self._write(request.kind, request.parameters(), request_sha256, signed_at)
-        return _only_about(
-            {request.take_profit_client_order_id, request.stop_client_order_id}, reply
-        )
+        return _only_about(request.names, reply)
 
     def cancel(
         self, request: CancelRequest, *, request_sha256: str, signed_at: datetime
@@ -275,12 +273,12 @@ def _never_connected(error: Exception) -> bool:
     return isinstance(cause, MaxRetryError) and isinstance(cause.reason, NewConnectionError)
 
 
-def _only_about(client_order_ids: set[str], reply: VenueReply) -> VenueReply:
+def _only_about(client_order_ids: Collection[str], reply: VenueReply) -> VenueReply:
     """Take a reply that speaks of somebody else's order for no reply at all."""
     if reply.outcome is not Outcome.ACCEPTED:
         return reply
     told_of = {report.client_order_id for report in reply.reports}
-    if told_of == client_order_ids:
+    if told_of == {*client_order_ids}:
         return reply
     return VenueReply(
         outcome=Outcome.UNKNOWN,

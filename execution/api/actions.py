@@ -1,6 +1,7 @@
 """REST where an operator acts: place, cancel, close."""
 
 import uuid
+from decimal import Decimal
 from typing import Any
 
 from django.conf import settings
@@ -12,7 +13,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from core.clock import get_clock
-from core.drf import ExactDecimal, StrictSerializer, Symbol
+from core.drf import ExactDecimal, StrictSerializer, Symbol, Whole
 from core.errors import InvalidInput
 from core.rest.encoding import plain
 from execution.adapters.factory import get_broker
@@ -25,13 +26,8 @@ from execution.services.orders import (
     place_manual_order,
     request_cancel,
 )
+from risk.domain.order_forms import FORMS, find_wrong_parameter
 
-# What a person may place: the type, whether it has a price, whether it may have a time in force.
-_FORMS = {
-    OrderType.MARKET.value: (False, False),
-    OrderType.LIMIT.value: (True, True),
-    OrderType.LIMIT_MAKER.value: (True, False),
-}
 _KEY_LENGTH = 64
 
 
@@ -40,23 +36,41 @@ class OrderInput(StrictSerializer):
 
     symbol = Symbol()
     side = serializers.ChoiceField(choices=[side.value for side in Side])
-    type = serializers.ChoiceField(choices=list(_FORMS), default=OrderType.MARKET.value)
+    type = serializers.ChoiceField(
+        choices=[kind.value for kind in OrderType], default=OrderType.MARKET.value
+    )
     quantity = ExactDecimal()
     price = ExactDecimal(required=False, allow_null=True)
+    stop_price = ExactDecimal(required=False, allow_null=True)
+    stop_limit_price = ExactDecimal(required=False, allow_null=True)
+    trailing_delta_bps = Whole(required=False, allow_null=True, minimum=1, maximum=5000)
     time_in_force = serializers.ChoiceField(
         choices=[item.value for item in TimeInForce], required=False, allow_null=True
     )
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
-        """Refuse prices and times that the type does not have: that is no order at all."""
-        kind = attrs["type"]
-        has_price, may_have_time = _FORMS[kind]
-        if (attrs.get("price") is not None) is not has_price:
-            told = f"{kind} needs a price." if has_price else f"{kind} takes no price."
-            raise serializers.ValidationError({"price": told})
-        if attrs.get("time_in_force") is not None and not may_have_time:
-            raise serializers.ValidationError({"time_in_force": f"{kind} takes no time in force."})
+        """Refuse what the type does not have or lacks: that is no order at all."""
+        form = FORMS[attrs["type"]]
+        if "time_in_force" in form.required and attrs.get("time_in_force") is None:
+            attrs["time_in_force"] = TimeInForce.GTC.value
+        given = [name for name, value in attrs.items() if value is not None]
+        wrong = find_wrong_parameter(attrs["type"], given)
+        if wrong is not None:
+            raise serializers.ValidationError({wrong[0]: f"{wrong[1]}."})
         return attrs
+
+    def to_order(self) -> ManualOrder:
+        """Return the valid input as an order."""
+        values = dict(self.validated_data)
+        time_in_force = values.pop("time_in_force", None)
+        return ManualOrder(
+            **{
+                **values,
+                "side": Side(values["side"]),
+                "type": OrderType(values["type"]),
+                "time_in_force": TimeInForce(time_in_force) if time_in_force else None,
+            }
+        )
 
 
 class CloseInput(StrictSerializer):
@@ -73,21 +87,9 @@ class PlaceOrderView(APIView):
     def post(self, request: Request) -> Response:
         data = OrderInput(data=request.data)
         data.is_valid(raise_exception=True)
-        values = data.validated_data
-        order_type = OrderType(values["type"])
-        time_in_force = values.get("time_in_force")
-        if order_type is OrderType.LIMIT and time_in_force is None:
-            time_in_force = TimeInForce.GTC.value
         order = place_manual_order(
             account_id=get_account(settings.ACCOUNT_NAME).pk,
-            wanted=ManualOrder(
-                symbol=values["symbol"],
-                side=Side(values["side"]),
-                type=order_type,
-                quantity=values["quantity"],
-                price=values.get("price"),
-                time_in_force=TimeInForce(time_in_force) if time_in_force else None,
-            ),
+            wanted=data.to_order(),
             idempotency_key=_idempotency_key(request),
             actor=str(request.user),
             broker=get_broker(),
@@ -142,7 +144,11 @@ def order_body(order: Order) -> dict[str, Any]:
         "side": order.side,
         "type": order.type,
         "quantity": plain(order.quantity),
-        "price": None if order.price is None else plain(order.price),
+        "price": _plain(order.price),
+        "stop_price": _plain(order.stop_price),
+        "stop_limit_price": _plain(order.leg_limit_price),
+        "trailing_delta_bps": order.trailing_delta_bps,
+        "time_in_force": order.time_in_force or None,
         "state": order.state,
         "reason": order.reason,
         "filled_quantity": plain(order.filled_quantity),
@@ -150,6 +156,10 @@ def order_body(order: Order) -> dict[str, Any]:
         "created_at": order.created_at,
         "updated_at": order.updated_at,
     }
+
+
+def _plain(number: Decimal | None) -> str | None:
+    return None if number is None else plain(number)
 
 
 def _idempotency_key(request: Request) -> str:

@@ -67,6 +67,10 @@ class OrdersView(ReadListView):
         "decision": "decision_id",
         **_same("client_order_id", "venue_order_id", "leg", "side", "type", "time_in_force"),
         **_same("quantity", "price", "stop_price", "state", "reason", "is_reduce_only"),
+        "stop_limit_price": "leg_limit_price",
+        "parent": "parent_id",
+        "supersedes": "supersedes_id",
+        **_same("trailing_delta_bps", "ended_at"),
         **_same("filled_quantity", "filled_quote", "expires_at", "created_at", "updated_at"),
     }
 

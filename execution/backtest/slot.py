@@ -12,6 +12,7 @@ from execution.backtest.plans import Plan, next_asks
 from execution.backtest.series import Series
 from execution.domain.order import OrderType, Side, TimeInForce
 from execution.domain.position import PositionState
+from risk.domain.trading_state import Purpose
 
 if TYPE_CHECKING:
     from execution.domain.protection import ProtectionPlan
@@ -34,8 +35,15 @@ class MarketWish:
     type: OrderType = OrderType.MARKET
     price: None = None
     stop_price: None = None
+    leg_limit_price: None = None
+    trailing_delta_bps: None = None
     time_in_force: TimeInForce | None = None
     decision_id: int | None = None
+
+    @property
+    def purpose(self) -> Purpose:
+        """What it is for."""
+        return Purpose.EXIT if self.is_reduce_only else Purpose.ENTRY
 
 
 @dataclass(slots=True, kw_only=True)
@@ -129,10 +137,15 @@ class Slot:
             candles.low,
             candles.high,
             stop=float(self.pair.stop_price),
-            target=float(self.pair.take_profit_price),
+            target=target_of(self.pair),
             start=start,
             end=end,
         )
+
+
+def target_of(plan: "ProtectionPlan") -> float:
+    """Return the target's price; infinite without one."""
+    return float("inf") if plan.take_profit_price is None else float(plan.take_profit_price)
 
 
 def first_hit(

@@ -7,7 +7,7 @@ from typing import Protocol
 from execution.backtest.account import Account, FillOf
 from execution.backtest.costs import Costs
 from execution.backtest.series import Bar, exact
-from execution.backtest.slot import Pending, Slot
+from execution.backtest.slot import Pending, Slot, target_of
 from execution.domain.order import Side
 from execution.domain.protection import plan_protection
 from risk.domain.limits import RiskLimits
@@ -73,7 +73,7 @@ def _check_pair(slot: Slot, bar: Bar, account: Account, costs: Costs) -> None:
     pair, trip = slot.pair, slot.trip
     if pair is None or trip is None:
         return
-    stop, target = float(pair.stop_price), float(pair.take_profit_price)
+    stop, target = float(pair.stop_price), target_of(pair)
     if bar.open > stop and bar.open >= target:
         _take_profit(slot, bar, account, costs)
     elif bar.low <= stop:
@@ -100,7 +100,7 @@ def _check_pair(slot: Slot, bar: Bar, account: Account, costs: Costs) -> None:
 def _take_profit(slot: Slot, bar: Bar, account: Account, costs: Costs) -> None:
     """Sell at the limit: a resting order gets its price and no better one."""
     pair, trip = slot.pair, slot.trip
-    if pair is None or trip is None:
+    if pair is None or trip is None or pair.take_profit_price is None:
         return
     quantity = _fillable(slot, pair.quantity, bar, costs)
     if quantity <= 0:

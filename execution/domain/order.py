@@ -3,6 +3,7 @@
 from enum import StrEnum
 
 from core.errors import TradingError
+from risk.domain.order_forms import FORMS, OrderForm
 
 
 class Side(StrEnum):
@@ -24,6 +25,16 @@ class OrderType(StrEnum):
     TAKE_PROFIT_LIMIT = "TAKE_PROFIT_LIMIT"
     OCO = "OCO"
 
+    @property
+    def form(self) -> OrderForm:
+        """The type's row in the table of all types."""
+        return FORMS[self.value]
+
+    @property
+    def is_list(self) -> bool:
+        """Whether it stands for several orders at the exchange."""
+        return bool(self.form.legs)
+
 
 class TimeInForce(StrEnum):
     """How long an order rests."""
@@ -31,6 +42,9 @@ class TimeInForce(StrEnum):
     GTC = "GTC"
     IOC = "IOC"
     FOK = "FOK"
+
+
+LIST_TYPES = frozenset(kind for kind in OrderType if kind.is_list)
 
 
 class Leg(StrEnum):

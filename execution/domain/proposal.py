@@ -33,9 +33,15 @@ class Wanted(Protocol):
     @property
     def stop_price(self) -> Decimal | None: ...
     @property
+    def leg_limit_price(self) -> Decimal | None: ...
+    @property
+    def trailing_delta_bps(self) -> int | None: ...
+    @property
     def time_in_force(self) -> TimeInForce | None: ...
     @property
     def is_reduce_only(self) -> bool: ...
+    @property
+    def purpose(self) -> Purpose: ...
     @property
     def strategy_id(self) -> int | None: ...
     @property
@@ -77,7 +83,7 @@ def build_proposal(
     stop = limit = target = None
     prices = [reference.price for reference in references]
     if wanted.side is Side.BUY and rules is not None and limits is not None and prices:
-        entry_price = wanted.price or sorted(prices)[len(prices) // 2]
+        entry_price = wanted.price or wanted.stop_price or sorted(prices)[len(prices) // 2]
         protection = protective_prices(entry_price=entry_price, limits=limits, rules=rules)
         stop, limit = protection.stop_price, protection.stop_limit_price
         target = protection.take_profit_price
@@ -86,7 +92,7 @@ def build_proposal(
         account_id=account_id,
         instrument_id=wanted.instrument_id,
         symbol=rules.symbol if rules else "",
-        purpose=Purpose.EXIT if wanted.is_reduce_only else Purpose.ENTRY,
+        purpose=wanted.purpose,
         side=wanted.side.value,
         type=wanted.type.value,
         quantity=wanted.quantity,
@@ -96,6 +102,8 @@ def build_proposal(
         time_in_force=wanted.time_in_force.value if wanted.time_in_force else None,
         price=wanted.price,
         stop_price=wanted.stop_price,
+        leg_limit_price=wanted.leg_limit_price,
+        trailing_delta_bps=wanted.trailing_delta_bps,
         is_reduce_only=wanted.is_reduce_only,
         is_manual=is_manual,
         strategy_id=wanted.strategy_id,

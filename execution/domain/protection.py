@@ -1,10 +1,13 @@
-"""The pair of orders that protects a position: take profit above, stop below."""
+"""What protects a position at the exchange: a stop below it, and maybe a target above."""
 
 from dataclasses import dataclass
 from decimal import Decimal
+from enum import StrEnum
 from typing import Protocol
 
-from execution.domain.order import Side
+from execution.domain.order import OrderType, Side
+
+_BPS = Decimal(10_000)
 
 
 class Rules(Protocol):
@@ -16,18 +19,64 @@ class Rules(Protocol):
     @property
     def min_notional(self) -> Decimal: ...
 
+    def trailing_bounds(self, side: str) -> tuple[int | None, int | None]: ...
+
     def quantize_quantity(self, quantity: Decimal) -> Decimal: ...
 
     def quantize_price(self, price: Decimal, side: str) -> Decimal: ...
 
 
+class ProtectionStyle(StrEnum):
+    """How a strategy's positions are protected."""
+
+    PAIR = "PAIR"  # a stop and a target; one cancels the other
+    TRAILING = "TRAILING"  # a stop that follows the price, and no target
+    TRAILING_PAIR = "TRAILING_PAIR"  # a target, and a stop that follows the price
+
+    @property
+    def has_target(self) -> bool:
+        return self is not ProtectionStyle.TRAILING
+
+    @property
+    def is_trailing(self) -> bool:
+        return self is not ProtectionStyle.PAIR
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProtectionTerms:
+    """What a strategy wants of its protection; a stop never further away than the limit's."""
+
+    style: ProtectionStyle = ProtectionStyle.PAIR
+    trailing_delta_bps: int = 200
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProtectionPlan:
-    """One-cancels-other pair: quantity in base units, prices in quote."""
+    """A stop and maybe a target: quantity in base units, prices in quote.
+
+    Attributes:
+        take_profit_price: None: no target.
+        stop_price: Trigger of the stop; of a trailing one where it starts.
+        trailing_delta_bps: How far the stop follows the best price; None: it stays.
+    """
 
     quantity: Decimal
-    take_profit_price: Decimal
+    take_profit_price: Decimal | None
     stop_price: Decimal
+    trailing_delta_bps: int | None = None
+
+    @property
+    def type(self) -> OrderType:
+        """What is placed: a list, or a stop alone."""
+        return OrderType.OCO if self.take_profit_price is not None else OrderType.STOP_LOSS
+
+    @property
+    def trigger_price(self) -> Decimal | None:
+        """The stop price to send: a trailing stop starts from the market's own price."""
+        return None if self.trailing_delta_bps is not None else self.stop_price
+
+
+DEFAULT_TERMS = ProtectionTerms()
 
 
 def plan_protection(
@@ -37,25 +86,42 @@ def plan_protection(
     stop_loss_fraction: Decimal,
     take_profit_fraction: Decimal,
     rules: Rules,
+    terms: ProtectionTerms = DEFAULT_TERMS,
 ) -> ProtectionPlan | None:
-    """Return the pair for a long position; None when the exchange would take none of so little.
+    """Return the protection of a long position; None when the exchange takes none of so little.
 
     Args:
         held_quantity: What was received, commission in the base asset already taken off.
         entry_price: Average price of the entry.
-        stop_loss_fraction: 0.02 puts the stop 2 % below the entry.
+        stop_loss_fraction: 0.02 puts the stop 2 % below the entry; a trailing one follows at no
+            more than that.
         take_profit_fraction: 0.05 takes the profit 5 % above it.
         rules: The symbol's grids. The stop is rounded up, towards the price: the loss stays
             within its limit.
+        terms: The strategy's wish. A trailing stop that the exchange would not take at that
+            distance becomes a plain one.
     """
     quantity = rules.quantize_quantity(held_quantity)
     if quantity <= 0 or quantity < rules.min_quantity:
         return None
-    stop_price = rules.quantize_price(entry_price * (1 - stop_loss_fraction), Side.SELL)
+    delta = _trailing_delta(terms, stop_loss_fraction, rules) if terms.style.is_trailing else None
+    distance = stop_loss_fraction if delta is None else delta / _BPS
+    stop_price = rules.quantize_price(entry_price * (1 - distance), Side.SELL)
     if quantity * stop_price < rules.min_notional:
         return None
+    target = rules.quantize_price(entry_price * (1 + take_profit_fraction), Side.SELL)
     return ProtectionPlan(
         quantity=quantity,
-        take_profit_price=rules.quantize_price(entry_price * (1 + take_profit_fraction), Side.SELL),
+        take_profit_price=target if terms.style.has_target or delta is None else None,
         stop_price=stop_price,
+        trailing_delta_bps=delta,
     )
+
+
+def _trailing_delta(
+    terms: ProtectionTerms, stop_loss_fraction: Decimal, rules: Rules
+) -> int | None:
+    """Return the distance within the limit and the exchange's bounds; None: there is none."""
+    low, high = rules.trailing_bounds(Side.SELL)
+    delta = min(terms.trailing_delta_bps, int(stop_loss_fraction * _BPS), high or int(_BPS))
+    return delta if delta >= max(1, low or 1) else None

@@ -44,6 +44,47 @@ def plain(number: Decimal) -> str:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Terms:
+    """What an order asks for beside symbol, side and quantity; prices on the symbol's grid.
+
+    Attributes:
+        trailing_delta_bps: Distance of a trailing stop from the best price since its start.
+    """
+
+    type: OrderType
+    client_order_id: str
+    price: Decimal | None = None
+    stop_price: Decimal | None = None
+    trailing_delta_bps: int | None = None
+    time_in_force: TimeInForce | None = None
+
+    def parameters(self, prefix: str = "") -> dict[str, str]:
+        """Return the terms in Binance's words, those of a list's leg with its prefix."""
+        values: dict[str, Decimal | str | None] = {
+            "type": self.type.value,
+            "clientOrderId": self.client_order_id,
+            "price": self.price,
+            "stopPrice": self.stop_price,
+            "trailingDelta": None if not self.trailing_delta_bps else str(self.trailing_delta_bps),
+            "timeInForce": self.time_in_force.value if self.time_in_force else None,
+        }
+        return {
+            prefix + (name[0].upper() + name[1:] if prefix else name): _text(value)
+            for name, value in values.items()
+            if value is not None
+        }
+
+    @property
+    def trigger_price(self) -> Decimal | None:
+        """The price at which it comes to life; None: a trailing stop without one."""
+        return self.stop_price if self.type.form.trigger else self.price
+
+
+def _text(value: Decimal | str) -> str:
+    return plain(value) if isinstance(value, Decimal) else value
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class OrderRequest:
     """One order. Prices in quote, quantity in base units, already on the symbol's grids."""
 
@@ -53,56 +94,78 @@ class OrderRequest:
     quantity: Decimal
     client_order_id: str
     price: Decimal | None = None
+    stop_price: Decimal | None = None
+    trailing_delta_bps: int | None = None
     time_in_force: TimeInForce | None = None
 
     kind = RequestKind.ORDER
 
+    @property
+    def terms(self) -> Terms:
+        """Type, name and prices."""
+        return Terms(
+            type=self.type,
+            client_order_id=self.client_order_id,
+            price=self.price,
+            stop_price=self.stop_price,
+            trailing_delta_bps=self.trailing_delta_bps,
+            time_in_force=self.time_in_force,
+        )
+
     def parameters(self) -> dict[str, str]:
         """Return the request in Binance's words."""
-        parameters = {
+        parameters = self.terms.parameters()
+        parameters["newClientOrderId"] = parameters.pop("clientOrderId")
+        return {
             "symbol": self.symbol,
             "side": self.side.value,
-            "type": self.type.value,
             "quantity": plain(self.quantity),
-            "newClientOrderId": self.client_order_id,
             "newOrderRespType": "FULL",
+            **parameters,
         }
-        if self.price is not None:
-            parameters["price"] = plain(self.price)
-        if self.time_in_force is not None:
-            parameters["timeInForce"] = self.time_in_force.value
-        return parameters
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OcoRequest:
-    """A sell pair: a maker limit above the price and a market stop below; one cancels the other."""
+    """A pair of which one cancels the other: a sale's target above the price and its stop below.
+
+    Of a buy it is the other way round: the stop above, the limit below.
+    """
 
     symbol: str
     quantity: Decimal
     list_client_order_id: str
-    take_profit_client_order_id: str
-    take_profit_price: Decimal
-    stop_client_order_id: str
-    stop_price: Decimal
+    take_profit: Terms
+    stop: Terms
+    side: Side = Side.SELL
 
     kind = RequestKind.OCO
+
+    @property
+    def names(self) -> frozenset[str]:
+        """The client ids of its orders."""
+        return frozenset({self.take_profit.client_order_id, self.stop.client_order_id})
 
     def parameters(self) -> dict[str, str]:
         """Return the request in Binance's words."""
         return {
             "symbol": self.symbol,
-            "side": Side.SELL.value,
+            "side": self.side.value,
             "quantity": plain(self.quantity),
             "listClientOrderId": self.list_client_order_id,
-            "aboveType": OrderType.LIMIT_MAKER.value,
-            "aboveClientOrderId": self.take_profit_client_order_id,
-            "abovePrice": plain(self.take_profit_price),
-            "belowType": OrderType.STOP_LOSS.value,
-            "belowClientOrderId": self.stop_client_order_id,
-            "belowStopPrice": plain(self.stop_price),
+            **pair_parameters(self.side, take_profit=self.take_profit, stop=self.stop),
             "newOrderRespType": "FULL",
         }
+
+
+def pair_parameters(
+    side: Side, *, take_profit: Terms, stop: Terms, prefix: str = ""
+) -> dict[str, str]:
+    """Return the two legs in Binance's words, by which of them lies above the market."""
+    above, below = (take_profit, stop) if side is Side.SELL else (stop, take_profit)
+    if prefix:
+        return {**above.parameters(f"{prefix}Above"), **below.parameters(f"{prefix}Below")}
+    return {**above.parameters("above"), **below.parameters("below")}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

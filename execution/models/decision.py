@@ -1,9 +1,11 @@
 """Strategies and what they decided at each candle close."""
 
+from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 
 from core.fields import ExactDecimalField, positive
 from execution.domain.decision import Action
+from execution.domain.protection import ProtectionStyle
 
 
 class Strategy(models.Model):
@@ -20,6 +22,17 @@ class Strategy(models.Model):
     cost_bps = models.FloatField(default=22.0, help_text="Round trip: fees, spread, slippage")
     cooldown_bars = models.PositiveSmallIntegerField(default=1)
     max_holding_bars = models.PositiveSmallIntegerField(default=24)
+    protection = models.CharField(
+        max_length=16,
+        choices=[(style.value, style.value) for style in ProtectionStyle],
+        default=ProtectionStyle.PAIR.value,
+        help_text="PAIR: stop and target. TRAILING: a stop that follows. TRAILING_PAIR: both",
+    )
+    trailing_delta_bps = models.PositiveSmallIntegerField(
+        default=200,
+        validators=[MinValueValidator(1), MaxValueValidator(5000)],
+        help_text="How far a trailing stop follows, 100 is 1 %; at most the stop-loss limit",
+    )
     allow_short = models.BooleanField(default=False)
     is_enabled = models.BooleanField(default=True)
 

@@ -21,8 +21,8 @@ class Order(models.Model):
     """One order that we want, wanted or found: from the approved intent to its last fill.
 
     Inserted by the gate as APPROVED or DENIED, moved only along ``execution.domain.order``'s
-    table by compare-and-swap, never deleted. An OCO is one row of type OCO (leg PROTECT) that
-    stands for the list, and one row for each of its two legs.
+    table by compare-and-swap, never deleted. A list (an OCO) is one row that stands for all of
+    it, and one row, with this one as its parent, for each of its legs.
     """
 
     account = models.ForeignKey("execution.Account", on_delete=models.PROTECT)
@@ -36,6 +36,13 @@ class Order(models.Model):
         "execution.Position", on_delete=models.PROTECT, null=True, related_name="orders"
     )
     parent = models.ForeignKey("self", on_delete=models.PROTECT, null=True, related_name="legs")
+    # The order that this one takes the place of: a resting one that it replaces, or one that the
+    # exchange refused and that is asked for once more.
+    supersedes = models.OneToOneField(
+        "self", on_delete=models.PROTECT, null=True, blank=True, related_name="superseded_by"
+    )
+    # The gate's name of the wish; legs of lists have none.
+    intent_key = models.CharField(max_length=120, blank=True)
     leg = models.CharField(max_length=16, choices=_choices(Leg))
     attempt = models.PositiveSmallIntegerField(default=1)
     client_order_id = models.CharField(max_length=36, unique=True)
@@ -47,6 +54,10 @@ class Order(models.Model):
     quantity = ExactDecimalField()
     price = ExactDecimalField(null=True, blank=True)
     stop_price = ExactDecimalField(null=True, blank=True)
+    # An OCO's stop leg sells at this limit once triggered; empty: at the market.
+    leg_limit_price = ExactDecimalField(null=True, blank=True)
+    # A trailing stop's distance from the best price since its start, hundredths of 1 %.
+    trailing_delta_bps = models.PositiveSmallIntegerField(null=True, blank=True)
     state = models.CharField(max_length=16, choices=_choices(OrderState))
     reason = models.CharField(max_length=48, blank=True)
     # What the reason rests on: the denied check's figures, the exchange's message.
@@ -65,6 +76,8 @@ class Order(models.Model):
     cancel_requested_at = models.DateTimeField(null=True, blank=True)
     created_at = models.DateTimeField()
     updated_at = models.DateTimeField()
+    # When it came to its end, once; late news does not move it.
+    ended_at = models.DateTimeField(null=True, blank=True)
 
     class Meta:
         db_table = "orders"
@@ -107,6 +120,7 @@ class SubmitAttempt(models.Model):
     class Kind(models.TextChoices):
         SUBMIT = "SUBMIT"
         CANCEL = "CANCEL"
+        AMEND = "AMEND"
 
     order = models.ForeignKey(Order, on_delete=models.PROTECT, related_name="attempts")
     kind = models.CharField(max_length=8, choices=Kind.choices)

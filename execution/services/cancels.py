@@ -169,7 +169,7 @@ def _book(order: Order, reports: Sequence[OrderReport], *, broker: Broker, clock
 
 def names_at_venue(order: Order) -> list[str]:
     """Return the client ids under which the exchange has the order: of a list, its legs'."""
-    if order.type != OrderType.OCO.value:
+    if not OrderType(order.type).is_list:
         if order.leg == Leg.EXTERNAL.value:
             return [str(order.context.get("client_order_id", ""))]
         return [order.client_order_id]

@@ -16,12 +16,19 @@ from django.db.models import QuerySet
 from alerts import push
 from core.clock import Clock
 from core.crashpoints import crashpoint
-from execution.domain.order import UNRESOLVED_STATES, Leg, OrderEvent, OrderState, next_state
+from execution.domain.order import (
+    UNRESOLVED_STATES,
+    Leg,
+    OrderEvent,
+    OrderState,
+    OrderType,
+    next_state,
+)
 from execution.domain.outcome import Outcome
 from execution.domain.request import CancelRequest, OcoRequest, OrderRequest, digest
 from execution.models import Order, Position, SubmitAttempt
 from execution.services.messages import order_message
-from execution.services.order_rows import purpose_of, to_cancel, to_oco_request, to_request
+from execution.services.order_rows import purpose_of, to_cancel, to_submit
 from execution.services.saving import update_rows
 from markets.selectors import list_rules
 from risk.domain.trading_state import Purpose, StateTable, StateView
@@ -162,7 +169,7 @@ def _lapse(order: Order, *, reason: str, now: datetime) -> None:
 
 def _move_legs(orders: Sequence[Order], *, now: datetime) -> list[Order]:
     """Let the legs of lists follow the lists."""
-    parents = {order.pk: order for order in orders if order.leg == Leg.PROTECT.value}
+    parents = {order.pk: order for order in orders if OrderType(order.type).is_list}
     legs = list(Order.objects.filter(parent_id__in=parents)) if parents else []
     for leg in legs:
         parent = parents[leg.parent_id]  # type: ignore[index]
@@ -182,12 +189,7 @@ def _write_ahead(
     claims = []
     for order in orders:
         symbol = rules[order.instrument_id].symbol
-        request: OrderRequest | OcoRequest
-        if order.leg == Leg.PROTECT.value:
-            own = {leg.leg: leg for leg in legs if leg.parent_id == order.pk}
-            request = to_oco_request(order, legs=own, symbol=symbol)
-        else:
-            request = to_request(order, symbol=symbol)
+        request = to_submit(order, legs=legs, symbol=symbol)
         attempt = SubmitAttempt(
             order=order,
             kind=SubmitAttempt.Kind.SUBMIT,

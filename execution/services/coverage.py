@@ -2,11 +2,14 @@
 
 from datetime import datetime, timedelta
 
+from django.db.models import Q
+
 from core.clock import Clock
-from execution.domain.order import RESTING_STATES, Leg, OrderState
+from execution.domain.order import RESTING_STATES, Leg, OrderState, OrderType
 from execution.models import Order, Position
 
 _COVERING = {state.value for state in RESTING_STATES}
+_STOPS_ALONE = [kind.value for kind in OrderType if kind.form.is_stop and not kind.is_list]
 _ENDED = {state.value for state in OrderState if state.is_final}
 
 
@@ -21,15 +24,16 @@ def measure_unprotected(*, account_id: int, clock: Clock) -> dict[int, float]:
     bare: dict[int, datetime] = dict(opened.values_list("pk", "opened_at"))
     if not bare:
         return {}
-    rows = Order.objects.filter(
-        position__in=list(bare), leg__in=[Leg.STOP_LOSS.value, Leg.EXIT.value]
-    ).values_list("position_id", "leg", "state", "updated_at")
+    stops = Q(leg=Leg.STOP_LOSS.value) | Q(leg=Leg.PROTECT.value, type__in=_STOPS_ALONE)
+    rows = Order.objects.filter(stops | Q(leg=Leg.EXIT.value), position__in=list(bare)).values_list(
+        "position_id", "leg", "state", "updated_at"
+    )
     covered: set[int] = set()
     for position_id, leg, state, updated_at in rows:
-        is_exiting = leg == Leg.EXIT.value and state not in _ENDED
-        if is_exiting or state in _COVERING:
+        is_exit = leg == Leg.EXIT.value
+        if (is_exit and state not in _ENDED) or state in _COVERING:
             covered.add(position_id)
-        elif leg == Leg.STOP_LOSS.value and state in _ENDED:
+        elif not is_exit and state in _ENDED:
             bare[position_id] = max(bare[position_id], updated_at)
     second = clock.protocol(timedelta(seconds=1))
     return {

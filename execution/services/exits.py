@@ -2,6 +2,8 @@
 
 from collections.abc import Sequence
 
+from django.db.models import Q
+
 from core.clock import Clock
 from execution.domain.order import Leg
 from execution.models import Account, Order
@@ -39,18 +41,22 @@ def exit_positions(
 
 
 def release_protection(*, order_ids: Sequence[int], broker: Broker, clock: Clock) -> None:
-    """Cancel the protective pairs of the positions that these orders are about to close."""
+    """Cancel the protective orders whose base these orders are about to sell.
+
+    That is so for exits, and for a person's protective order: it takes the place of the others.
+    """
+    takes_place = Q(leg=Leg.PROTECT.value, idempotency_key__isnull=False)
     positions = list(
         Order.objects.filter(
+            takes_place | Q(leg=Leg.EXIT.value),
             pk__in=list(order_ids),
-            leg=Leg.EXIT.value,
             position__isnull=False,
             account__ready_at__isnull=False,
         ).values_list("position_id", flat=True)
     )
-    if positions:
-        cancel_orders(
-            orders=live_orders_of([key for key in positions if key is not None], (Leg.PROTECT,)),
-            broker=broker,
-            clock=clock,
-        )
+    if not positions:
+        return
+    live = live_orders_of([key for key in positions if key is not None], (Leg.PROTECT,))
+    cancel_orders(
+        orders=[order for order in live if order.pk not in order_ids], broker=broker, clock=clock
+    )

@@ -5,9 +5,10 @@ the approved ones before it counted, and all orders inserted with what they rese
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
+from typing import Any
 
 from django.db import transaction
 
@@ -18,7 +19,7 @@ from execution.domain.order import Leg, OrderState, Side
 from execution.models import Account, Decision, Order, Position
 from execution.services.books import next_attempts
 from execution.services.messages import order_message
-from execution.services.order_rows import Wish, build_order
+from execution.services.order_rows import Wish, build_legs, build_order
 from execution.services.portfolio import build_portfolio
 from execution.services.proposals import propose, wish_to_enter, wish_to_exit
 from markets.selectors import list_marks, list_rules
@@ -36,6 +37,7 @@ class Intent:
     wish: Wish
     decision: Decision | None = None
     is_manual: bool = False
+    context: dict[str, Any] = field(default_factory=dict)
 
 
 @transaction.atomic
@@ -185,6 +187,12 @@ def insert_judged(*, account: Account, intents: Sequence[Intent], now: datetime)
         for intent, proposal, verdict in zip(intents, proposals, verdicts, strict=True)
     ]
     Order.objects.bulk_create(orders)
+    legs = [
+        leg
+        for order, intent in zip(orders, intents, strict=True)
+        for leg in build_legs(order, intent.wish.legs, now=now, epoch=order.approved_epoch)
+    ]
+    Order.objects.bulk_create(legs)
     push.publish(*(order_message(order, now) for order in orders))
     return orders
 
@@ -200,10 +208,11 @@ def _order(
     state = OrderState.APPROVED if verdict.approved else OrderState.DENIED
     order = build_order(intent.wish, now=now, epoch=verdict.epoch, state=state)
     order.reason = "MANUAL" if intent.is_manual else ""
+    order.context = dict(intent.context)
     if not verdict.approved:
         first = verdict.denials[0]
         order.reason = first.code.value
-        order.context = {"limit": first.limit, "value": first.value}
+        order.context |= {"limit": first.limit, "value": first.value}
     elif intent.wish.side is Side.BUY:
         # Rounded up: a reservation may be a hair too high, never too low.
         notional = proposal.notional or Decimal(0)

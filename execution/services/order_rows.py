@@ -1,5 +1,6 @@
 """Rows of orders, built in one way whoever wants them."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -7,7 +8,7 @@ from decimal import Decimal
 from core.clock import to_ms
 from execution.domain.ids import client_order_id
 from execution.domain.order import Leg, OrderState, OrderType, Side, TimeInForce
-from execution.domain.request import CancelRequest, OcoRequest, OrderRequest
+from execution.domain.request import CancelRequest, OcoRequest, OrderRequest, Terms
 from execution.models import Account, Order, Position
 from risk.domain.trading_state import Purpose
 
@@ -24,6 +25,7 @@ class Wish:
         key: What it is for: ``decision:7``, ``position:3`` or ``manual:KEY``.
         position: The round trip that it closes or protects; None for entries.
         scopes: Kill switches that it stands under beside the global one.
+        legs: The orders of a list; their quantity is the list's.
     """
 
     account: Account
@@ -37,6 +39,8 @@ class Wish:
     expires_at: datetime
     price: Decimal | None = None
     stop_price: Decimal | None = None
+    leg_limit_price: Decimal | None = None
+    trailing_delta_bps: int | None = None
     time_in_force: TimeInForce | None = None
     position: Position | None = None
     strategy_id: int | None = None
@@ -44,11 +48,17 @@ class Wish:
     is_reduce_only: bool = False
     idempotency_key: str | None = None
     scopes: tuple[str, ...] = ()
+    legs: tuple["Wish", ...] = ()
 
     @property
     def intent_key(self) -> str:
         """Identity of the wish for the gate: one verdict, for ever."""
         return f"{self.key}:{self.leg.value}:{self.attempt}"
+
+    @property
+    def purpose(self) -> Purpose:
+        """What it is for, as gate and kill switch see it."""
+        return _purpose(self.leg, is_reduce_only=self.is_reduce_only)
 
 
 def build_order(
@@ -67,12 +77,15 @@ def build_order(
             account=_identity(wish.account), key=wish.key, leg=wish.leg, attempt=wish.attempt
         ),
         idempotency_key=wish.idempotency_key,
+        intent_key=wish.intent_key,
         side=wish.side.value,
         type=wish.type.value,
         time_in_force=wish.time_in_force.value if wish.time_in_force else "",
         quantity=wish.quantity,
         price=wish.price,
         stop_price=wish.stop_price,
+        leg_limit_price=wish.leg_limit_price,
+        trailing_delta_bps=wish.trailing_delta_bps,
         state=state.value,
         scopes=list(wish.scopes),
         approved_epoch=epoch,
@@ -81,6 +94,15 @@ def build_order(
         created_at=now,
         updated_at=now,
     )
+
+
+def build_legs(parent: Order, legs: Sequence[Wish], *, now: datetime, epoch: int) -> list[Order]:
+    """Return the unsaved rows of a list's legs, in the state of their list."""
+    rows = [build_order(leg, now=now, epoch=epoch, state=OrderState(parent.state)) for leg in legs]
+    for row in rows:
+        # The list stands for its legs at the gate and by its key.
+        row.parent, row.intent_key, row.reason = parent, "", parent.reason
+    return rows
 
 
 def _identity(account: Account) -> str:
@@ -94,37 +116,60 @@ def _identity(account: Account) -> str:
 
 def purpose_of(order: Order) -> Purpose:
     """Return what the order is for, as the kill switch sees it."""
-    if Leg(order.leg) in _PROTECTIVE:
-        return Purpose.PROTECT
-    return Purpose.EXIT if order.is_reduce_only else Purpose.ENTRY
+    return _purpose(Leg(order.leg), is_reduce_only=order.is_reduce_only)
 
 
-def to_request(order: Order, *, symbol: str) -> OrderRequest:
-    """Return what is asked of the exchange for a single order."""
-    return OrderRequest(
+def _purpose(leg: Leg, *, is_reduce_only: bool) -> Purpose:
+    if not is_reduce_only:
+        return Purpose.ENTRY
+    return Purpose.PROTECT if leg in _PROTECTIVE else Purpose.EXIT
+
+
+def to_submit(order: Order, *, legs: Sequence[Order], symbol: str) -> OrderRequest | OcoRequest:
+    """Return what is asked of the exchange for an order or a list.
+
+    Args:
+        order: A row without a parent.
+        legs: Rows of lists' legs, this one's among them.
+        symbol: Its name at the exchange.
+    """
+    if not OrderType(order.type).is_list:
+        return to_request(order, symbol=symbol)
+    own = {leg.leg: leg for leg in legs if leg.parent_id == order.pk}
+    return OcoRequest(
         symbol=symbol,
         side=Side(order.side),
-        type=OrderType(order.type),
         quantity=order.quantity,
+        list_client_order_id=order.client_order_id,
+        take_profit=_terms(own[Leg.TAKE_PROFIT.value]),
+        stop=_terms(own[Leg.STOP_LOSS.value]),
+    )
+
+
+def _terms(order: Order) -> Terms:
+    return Terms(
+        type=OrderType(order.type),
         client_order_id=order.client_order_id,
         price=order.price,
+        stop_price=order.stop_price,
+        trailing_delta_bps=order.trailing_delta_bps,
         time_in_force=TimeInForce(order.time_in_force) if order.time_in_force else None,
     )
 
 
-def to_oco_request(order: Order, *, legs: dict[str, Order], symbol: str) -> OcoRequest:
-    """Return what is asked of the exchange for a protective pair."""
-    take_profit, stop = legs[Leg.TAKE_PROFIT.value], legs[Leg.STOP_LOSS.value]
-    if take_profit.price is None or stop.stop_price is None:
-        raise ValueError(f"the legs of order {order.pk} have no prices")
-    return OcoRequest(
+def to_request(order: Order, *, symbol: str) -> OrderRequest:
+    """Return what is asked of the exchange for a single order."""
+    terms = _terms(order)
+    return OrderRequest(
         symbol=symbol,
+        side=Side(order.side),
+        type=terms.type,
         quantity=order.quantity,
-        list_client_order_id=order.client_order_id,
-        take_profit_client_order_id=take_profit.client_order_id,
-        take_profit_price=take_profit.price,
-        stop_client_order_id=stop.client_order_id,
-        stop_price=stop.stop_price,
+        client_order_id=terms.client_order_id,
+        price=terms.price,
+        stop_price=terms.stop_price,
+        trailing_delta_bps=terms.trailing_delta_bps,
+        time_in_force=terms.time_in_force,
     )
 
 
@@ -133,5 +178,5 @@ def to_cancel(order: Order, *, symbol: str) -> CancelRequest:
     return CancelRequest(
         symbol=symbol,
         client_order_id=order.client_order_id,
-        is_list=order.type == OrderType.OCO.value,
+        is_list=OrderType(order.type).is_list,
     )

@@ -12,10 +12,11 @@ from typing import NamedTuple, Protocol
 
 from django.db.models import Exists, Q
 
-from execution.domain.order import LIVE_STATES, UNRESOLVED_STATES, Leg, OrderState, OrderType, Side
+from execution.domain.order import LIVE_STATES, UNRESOLVED_STATES, Leg, OrderState, Side
 from execution.models import Account, Balance, Difference, Order, Position
 from markets.domain.ticker import Mark
 from markets.selectors import list_marks, list_rules
+from risk.domain.order_forms import FORMS, worst_price
 from risk.domain.snapshot import PortfolioSnapshot, RecentOrder, SymbolExposure
 from risk.selectors import latest_metrics
 
@@ -49,6 +50,8 @@ class Valuation:
 class Intended(Protocol):
     """What names the intent that an order came from; a row, or these columns of one."""
 
+    @property
+    def intent_key(self) -> str: ...
     @property
     def decision_id(self) -> int | None: ...
     @property
@@ -86,7 +89,10 @@ class _Live(NamedTuple):
     filled_quantity: Decimal
     price: Decimal | None
     stop_price: Decimal | None
+    leg_limit_price: Decimal | None
+    trailing_delta_bps: int | None
     reserved_quantity: Decimal
+    intent_key: str
     decision_id: int | None
     idempotency_key: str | None
     position_id: int | None
@@ -150,6 +156,8 @@ def value_account(*, account_id: int) -> Valuation:
 
 def intent_key(order: Intended) -> str:
     """Return the gate's name of the intent that the order came from."""
+    if order.intent_key:
+        return order.intent_key
     if order.decision_id is not None:
         key = f"decision:{order.decision_id}"
     elif order.idempotency_key is not None:
@@ -248,7 +256,7 @@ def _with_orders(exposure: SymbolExposure, orders: Sequence[_Live]) -> SymbolExp
         if order.parent_id is None:
             # A list stands for both of its legs: it locks its quantity once.
             _add(pending, order, mark_price=exposure.mark_price or ZERO)
-    at_exchange = [order for order in orders if order.type != OrderType.OCO.value]
+    at_exchange = [order for order in orders if not FORMS[order.type].legs]
     return replace(
         exposure,
         pending_buy_quantity=pending.buy_quantity,
@@ -257,7 +265,7 @@ def _with_orders(exposure: SymbolExposure, orders: Sequence[_Live]) -> SymbolExp
         protective_quantity=pending.protective_quantity,
         has_unresolved=any(order.state in _IN_DOUBT for order in orders),
         open_orders=len(at_exchange),
-        open_algo_orders=sum(order.stop_price is not None for order in at_exchange),
+        open_algo_orders=sum(FORMS[order.type].algo_orders for order in at_exchange),
     )
 
 
@@ -265,7 +273,14 @@ def _add(pending: _Pending, order: _Live, *, mark_price: Decimal) -> None:
     left = max(ZERO, order.quantity - order.filled_quantity)
     if order.side == Side.BUY.value:
         pending.buy_quantity += left
-        pending.buy_notional += left * max(order.price or ZERO, mark_price)
+        worst = worst_price(
+            reference=mark_price,
+            price=order.price,
+            stop_price=order.stop_price,
+            stop_limit_price=order.leg_limit_price,
+            trailing_delta_bps=order.trailing_delta_bps,
+        )
+        pending.buy_notional += left * (worst or ZERO)
     elif order.leg == Leg.PROTECT.value:
         pending.protective_quantity += left
     else:

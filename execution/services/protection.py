@@ -1,4 +1,4 @@
-"""Keeping every open position under its protective pair."""
+"""Keeping every open position under its protective orders."""
 
 import logging
 from collections.abc import Sequence
@@ -10,14 +10,14 @@ from django.db import transaction
 from alerts.services.raising import raise_alert
 from core.clock import Clock
 from core.crashpoints import crashpoint
-from execution.domain.order import RESTING_STATES, Leg, OrderState
+from execution.domain.order import RESTING_STATES, Leg, OrderState, OrderType
 from execution.models import Account, Order, Position
 from execution.ports import Broker
 from execution.services.books import live_orders_of
 from execution.services.cancels import cancel_orders
 from execution.services.claims import claim_orders
-from execution.services.exits import exit_positions
-from execution.services.protective_rows import insert_pairs, plan_for
+from execution.services.exits import exit_positions, release_protection
+from execution.services.protective_rows import insert_pairs, plan_for, uncovered
 from execution.services.sending import send_claims
 from markets.selectors import list_rules
 from risk.domain.trading_state import Purpose
@@ -35,11 +35,13 @@ def send_protection(*, list_ids: Sequence[int], broker: Broker, clock: Clock) ->
     if not list_ids:
         return
     crashpoint("protect.before_claim")
+    release_protection(order_ids=list_ids, broker=broker, clock=clock)
     claims = claim_orders(order_ids=list_ids, clock=clock)
     sent = send_claims(claims=claims, broker=broker, clock=clock)
     refused: dict[int, list[int]] = {}
     for order in sent.rejected:
-        if order.position_id is not None:
+        # What a person chose and the exchange refused is replaced by our own in the next round.
+        if order.position_id is not None and order.idempotency_key is None:
             refused.setdefault(order.account_id, []).append(order.position_id)
     for account_id, position_ids in refused.items():
         _exit_unprotected(
@@ -52,7 +54,7 @@ def send_protection(*, list_ids: Sequence[int], broker: Broker, clock: Clock) ->
 
 
 def protect_positions(*, account_id: int, broker: Broker, clock: Clock) -> int:
-    """Find open positions without a pair that covers them, and protect or close them.
+    """Find open positions without orders that cover them, and protect or close them.
 
     Returns:
         How many positions were found wanting.
@@ -76,9 +78,9 @@ def protect_positions(*, account_id: int, broker: Broker, clock: Clock) -> int:
     for key, position in positions.items():
         need = _need(position, live[key], stopped=stopped)
         if need == "SEND":
-            waiting += [order.pk for order in live[key]]
+            waiting += [row.pk for row in live[key] if row.state == OrderState.APPROVED.value]
         elif need == "REPLACE":
-            cancel_orders(orders=live[key], broker=broker, clock=clock)
+            cancel_orders(orders=_ours(live[key]), broker=broker, clock=clock)
             bare.append(key)
         elif need == "INSERT":
             bare.append(key)
@@ -89,32 +91,46 @@ def protect_positions(*, account_id: int, broker: Broker, clock: Clock) -> int:
 
 
 def _with_live_stops(live: dict[int, list[Order]]) -> set[int]:
-    """Return the pairs whose stop rests: a take-profit that fills in part ends its stop."""
-    lists = [order.pk for orders in live.values() for order in orders]
-    resting = Order.objects.filter(
+    """Return the orders whose stop rests: a take-profit that fills in part ends its stop."""
+    orders = [order for rows in live.values() for order in rows]
+    lists = [order.pk for order in orders if OrderType(order.type).is_list]
+    legs = Order.objects.filter(
         parent_id__in=lists,
         leg=Leg.STOP_LOSS.value,
         state__in=[state.value for state in RESTING_STATES],
     )
-    return {key for key in resting.values_list("parent_id", flat=True) if key is not None}
+    alone = {
+        order.pk
+        for order in orders
+        if order.pk not in {*lists} and OrderType(order.type).form.is_stop
+    }
+    return alone | {key for key in legs.values_list("parent_id", flat=True) if key is not None}
+
+
+def _ours(orders: Sequence[Order]) -> list[Order]:
+    """Return the protective orders that no person placed."""
+    return [row for row in orders if row.leg == Leg.PROTECT.value and row.idempotency_key is None]
 
 
 def _need(position: Position, live: Sequence[Order], *, stopped: set[int]) -> str:
     """Return what the position lacks: SEND, REPLACE, INSERT, or nothing (empty)."""
-    if any(order.leg == Leg.EXIT.value for order in live):
-        return ""
-    if not live:
-        return "INSERT"
-    if any(order.state == OrderState.APPROVED.value for order in live):
-        return "SEND"
-    if any(order.state != OrderState.NEW.value for order in live):
-        return ""  # being sent or in doubt: the resolver's business
-    covered = sum(
-        (order.quantity - order.filled_quantity for order in live if order.pk in stopped),
-        Decimal(0),
-    )
     rules = list_rules([position.instrument_id])[position.instrument_id]
-    return "REPLACE" if covered < rules.quantize_quantity(position.quantity) else ""
+    guards = [order for order in live if order.leg == Leg.PROTECT.value]
+    exits = [order for order in live if order.leg == Leg.EXIT.value]
+    wanted = rules.quantize_quantity(max(Decimal(0), position.quantity - _left(exits)))
+    if not wanted:
+        return ""
+    if any(order.state == OrderState.APPROVED.value for order in guards):
+        return "SEND"
+    if any(OrderState(order.state) not in RESTING_STATES for order in guards):
+        return ""  # being sent or in doubt: the resolver's business
+    if _left([order for order in guards if order.pk in stopped]) >= wanted:
+        return ""
+    return "REPLACE" if _ours(guards) else "INSERT"
+
+
+def _left(orders: Sequence[Order]) -> Decimal:
+    return sum((order.quantity - order.filled_quantity for order in orders), Decimal(0))
 
 
 @transaction.atomic
@@ -125,12 +141,13 @@ def _insert(*, account_id: int, position_ids: Sequence[int], clock: Clock) -> li
     lock_account(account_id)
     rows = Position.objects.filter(pk__in=position_ids, status=Position.Status.OPEN)
     positions = {row.pk: row for row in rows.select_for_update()}
-    for order in live_orders_of(positions, (Leg.PROTECT, Leg.EXIT)):
-        positions.pop(order.position_id, None)  # type: ignore[arg-type]
+    rules = list_rules({row.instrument_id for row in positions.values()})
+    left = uncovered(positions, rules=rules)
     return insert_pairs(
         account=Account.objects.get(pk=account_id),
-        positions=positions,
-        rules=list_rules({row.instrument_id for row in positions.values()}),
+        positions={key: positions[key] for key in left},
+        quantities=left,
+        rules=rules,
         now=clock.now(),
     )
 

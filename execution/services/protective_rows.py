@@ -1,76 +1,131 @@
-"""Protective pairs as rows: inserted in the transaction that books the entry's fill."""
+"""Protective orders as rows: inserted in the transaction that books the entry's fill."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
+from decimal import Decimal
 
-from execution.domain.order import Leg, OrderState, OrderType, Side
-from execution.domain.protection import ProtectionPlan, plan_protection
-from execution.models import Account, Order, Position
+from execution.domain.order import Leg, OrderState, OrderType, Side, TimeInForce
+from execution.domain.protection import (
+    DEFAULT_TERMS,
+    ProtectionPlan,
+    ProtectionStyle,
+    ProtectionTerms,
+    plan_protection,
+)
+from execution.models import Account, Order, Position, Strategy
 from execution.services.books import Books, live_orders_of, next_attempts
-from execution.services.order_rows import PROTECTION_LIFETIME, Wish, build_order
+from execution.services.order_rows import PROTECTION_LIFETIME, Wish, build_legs, build_order
 from execution.services.saving import update_rows
 from markets.domain.instrument import InstrumentRules
 from risk.domain.limits import RiskLimits
+from risk.domain.trading_state import Purpose
 from risk.selectors import get_limits
 from risk.services.trading_state import read_states
 
-_BOUGHT = frozenset({OrderState.PARTIALLY_FILLED.value, OrderState.FILLED.value})
-_ENTRIES = frozenset({Leg.ENTRY.value, Leg.MANUAL.value})
+_ZERO = Decimal(0)
 
 
 def insert_protection(*, books: Books, orders: Sequence[Order]) -> list[int]:
-    """Insert the pair for every position that these entries opened or enlarged.
+    """Insert protection for every position that these orders opened, enlarged or sold a part of.
 
-    A position that has live protective or exit orders already is left to
-    ``protection.protect_positions``, which replaces a pair that has become too small.
+    A position that has live protective orders already is left to
+    ``protection.protect_positions``, which replaces one that has become too small.
 
     Returns:
-        Ids of the inserted lists, APPROVED: their size was approved with the entry.
+        Ids of the inserted orders, APPROVED: their size was approved with the entry.
     """
     positions = {
         order.position.pk: order.position
         for order in orders
         # The legs of pairs have positions too: do not read them from the database one by one.
-        if _is_entry_with_fills(order) and order.position is not None
+        if _changes_what_is_held(order) and order.position is not None
     }
     bare = {key: row for key, row in positions.items() if row.status == Position.Status.OPEN.value}
     if not bare:
         return []
-    for order in live_orders_of(bare, (Leg.PROTECT, Leg.EXIT)):
-        bare.pop(order.position_id, None)  # type: ignore[arg-type]
     rules = {rule.instrument_id: rule for rule in books.rules.values()}
-    return insert_pairs(account=books.account, positions=bare, rules=rules, now=books.now)
+    left = uncovered(bare, rules=rules, spare=(Leg.PROTECT,))
+    return insert_pairs(
+        account=books.account,
+        positions={key: bare[key] for key in left},
+        quantities=left,
+        rules=rules,
+        now=books.now,
+    )
+
+
+def _changes_what_is_held(order: Order) -> bool:
+    """Tell whether the order bought something, or is the end of an exit that left something."""
+    if order.leg == Leg.EXTERNAL.value:
+        return False
+    if order.side == Side.BUY.value:
+        return order.filled_quantity > 0
+    return order.leg == Leg.EXIT.value and OrderState(order.state).is_final
+
+
+def uncovered(
+    positions: Mapping[int, Position],
+    *,
+    rules: Mapping[int, InstrumentRules],
+    spare: Collection[Leg] = (),
+) -> dict[int, Decimal]:
+    """Return the base units that neither a live exit nor a live protective order would sell.
+
+    Args:
+        positions: Open ones, by key.
+        rules: The symbols' grids, by instrument.
+        spare: A position with any live order of these legs is left out.
+    """
+    left = {key: row.quantity for key, row in positions.items()}
+    for order in live_orders_of(positions, (Leg.PROTECT, Leg.EXIT)):
+        key = order.position_id
+        if key is None or key not in left:
+            continue
+        if Leg(order.leg) in spare:
+            del left[key]
+        else:
+            left[key] -= order.quantity - order.filled_quantity
+    units = {
+        key: rules[positions[key].instrument_id].quantize_quantity(max(_ZERO, quantity))
+        for key, quantity in left.items()
+    }
+    return {key: quantity for key, quantity in units.items() if quantity > 0}
 
 
 def insert_pairs(
     *,
     account: Account,
-    positions: dict[int, Position],
-    rules: dict[int, InstrumentRules],
+    positions: Mapping[int, Position],
+    quantities: Mapping[int, Decimal],
+    rules: Mapping[int, InstrumentRules],
     now: datetime,
 ) -> list[int]:
-    """Insert one protective pair per position, as far as the exchange would take one."""
+    """Insert one protective order per position, as far as the exchange would take one."""
     limits = get_limits()
     if not positions or limits is None:
         return []
     attempts = next_attempts(positions, Leg.PROTECT)
-    states = read_states()
+    states, terms = read_states(), terms_of(positions.values())
     lists: list[Order] = []
     legs: list[Order] = []
     planned: list[Position] = []
     for key, position in positions.items():
-        plan = plan_for(position, limits=limits, rules=rules[position.instrument_id])
-        if plan is None:
+        state = states.of(position.scopes)
+        plan = plan_for(
+            position,
+            limits=limits,
+            rules=rules[position.instrument_id],
+            terms=terms.get(position.strategy_id, DEFAULT_TERMS),
+            quantity=quantities[key],
+        )
+        if plan is None or not state.permits(Purpose.PROTECT):
             continue
-        wishes = _pair(
+        wish = wish_to_protect(
             account=account, position=position, plan=plan, attempt=attempts[key], now=now
         )
-        epoch = states.of(position.scopes).epoch
-        pair = [build_order(wish, now=now, epoch=epoch) for wish in wishes]
-        for leg in pair[1:]:
-            leg.parent = pair[0]
-        lists.append(pair[0])
-        legs += pair[1:]
+        order = build_order(wish, now=now, epoch=state.epoch)
+        lists.append(order)
+        legs += build_legs(order, wish.legs, now=now, epoch=state.epoch)
         position.stop_price = plan.stop_price
         position.take_profit_price = plan.take_profit_price
         planned.append(position)
@@ -80,49 +135,115 @@ def insert_pairs(
     return [order.pk for order in lists]
 
 
+def terms_of(positions: Iterable[Position]) -> dict[int | None, ProtectionTerms]:
+    """Return how the strategies of these positions want them protected, by strategy."""
+    wanted = {row.strategy_id for row in positions if row.strategy_id is not None}
+    if not wanted:
+        return {}
+    rows = Strategy.objects.filter(pk__in=wanted).values_list(
+        "pk", "protection", "trailing_delta_bps"
+    )
+    return {
+        key: ProtectionTerms(style=ProtectionStyle(style), trailing_delta_bps=delta)
+        for key, style, delta in rows
+    }
+
+
 def plan_for(
-    position: Position, *, limits: RiskLimits, rules: InstrumentRules
+    position: Position,
+    *,
+    limits: RiskLimits,
+    rules: InstrumentRules,
+    terms: ProtectionTerms = DEFAULT_TERMS,
+    quantity: Decimal | None = None,
 ) -> ProtectionPlan | None:
-    """Return the pair that the position should have; None when too little is held for one."""
+    """Return the protection that the position should have; None: too little is held for one."""
     return plan_protection(
-        held_quantity=position.quantity,
+        held_quantity=position.quantity if quantity is None else quantity,
         entry_price=position.average_entry_price,
         stop_loss_fraction=limits.stop_loss_fraction,
         take_profit_fraction=limits.take_profit_fraction,
         rules=rules,
+        terms=terms,
     )
 
 
-def _pair(
+def wish_to_protect(
     *, account: Account, position: Position, plan: ProtectionPlan, attempt: int, now: datetime
-) -> tuple[Wish, Wish, Wish]:
-    def wish(leg: Leg, order_type: OrderType) -> Wish:
-        return Wish(
-            account=account,
-            instrument_id=position.instrument_id,
-            key=f"position:{position.pk}",
-            leg=leg,
-            attempt=attempt,
-            side=Side.SELL,
-            type=order_type,
-            quantity=plan.quantity,
-            price=None if leg is Leg.STOP_LOSS else plan.take_profit_price,
-            stop_price=None if leg is Leg.TAKE_PROFIT else plan.stop_price,
-            position=position,
-            strategy_id=position.strategy_id,
-            is_reduce_only=True,
-            scopes=tuple(position.scopes),
-            expires_at=now + PROTECTION_LIFETIME,
-        )
-
-    return (
-        wish(Leg.PROTECT, OrderType.OCO),
-        wish(Leg.TAKE_PROFIT, OrderType.LIMIT_MAKER),
-        wish(Leg.STOP_LOSS, OrderType.STOP_LOSS),
+) -> Wish:
+    """Return the wish for what a plan says: a pair, or a stop alone."""
+    common = {
+        "account": account,
+        "instrument_id": position.instrument_id,
+        "key": f"position:{position.pk}",
+        "attempt": attempt,
+        "side": Side.SELL,
+        "quantity": plan.quantity,
+        "position": position,
+        "strategy_id": position.strategy_id,
+        "is_reduce_only": True,
+        "scopes": tuple(position.scopes),
+        "expires_at": now + PROTECTION_LIFETIME,
+    }
+    return protective_wish(
+        common=common,
+        target=None if plan.take_profit_price is None else (OrderType.LIMIT_MAKER, None),
+        price=plan.take_profit_price,
+        stop_price=plan.trigger_price,
+        trailing_delta_bps=plan.trailing_delta_bps,
     )
 
 
-def _is_entry_with_fills(order: Order) -> bool:
-    if order.leg not in _ENTRIES or order.side != Side.BUY.value:
-        return False
-    return order.state in _BOUGHT or order.filled_quantity > 0
+def protective_wish(
+    *,
+    common: dict[str, object],
+    target: tuple[OrderType, Decimal | None] | None,
+    price: Decimal | None,
+    stop_price: Decimal | None,
+    trailing_delta_bps: int | None = None,
+    leg_limit_price: Decimal | None = None,
+) -> Wish:
+    """Return an order list of a target and a stop, or the stop alone.
+
+    Args:
+        common: What list and legs share, in ``Wish``'s words; ``leg`` of the list, else PROTECT.
+        target: The target leg's type, and its trigger where it has one; None: no target.
+        price: The target's price.
+        stop_price: The stop's trigger.
+        trailing_delta_bps: How far it follows.
+        leg_limit_price: The stop's limit once triggered; None: at the market.
+    """
+    stop_type = OrderType.STOP_LOSS if leg_limit_price is None else OrderType.STOP_LOSS_LIMIT
+    stop = {
+        "type": stop_type,
+        "price": leg_limit_price,
+        "stop_price": stop_price,
+        "trailing_delta_bps": trailing_delta_bps,
+        "time_in_force": None if leg_limit_price is None else TimeInForce.GTC,
+    }
+    whole = {"leg": Leg.PROTECT, **common}
+    if target is None:
+        return Wish(**{**whole, **stop})  # type: ignore[arg-type]
+    target_type, trigger = target
+    leg_common = {key: value for key, value in common.items() if key != "idempotency_key"}
+    needs_time = "time_in_force" in target_type.form.required
+    take_profit = {
+        "type": target_type,
+        "price": price if "price" in target_type.form.required else None,
+        "stop_price": trigger,
+        "time_in_force": TimeInForce.GTC if needs_time else None,
+    }
+    return Wish(
+        **{  # type: ignore[arg-type]
+            **whole,
+            "type": OrderType.OCO,
+            "price": price,
+            "stop_price": stop_price,
+            "leg_limit_price": leg_limit_price,
+            "trailing_delta_bps": trailing_delta_bps,
+            "legs": (
+                Wish(**{**leg_common, **take_profit, "leg": Leg.TAKE_PROFIT}),  # type: ignore[arg-type]
+                Wish(**{**leg_common, **stop, "leg": Leg.STOP_LOSS}),  # type: ignore[arg-type]
+            ),
+        }
+    )

@@ -14,7 +14,7 @@ from django.db.models import Q
 from alerts.services.raising import raise_alert
 from core.clock import Clock
 from core.crashpoints import crashpoint
-from execution.domain.order import RESTING_STATES, OrderType
+from execution.domain.order import LIST_TYPES, RESTING_STATES
 from execution.models import Account, Order, Position, Reconciliation
 from execution.ports import Broker
 from execution.services.balances import compare_balances, take_opening
@@ -56,7 +56,7 @@ def sync_orders(*, account_id: int, broker: Broker, clock: Clock) -> Comparison:
         Order.objects.filter(
             account_id=account_id, state__in=[state.value for state in RESTING_STATES]
         )
-        .exclude(type=OrderType.OCO.value)
+        .exclude(type__in=[kind.value for kind in LIST_TYPES])
         .order_by("pk")
     )
     found.orders = len(reports)

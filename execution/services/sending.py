@@ -15,7 +15,7 @@ from django.db import transaction
 from alerts.services.raising import raise_alert
 from core.clock import Clock
 from core.crashpoints import crashpoint
-from execution.domain.order import Leg, OrderEvent, OrderState, next_state
+from execution.domain.order import Leg, OrderEvent, OrderState, OrderType, next_state
 from execution.domain.outcome import Outcome, Reaction
 from execution.domain.request import CancelRequest, OcoRequest
 from execution.models import Order, SubmitAttempt
@@ -176,7 +176,7 @@ def _finish(
         moved = Order.objects.filter(pk=claim.order.pk, state=OrderState.SENDING.value).update(
             **changes
         )
-        if moved and claim.order.leg == Leg.PROTECT.value:
+        if moved and OrderType(claim.order.type).is_list:
             Order.objects.filter(parent=claim.order, state=OrderState.SENDING.value).update(
                 **changes
             )

@@ -82,6 +82,19 @@ def read_filters(listing: Listing) -> dict[str, Any]:
     return limits
 
 
+def read_trailing(
+    filters: Sequence[Mapping[str, Any]],
+) -> tuple[tuple[int, int] | None, tuple[int, int] | None]:
+    """Return the bounds of trailing stops above and below the market, bps; None: no filter."""
+    for item in filters:
+        if item.get("filterType") == "TRAILING_DELTA":
+            return (
+                (int(item["minTrailingAboveDelta"]), int(item["maxTrailingAboveDelta"])),
+                (int(item["minTrailingBelowDelta"]), int(item["maxTrailingBelowDelta"])),
+            )
+    return None, None
+
+
 def _number(symbol: str, field: str, text: Any) -> Decimal:
     try:
         number = Decimal(str(text))

@@ -32,6 +32,8 @@ class InstrumentRules:
         ask_multiplier_down: A sell's price is at least this x the average price.
         max_open_orders: Most resting orders of one account.
         max_algo_orders: Most resting stop orders of one account.
+        trailing_above_bps: Least and most a buy's trailing stop may follow at; None: no bound.
+        trailing_below_bps: The same of a sell's.
     """
 
     instrument_id: int
@@ -54,12 +56,19 @@ class InstrumentRules:
     ask_multiplier_down: Decimal | None = None
     max_open_orders: int | None = None
     max_algo_orders: int | None = None
+    trailing_above_bps: tuple[int, int] | None = None
+    trailing_below_bps: tuple[int, int] | None = None
 
     def __post_init__(self) -> None:
         for name in ("tick_size", "step_size"):
             grid = getattr(self, name)
             if not grid.is_finite() or grid <= 0:
                 raise ValueError(f"{name} of {self.symbol} must be above 0, was {grid}")
+
+    def trailing_bounds(self, side: str) -> tuple[int | None, int | None]:
+        """Return the least and the most delta of a trailing stop on this side, bps."""
+        bounds = self.trailing_above_bps if side == "BUY" else self.trailing_below_bps
+        return bounds or (None, None)
 
     def quantize_quantity(self, quantity: Decimal) -> Decimal:
         """Round a quantity down to the step: never more than was asked for.

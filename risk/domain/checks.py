@@ -12,6 +12,7 @@ from decimal import Decimal
 from risk.domain import filters
 from risk.domain.denials import DenialCode
 from risk.domain.metrics import drawdown_fraction
+from risk.domain.order_forms import FORMS
 from risk.domain.results import CheckResult, Context, result
 from risk.domain.snapshot import ZERO, count_orders
 from risk.domain.stops import Protection, why_not_placeable
@@ -137,7 +138,7 @@ def check_drawdown(context: Context) -> CheckResult:
 
 def check_stop_placeable(context: Context) -> CheckResult:
     """The protective orders of a strategy's entry could be placed. By hand they are optional."""
-    proposal, reference = context.proposal, context.proposal.reference
+    proposal, reference = context.proposal, context.proposal.entry_price
     stop, limit, target = (
         proposal.stop_loss_price,
         proposal.stop_limit_price,
@@ -149,7 +150,7 @@ def check_stop_placeable(context: Context) -> CheckResult:
         return result(_C.STOP_NOT_PLACEABLE, passed=False, value="no protective prices")
     wrong = why_not_placeable(
         quantity=proposal.quantity,
-        reference=proposal.price or reference,
+        reference=reference,
         protection=Protection(stop_price=stop, stop_limit_price=limit, take_profit_price=target),
         fee_fraction=context.limits.fee_fraction,
         rules=context.rules,
@@ -172,10 +173,16 @@ def check_data_age(context: Context) -> CheckResult:
 def check_price_collar(context: Context) -> CheckResult:
     """No limit price is further from the reference than the collar.
 
-    Protective prices are far away on purpose and are checked by `check_stop_placeable`.
+    What waits for a stop price is measured from that: the market will be there when it comes to
+    life. Protective prices are far away on purpose and are checked by `check_stop_placeable`.
     """
     limit = context.limits.price_collar_fraction
-    price, reference = context.proposal.price, context.proposal.reference
+    proposal = context.proposal
+    price, reference = proposal.price, proposal.reference
+    if FORMS[proposal.type].trigger and proposal.stop_price is not None:
+        if FORMS[proposal.type].legs:
+            price = proposal.leg_limit_price
+        reference = proposal.stop_price
     if price is None or reference is None:
         return result(_C.PRICE_COLLAR, passed=True, limit=limit)
     distance = abs(price - reference) / reference
@@ -239,7 +246,8 @@ def _sellable(context: Context) -> Decimal:
     """
     exposure = context.exposure
     left = exposure.position_quantity - exposure.pending_exit_quantity
-    if context.proposal.purpose is Purpose.PROTECT:
+    # A person's protective order takes the place of the ones that are there.
+    if context.proposal.purpose is Purpose.PROTECT and not context.proposal.is_manual:
         left -= exposure.protective_quantity
     return left
 
@@ -257,6 +265,8 @@ ALWAYS: tuple[Check, ...] = (
     filters.check_percent_price,
     filters.check_max_orders,
     filters.check_max_algo_orders,
+    filters.check_trailing_delta,
+    filters.check_trigger_side,
     check_short,
     check_reduces,
     check_base_balance,

@@ -26,6 +26,8 @@ class DenialCode(StrEnum):
     FILTER_PERCENT_PRICE = "FILTER_PERCENT_PRICE"
     FILTER_MAX_ORDERS = "FILTER_MAX_ORDERS"
     FILTER_MAX_ALGO_ORDERS = "FILTER_MAX_ALGO_ORDERS"
+    FILTER_TRAILING_DELTA = "FILTER_TRAILING_DELTA"
+    TRIGGER_SIDE = "TRIGGER_SIDE"
     ORDER_NOTIONAL = "ORDER_NOTIONAL"
     ORDER_COUNT = "ORDER_COUNT"
     POSITION_NOTIONAL = "POSITION_NOTIONAL"
@@ -104,6 +106,14 @@ EXPLANATIONS: dict[DenialCode, tuple[str, str]] = {
     _C.FILTER_MAX_ALGO_ORDERS: (
         "The symbol has as many open stop orders as the exchange allows",
         "Cancel some",
+    ),
+    _C.FILTER_TRAILING_DELTA: (
+        "The trailing stop follows closer or further than the exchange takes",
+        "Choose a `trailing_delta_bps` within the limits shown; 100 is 1 %",
+    ),
+    _C.TRIGGER_SIDE: (
+        "A stop or target is on the wrong side of the present price: it would trigger at once",
+        "A sale's stop goes below the price and its target above; a buy's the other way round",
     ),
     _C.ORDER_NOTIONAL: ("The order alone is above `max_order_notional`", "Send less"),
     _C.ORDER_COUNT: ("There are `max_open_orders` open orders already", "Cancel some"),

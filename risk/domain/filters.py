@@ -3,6 +3,7 @@
 from decimal import Decimal
 
 from risk.domain.denials import DenialCode
+from risk.domain.order_forms import FORMS
 from risk.domain.results import CheckResult, Context, result
 from risk.domain.snapshot import count_algo_orders, count_orders
 
@@ -40,9 +41,13 @@ def check_lot_size(context: Context) -> CheckResult:
 
 
 def check_market_lot_size(context: Context) -> CheckResult:
-    """MARKET_LOT_SIZE: a market order is not larger than the exchange takes."""
-    limit, quantity = context.rules.market_max_quantity, context.proposal.quantity
-    passed = context.proposal.type != "MARKET" or not limit or quantity <= limit
+    """MARKET_LOT_SIZE: what trades at the market is not larger than the exchange takes."""
+    proposal = context.proposal
+    limit, quantity = context.rules.market_max_quantity, proposal.quantity
+    is_market = proposal.price is None or (
+        bool(FORMS[proposal.type].legs) and proposal.leg_limit_price is None
+    )
+    passed = not is_market or not limit or quantity <= limit
     return result(_C.FILTER_MARKET_LOT_SIZE, passed=passed, limit=limit or "", value=quantity)
 
 
@@ -92,13 +97,45 @@ def check_max_algo_orders(context: Context) -> CheckResult:
     return result(_C.FILTER_MAX_ALGO_ORDERS, passed=passed, limit=limit or "", value=count)
 
 
+def check_trailing_delta(context: Context) -> CheckResult:
+    """TRAILING_DELTA: the trailing stop's distance is one that the exchange takes."""
+    rules, delta = context.rules, context.proposal.trailing_delta_bps
+    low, high = rules.trailing_bounds(context.proposal.side)
+    passed = delta is None or ((low or 0) <= delta and (not high or delta <= high))
+    limit = f"{low or 0} to {high or 'any'} bps"
+    return result(_C.FILTER_TRAILING_DELTA, passed=passed, limit=limit, value=delta or "")
+
+
+def check_trigger_side(context: Context) -> CheckResult:
+    """A stop is on its side of the market: it must not trigger in the moment it is placed."""
+    proposal, reference = context.proposal, _reference(context)
+    form, stop = FORMS[proposal.type], proposal.stop_price
+    is_above = (form.trigger > 0) == (proposal.side == "BUY")
+    passed = stop is None or not form.trigger or (stop > reference) == is_above
+    if passed and form.legs and proposal.price is not None:
+        # The limit leg of a pair lies on the other side of the market.
+        passed = (proposal.price < reference) == is_above and proposal.price != reference
+        stop = proposal.price
+    side = "above" if is_above else "below"
+    limit = f"stop {side} {reference}"
+    return result(
+        _C.TRIGGER_SIDE, passed=passed and stop != reference, limit=limit, value=stop or ""
+    )
+
+
 def _list_limit_prices(context: Context) -> list[Decimal]:
     """Prices at which the order may rest; an OCO's stop leg is checked with its trigger."""
     proposal = context.proposal
+    form = FORMS[proposal.type]
     prices = [] if proposal.price is None else [proposal.price]
-    if proposal.type == "OCO":
-        leg = proposal.stop_limit_price or proposal.stop_price
-        prices += [] if leg is None else [leg]
+    leg = None
+    if form.legs:
+        # An entry carries the limit of the stop that will protect it: that is no price of its own.
+        own = proposal.stop_limit_price if proposal.side == "SELL" else None
+        leg = proposal.leg_limit_price or own or proposal.stop_price
+    elif form.trigger and proposal.price is None:
+        leg = proposal.stop_price
+    prices += [] if leg is None else [leg]
     return prices
 
 
@@ -107,6 +144,7 @@ def _list_prices(context: Context) -> list[Decimal]:
     named = (
         proposal.price,
         proposal.stop_price,
+        proposal.leg_limit_price,
         proposal.stop_loss_price,
         proposal.stop_limit_price,
         proposal.take_profit_price,

@@ -3,6 +3,7 @@
 from decimal import Decimal
 
 from risk.domain.denials import DenialCode
+from risk.domain.order_forms import BPS, FORMS, TIMES_IN_FORCE, find_wrong_parameter
 from risk.domain.results import CheckResult, result
 from risk.domain.snapshot import OrderProposal
 from risk.domain.trading_state import Purpose
@@ -11,16 +12,6 @@ from risk.domain.trading_state import Purpose
 _MAX_INTEGER_DIGITS = 20
 _MAX_DECIMALS = 18
 
-_TIMES_IN_FORCE = {"GTC", "IOC", "FOK"}
-# type -> (has a price, has a stop price, has a time in force)
-_FORMS: dict[str, tuple[bool, bool, bool]] = {
-    "MARKET": (False, False, False),
-    "LIMIT": (True, False, True),
-    "LIMIT_MAKER": (True, False, False),
-    "STOP_LOSS_LIMIT": (True, True, True),
-    "OCO": (True, True, False),
-}
-
 
 def check_numbers(proposal: OrderProposal) -> CheckResult:
     """Every number is a finite Decimal above zero that the database can hold."""
@@ -28,6 +19,7 @@ def check_numbers(proposal: OrderProposal) -> CheckResult:
         "quantity": proposal.quantity,
         "price": proposal.price,
         "stop_price": proposal.stop_price,
+        "leg_limit_price": proposal.leg_limit_price,
         "stop_loss_price": proposal.stop_loss_price,
         "stop_limit_price": proposal.stop_limit_price,
         "take_profit_price": proposal.take_profit_price,
@@ -66,25 +58,37 @@ def _is_plain(number: object) -> bool:
 def _find_wrong_form(proposal: OrderProposal) -> str | None:
     if proposal.side not in {"BUY", "SELL"}:
         return f"side {proposal.side!r}"
-    form = _FORMS.get(proposal.type)
-    if form is None:
+    if proposal.type not in FORMS:
         return f"type {proposal.type!r}"
-    wants_price, wants_stop, wants_time = form
-    given = (
-        ("price", proposal.price is not None, wants_price),
-        ("stop_price", proposal.stop_price is not None, wants_stop),
-        ("time_in_force", proposal.time_in_force is not None, wants_time),
-    )
-    for name, is_given, is_wanted in given:
-        if is_given != is_wanted:
-            return f"{proposal.type} {'without' if is_wanted else 'with'} {name}"
-    if wants_time and proposal.time_in_force not in _TIMES_IN_FORCE:
+    wrong = find_wrong_parameter(proposal.type, _given(proposal))
+    if wrong is not None:
+        return wrong[1]
+    if proposal.time_in_force is not None and proposal.time_in_force not in TIMES_IN_FORCE:
         return f"time_in_force {proposal.time_in_force!r}"
+    if not _is_delta(proposal.trailing_delta_bps):
+        return f"trailing_delta_bps {proposal.trailing_delta_bps!r}"
     if proposal.reference is None:
         return "no reference price"
     if proposal.bar_s <= 0:
         return f"bar_s {proposal.bar_s}"
     return _find_wrong_purpose(proposal)
+
+
+def _given(proposal: OrderProposal) -> list[str]:
+    values = {
+        "price": proposal.price,
+        "stop_price": proposal.stop_price,
+        "stop_limit_price": proposal.leg_limit_price,
+        "trailing_delta_bps": proposal.trailing_delta_bps,
+        "time_in_force": proposal.time_in_force,
+    }
+    return [name for name, value in values.items() if value is not None]
+
+
+def _is_delta(value: object) -> bool:
+    if value is None:
+        return True
+    return isinstance(value, int) and not isinstance(value, bool) and 0 < value < int(BPS)
 
 
 def _find_wrong_purpose(proposal: OrderProposal) -> str | None:

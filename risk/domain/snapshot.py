@@ -6,6 +6,7 @@ from datetime import datetime
 from decimal import Decimal
 from statistics import median
 
+from risk.domain.order_forms import FORMS, worst_price
 from risk.domain.trading_state import Purpose
 
 ZERO = Decimal(0)
@@ -36,6 +37,8 @@ class OrderProposal:
         bar_s: Length of the strategy's candle, seconds; market data's age is counted in it.
         references: Opinions on the price: last close, last ticker, the exchange's average.
         data_at: Time of the newest market data that the order rests on.
+        trailing_delta_bps: Distance of a trailing stop from the best price, hundredths of 1 %.
+        leg_limit_price: Limit price of an OCO's stop leg; None: it sells at the market.
         stop_loss_price: The stop that must follow an entry; None for exits.
         stop_limit_price: The limit price of that stop.
         take_profit_price: The take-profit that must follow an entry; None for exits.
@@ -55,6 +58,8 @@ class OrderProposal:
     time_in_force: str | None = None
     price: Decimal | None = None
     stop_price: Decimal | None = None
+    leg_limit_price: Decimal | None = None
+    trailing_delta_bps: int | None = None
     is_reduce_only: bool = False
     is_manual: bool = False
     scopes: tuple[str, ...] = ()
@@ -72,10 +77,21 @@ class OrderProposal:
         return median(item.price for item in self.references) if self.references else None
 
     @property
+    def entry_price(self) -> Decimal | None:
+        """Where it is expected to trade: at its limit, at its stop, or at the market."""
+        return self.price or self.stop_price or self.reference
+
+    @property
     def notional(self) -> Decimal | None:
-        """Most that the order may cost or earn: quantity at the dearer of limit and reference."""
-        prices = [price for price in (self.price, self.reference) if price is not None]
-        return self.quantity * max(prices) if prices else None
+        """Most that the order may cost or earn: quantity at the dearest of its prices."""
+        worst = worst_price(
+            reference=self.reference,
+            price=self.price,
+            stop_price=self.stop_price,
+            stop_limit_price=self.leg_limit_price,
+            trailing_delta_bps=self.trailing_delta_bps,
+        )
+        return None if worst is None else self.quantity * worst
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -209,9 +225,9 @@ class PortfolioSnapshot:
 
 def count_orders(proposal: OrderProposal) -> int:
     """Return how many orders the exchange will count: an OCO is two."""
-    return 2 if proposal.type == "OCO" else 1
+    return FORMS[proposal.type].orders
 
 
 def count_algo_orders(proposal: OrderProposal) -> int:
     """Return how many of them have a stop price."""
-    return 1 if proposal.stop_price is not None else 0
+    return FORMS[proposal.type].algo_orders

@@ -1,4 +1,7 @@
-"""An exchange in memory with faults on demand, held to the same contract as the real adapter."""
+"""An exchange in memory with faults on demand, held to the same contract as the real adapter.
+
+Its market stands still between `fill` and `trigger`: a test says what happens to what rests.
+"""
 
 import itertools
 import threading
@@ -11,10 +14,11 @@ from decimal import ROUND_FLOOR, Decimal
 from core.clock import Clock
 from core.errors import TemporaryExchangeError
 from execution.domain.fill import Execution, OrderReport, VenueStatus
-from execution.domain.order import OrderType, Side
-from execution.domain.outcome import Outcome, classify_refusal, reaction_to
+from execution.domain.order import Side, TimeInForce
+from execution.domain.outcome import Outcome
 from execution.domain.request import CancelRequest, OcoRequest, OrderRequest, digest
 from execution.ports import VenueBalance, VenueReply
+from tests.fakes.broker_rules import refuse, takes, wrong_side
 
 D = Decimal
 FEE = D("0.001")
@@ -111,23 +115,26 @@ class FakeBroker:
             if fault is not None and fault.kind == "drop":
                 return LOST
             if fault is not None and fault.kind == "refuse":
-                return _refusal(fault.http_status, fault.code, fault.message)
+                return refuse(fault.http_status, fault.code, fault.message)
             if self.clock.now() - signed_at > self.clock.protocol(RECV_WINDOW):
-                return _refusal(400, -1021, "Timestamp for this request is outside of recvWindow.")
+                return refuse(400, -1021, "Timestamp for this request is outside of recvWindow.")
             reply = act()
             return LOST if fault is not None and fault.kind == "lose_reply" else reply
 
     def _place(self, request: OrderRequest) -> VenueReply:
         if any(order.client_order_id == request.client_order_id for order in self._open()):
-            return _refusal(400, -2010, "Duplicate order sent.")
+            return refuse(400, -2010, "Duplicate order sent.")
         base, quote = self.assets[request.symbol]
         price = self.prices[request.symbol]
         if request.side is Side.BUY:
-            needed, asset = request.quantity * (request.price or price), quote
+            needed, asset = request.quantity * (request.price or request.stop_price or price), quote
         else:
             needed, asset = request.quantity, base
         if self._free(asset) < needed:
-            return _refusal(400, -2010, "Account has insufficient balance for requested action.")
+            return refuse(400, -2010, "Account has insufficient balance for requested action.")
+        refusal = wrong_side(request, price)
+        if refusal is not None:
+            return refusal
         order = self._new(
             symbol=request.symbol,
             name=request.client_order_id,
@@ -135,39 +142,39 @@ class FakeBroker:
             kind=request.type.value,
             quantity=request.quantity,
             price=request.price,
+            stop_price=request.stop_price,
         )
-        if request.type is OrderType.MARKET:
+        if takes(request, price):
             return self._accepted([self.fill(order.venue_order_id, request.quantity)])
+        if request.time_in_force in (TimeInForce.IOC, TimeInForce.FOK):
+            return self._accepted([self._end(order, VenueStatus.EXPIRED)])
         return self._accepted([order])
 
     def _place_pair(self, request: OcoRequest) -> VenueReply:
         price = self.prices[request.symbol]
-        if not request.stop_price < price < request.take_profit_price:
-            return _refusal(400, -2010, "The relationship of the prices is not correct.")
-        base, _ = self.assets[request.symbol]
-        if self._free(base) < request.quantity:
-            return _refusal(400, -2010, "Account has insufficient balance for requested action.")
+        sign = 1 if request.side is Side.SELL else -1
+        target, stop = request.take_profit.trigger_price, request.stop.trigger_price
+        if target is None or (target - price) * sign <= 0 or (stop and (price - stop) * sign <= 0):
+            return refuse(400, -2010, "The relationship of the prices is not correct.")
+        base, quote = self.assets[request.symbol]
+        dearest = max(item for item in (target, stop, request.stop.price) if item is not None)
+        is_sale = request.side is Side.SELL
+        needed = request.quantity if is_sale else request.quantity * dearest
+        if self._free(base if is_sale else quote) < needed:
+            return refuse(400, -2010, "Account has insufficient balance for requested action.")
         list_id = next(self._ids)
         legs = [
             self._new(
                 symbol=request.symbol,
-                name=name,
-                side=Side.SELL,
-                kind=kind.value,
+                name=terms.client_order_id,
+                side=request.side,
+                kind=terms.type.value,
                 quantity=request.quantity,
-                price=limit,
-                stop_price=stop,
+                price=terms.price,
+                stop_price=terms.stop_price,
                 list_id=list_id,
             )
-            for name, kind, limit, stop in (
-                (
-                    request.take_profit_client_order_id,
-                    OrderType.LIMIT_MAKER,
-                    request.take_profit_price,
-                    None,
-                ),
-                (request.stop_client_order_id, OrderType.STOP_LOSS, None, request.stop_price),
-            )
+            for terms in (request.take_profit, request.stop)
         ]
         self._list_names[list_id] = request.list_client_order_id
         return self._accepted(legs, list_id=list_id)
@@ -184,7 +191,7 @@ class FakeBroker:
             in (order.client_order_id, self._list_names.get(order.venue_list_id or 0))
         ]
         if not found:
-            return _refusal(400, -2011, "Unknown order sent.")
+            return refuse(400, -2011, "Unknown order sent.")
         return self._accepted([self._end(order, VenueStatus.CANCELED) for order in found])
 
     # --- the market ------------------------------------------------------------------------
@@ -220,7 +227,7 @@ class FakeBroker:
     def trigger(self, name_part: str, symbol: str) -> OrderReport:
         """Fill the open leg of a pair whose type is `name_part` at its own price."""
         order = next(o for o in self._open() if o.symbol == symbol and o.type == name_part)
-        price = order.price or order.stop_price
+        price = order.price or order.stop_price or self.prices[symbol]
         return self.fill(order.venue_order_id, order.quantity, price)
 
     def _trade(
@@ -339,7 +346,7 @@ class FakeBroker:
             if order.side is Side.SELL and base == asset:
                 locked += left
             if order.side is Side.BUY and quote == asset:
-                locked += left * (order.price or D(0))
+                locked += left * max(order.price or D(0), order.stop_price or D(0))
         return self.held[asset] - locked
 
     def _new(
@@ -378,13 +385,3 @@ class FakeBroker:
     @staticmethod
     def _accepted(reports: list[OrderReport], list_id: int | None = None) -> VenueReply:
         return VenueReply(outcome=Outcome.ACCEPTED, reports=tuple(reports), venue_list_id=list_id)
-
-
-def _refusal(http_status: int, code: int, message: str) -> VenueReply:
-    return VenueReply(
-        outcome=classify_refusal(http_status=http_status, code=code, message=message),
-        code=code,
-        message=message,
-        reaction=reaction_to(http_status=http_status, code=code),
-        evidence={"http_status": http_status, "code": code, "message": message},
-    )

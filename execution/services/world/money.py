@@ -12,6 +12,7 @@ from execution.services.books import state_of
 from execution.services.replay import execution_of, recompute
 from execution.services.world.orders import NO_TRUTH
 from execution.services.world.rows import World
+from risk.domain.order_forms import worst_price
 from risk.selectors import highest_max_positions
 
 _ZERO = Decimal(0)
@@ -106,8 +107,15 @@ def check_reservations(world: World) -> Answer:
         if not is_live and reserved:
             what = f"{order.state} and still reserves {reserved:f} {order.reserved_asset}"
             findings.append(Finding(subject=f"order:{order.pk}", problem=what))
-        needs = is_live and order.side == Side.BUY.value and order.leg != Leg.EXTERNAL.value
-        left = (order.quantity - order.filled_quantity) * (order.price or _ZERO)
+        is_own_buy = order.side == Side.BUY.value and order.leg != Leg.EXTERNAL.value
+        needs = is_live and is_own_buy and order.parent_id is None
+        worst = worst_price(
+            reference=None,
+            price=order.price,
+            stop_price=order.stop_price,
+            stop_limit_price=order.leg_limit_price,
+        )
+        left = (order.quantity - order.filled_quantity) * (worst or _ZERO)
         if needs and (reserved <= 0 or reserved < left):
             what = f"{order.state} reserves {reserved:f}, may cost {left:f}"
             findings.append(Finding(subject=f"order:{order.pk}", problem=what))

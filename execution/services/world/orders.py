@@ -8,9 +8,9 @@ from execution.domain.ids import is_ours
 from execution.domain.invariants import Answer, Finding
 from execution.domain.order import FINAL_STATES, TRANSITIONS, Leg, OrderState, OrderType
 from execution.domain.outcome import Outcome
-from execution.domain.request import OcoRequest, OrderRequest, digest
+from execution.domain.request import digest
 from execution.models import Order, SubmitAttempt
-from execution.services.order_rows import to_oco_request, to_request
+from execution.services.order_rows import to_submit
 from execution.services.portfolio import intent_key
 from execution.services.replay import execution_of
 from execution.services.world.rows import World
@@ -140,7 +140,7 @@ def check_fills_of_orders(world: World) -> Answer:
         quotes[fill.order_id] = quotes.get(fill.order_id, _ZERO) + fill.quote_quantity
     findings = []
     for order in world.orders:
-        if order.type == OrderType.OCO.value:
+        if OrderType(order.type).is_list:
             continue
         told = (order.filled_quantity, order.filled_quote)
         summed = (quantities.get(order.pk, _ZERO), quotes.get(order.pk, _ZERO))
@@ -183,21 +183,17 @@ def _compare_request(
 ) -> list[Finding]:
     subject = f"order:{order.pk}"
     found = []
-    if digest(_request(world, order).parameters()) != attempt.request_sha256:
+    request = to_submit(order, legs=world.orders, symbol=order.instrument.symbol)
+    if digest(request.parameters()) != attempt.request_sha256:
         found.append(Finding(subject=subject, problem="asks for something else than was sent"))
     if attempt.created_at >= order.expires_at:
         found.append(Finding(subject=subject, problem="was claimed after its approval expired"))
-    if order.leg != Leg.PROTECT.value and not verdicts.get(intent_key(order), False):
+    is_by_hand = order.idempotency_key is not None
+    if (is_by_hand or order.leg != Leg.PROTECT.value) and not verdicts.get(
+        intent_key(order), False
+    ):
         found.append(Finding(subject=subject, problem="was sent and has no approving verdict"))
     return found
-
-
-def _request(world: World, order: Order) -> OrderRequest | OcoRequest:
-    symbol = order.instrument.symbol
-    if order.leg != Leg.PROTECT.value:
-        return to_request(order, symbol=symbol)
-    legs = {row.leg: row for row in world.orders if row.parent_id == order.pk}
-    return to_oco_request(order, legs=legs, symbol=symbol)
 
 
 def _sent_twice(world: World) -> list[Finding]:

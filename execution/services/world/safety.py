@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from pathlib import Path
 
 from alerts.selectors import list_alerts
@@ -10,7 +11,7 @@ from core import audit
 from core.models import AuditRecord
 from execution.domain.fill import VenueStatus
 from execution.domain.invariants import Answer, Finding
-from execution.domain.order import LIVE_STATES, Leg, OrderState
+from execution.domain.order import LIVE_STATES, Leg, OrderState, OrderType
 from execution.models import Order, Position, Strategy, SubmitAttempt
 from execution.services.claims import fence_after
 from execution.services.kill import CONFIRMED, confirmation_subject
@@ -127,17 +128,25 @@ def _is_covered(world: World, position: Position) -> bool:
     ]
     if any(order.leg == Leg.EXIT.value for order in live):
         return True
-    rules = world.rules[position.instrument_id]
-    limits = get_limits()
-    if limits is not None and plan_for(position, limits=limits, rules=rules) is None:
-        return True  # the exchange would take no pair for so little
-    needed = rules.quantize_quantity(position.quantity)
-    stops = [order for order in live if order.leg == Leg.STOP_LOSS.value]
+    stops = [order for order in live if _is_stop(order)]
     if world.truth is not None:
         open_names = {r.client_order_id for r in world.truth.orders if r.status in _OPEN}
         stops = [order for order in stops if order.client_order_id in open_names]
-    covered = [order.quantity - order.filled_quantity for order in stops]
-    return bool(covered) and sum(covered) >= needed
+    covered = sum((order.quantity - order.filled_quantity for order in stops), Decimal(0))
+    rules, limits = world.rules[position.instrument_id], get_limits()
+    left = rules.quantize_quantity(max(Decimal(0), position.quantity - covered))
+    if not left or limits is None:
+        return not left
+    # The exchange would take no stop for so little.
+    return plan_for(position, limits=limits, rules=rules, quantity=left) is None
+
+
+def _is_stop(order: Order) -> bool:
+    """Tell whether the order is a stop itself: a list's leg, or one that stands alone."""
+    if order.leg == Leg.STOP_LOSS.value:
+        return True
+    kind = OrderType(order.type)
+    return order.leg == Leg.PROTECT.value and kind.form.is_stop and not kind.is_list
 
 
 def check_records(world: World) -> Answer:

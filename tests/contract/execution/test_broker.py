@@ -1,132 +1,21 @@
 """One contract, every broker: the one in memory, and Binance's on the local exchange."""
 
-import json
-import urllib.request
-from dataclasses import dataclass
 from datetime import timedelta
 from decimal import Decimal
-from typing import Any
 
 import pytest
 
-from core.clock import AffineClock
 from execution.adapters.binance_broker import BinanceBroker
 from execution.domain.fill import VenueStatus
-from execution.domain.ids import client_order_id
-from execution.domain.order import Leg, OrderType, Side, TimeInForce
+from execution.domain.order import Leg, OrderType
 from execution.domain.outcome import Outcome, Reaction
-from execution.domain.request import CancelRequest, OcoRequest, OrderRequest, digest
+from execution.domain.request import CancelRequest, OcoRequest, Terms, digest
 from markets.adapters.binance_client import build_client
-from tests.fakes.broker import FakeBroker, Fault
-from tests.fakes.clock import HandClock
+from tests.fakes.broker_desk import SYMBOL, name, order, rounded, sim_clock, submit
 
 pytestmark = pytest.mark.contract
 SIM_OPTIONS = ("--generate", "--symbols", "BTCUSDT,ETHUSDT", "--balance", "BTC=1,USDT=100000")
 D = Decimal
-SYMBOL = "BTCUSDT"
-
-
-@dataclass
-class Desk:
-    """A broker with what a test needs to know and to disturb."""
-
-    broker: Any
-    clock: Any
-    price: Decimal
-    sim_url: str | None = None
-
-    def lose_next_reply(self, path: str, call: str, *, accepted: bool) -> None:
-        """Let the next write be done (or not) and its reply be lost."""
-        if self.sim_url is None:
-            self.broker.faults.append(Fault(call, "lose_reply" if accepted else "drop"))
-            return
-        fault = "accept_then_drop_reply" if accepted else "drop_before_accept"
-        rule = {"match": {"method": "POST", "path": path}, "fault": fault, "times": 1}
-        _post(f"{self.sim_url}/_sim/faults", [rule])
-
-    def refuse_next(self, *, http_status: int, code: int) -> None:
-        """Answer the next order with an error before it is accepted."""
-        if self.sim_url is None:
-            fault = Fault("submit", "refuse", http_status=http_status, code=code, message="no")
-            self.broker.faults.append(fault)
-            return
-        rule = {
-            "match": {"method": "POST", "path": "/api/v3/order"},
-            "fault": "http",
-            "status": http_status,
-            "code": code,
-            "msg": "no",
-            "accepted": False,
-            "times": 1,
-        }
-        _post(f"{self.sim_url}/_sim/faults", [rule])
-
-
-def _post(url: str, body: Any) -> None:
-    request = urllib.request.Request(
-        url, json.dumps(body).encode(), {"Content-Type": "application/json"}
-    )
-    with urllib.request.urlopen(request, timeout=10) as reply:
-        assert reply.status == 200
-
-
-@pytest.fixture(params=["memory", "binance"])
-def desk(request):
-    if request.param == "memory":
-        clock = HandClock()
-        broker = FakeBroker(
-            clock=clock,
-            prices={SYMBOL: D("50000"), "ETHUSDT": D("2500")},
-            assets={SYMBOL: ("BTC", "USDT"), "ETHUSDT": ("ETH", "USDT")},
-        )
-        broker.held["USDT"], broker.held["BTC"] = D("100000"), D("1")
-        yield Desk(broker, clock, D("50000"))
-        return
-    sim = request.getfixturevalue("sim_exchange")
-    clock = _sim_clock(sim.url)
-    client = build_client(
-        mode="demo", sim_url=sim.url, clock=clock, api_key=sim.key, api_secret=sim.secret
-    )
-    price = D(client.get_symbol_ticker(symbol=SYMBOL)["price"])
-    desk = Desk(BinanceBroker(client, clock), clock, price, sim.url)
-    yield desk
-    desk.broker.cancel_all(SYMBOL)
-
-
-def _sim_clock(url: str) -> AffineClock:
-    import time
-
-    with urllib.request.urlopen(f"{url}/_sim/clock", timeout=10) as reply:
-        told = json.load(reply)
-    return AffineClock(
-        origin_wall_ms=int(time.time() * 1000), origin_market_ms=told["now_ms"], speed=told["speed"]
-    )
-
-
-def name(request, attempt=1, leg=Leg.ENTRY):
-    return client_order_id(account="t", key=request.node.name, leg=leg, attempt=attempt)
-
-
-def order(client_id, *, side=Side.BUY, quantity="0.01", price=None):
-    return OrderRequest(
-        symbol=SYMBOL,
-        side=side,
-        type=OrderType.MARKET if price is None else OrderType.LIMIT,
-        quantity=D(quantity),
-        client_order_id=client_id,
-        price=price,
-        time_in_force=None if price is None else TimeInForce.GTC,
-    )
-
-
-def submit(desk, wanted):
-    return desk.broker.submit(
-        wanted, request_sha256=digest(wanted.parameters()), signed_at=desk.clock.now()
-    )
-
-
-def rounded(price):
-    return price.quantize(D("1"))
 
 
 def test_it_fills_a_market_order_with_all_its_trades(desk, request):
@@ -203,10 +92,16 @@ def test_it_places_and_cancels_a_protective_pair(desk, request):
         symbol=SYMBOL,
         quantity=D("0.01"),
         list_client_order_id=name(request, leg=Leg.PROTECT),
-        take_profit_client_order_id=name(request, leg=Leg.TAKE_PROFIT),
-        take_profit_price=rounded(desk.price * D("1.1")),
-        stop_client_order_id=name(request, leg=Leg.STOP_LOSS),
-        stop_price=rounded(desk.price * D("0.9")),
+        take_profit=Terms(
+            type=OrderType.LIMIT_MAKER,
+            client_order_id=name(request, leg=Leg.TAKE_PROFIT),
+            price=rounded(desk.price * D("1.1")),
+        ),
+        stop=Terms(
+            type=OrderType.STOP_LOSS,
+            client_order_id=name(request, leg=Leg.STOP_LOSS),
+            stop_price=rounded(desk.price * D("0.9")),
+        ),
     )
 
     reply = desk.broker.submit_oco(
@@ -214,11 +109,11 @@ def test_it_places_and_cancels_a_protective_pair(desk, request):
     )
 
     assert reply.outcome is Outcome.ACCEPTED
-    names = {pair.take_profit_client_order_id, pair.stop_client_order_id}
+    names = pair.names
     assert {report.client_order_id for report in reply.reports} == names
     assert len({report.venue_list_id for report in reply.reports} - {None}) == 1
-    stop = desk.broker.query(SYMBOL, pair.stop_client_order_id)
-    assert (stop.status, stop.stop_price) == (VenueStatus.NEW, pair.stop_price)
+    stop = desk.broker.query(SYMBOL, pair.stop.client_order_id)
+    assert (stop.status, stop.stop_price) == (VenueStatus.NEW, pair.stop.stop_price)
     locked = {item.asset: item.locked for item in desk.broker.balances()}
     assert locked["BTC"] == D("0.01")
     cancel = CancelRequest(symbol=SYMBOL, client_order_id=pair.list_client_order_id, is_list=True)
@@ -280,7 +175,7 @@ def test_it_cannot_place_an_order_long_after_it_was_written_ahead(desk, request)
 
 
 def test_it_never_lets_another_request_leave_than_was_written_ahead(request, sim_exchange):
-    clock = _sim_clock(sim_exchange.url)
+    clock = sim_clock(sim_exchange.url)
     broker = BinanceBroker(
         build_client(
             mode="demo",

@@ -6,7 +6,10 @@ from datetime import timedelta
 from decimal import Decimal
 
 import pytest
+from django.contrib.auth import get_user_model
+from rest_framework.test import APIClient
 
+from execution.api import actions
 from execution.domain.decision import Action
 from execution.domain.invariants import WorldReport
 from execution.domain.truth import VenueTruth
@@ -173,3 +176,14 @@ def wide_world(db: None, clock: HandClock) -> Iterator[Callable[[int], World]]:
     yield build
     for world in worlds:
         world.must_be_sound()
+
+
+@pytest.fixture
+def client(world, monkeypatch, settings) -> APIClient:
+    """A trader at the API of this world."""
+    settings.ACCOUNT_NAME = "test"
+    monkeypatch.setattr(actions, "get_broker", lambda: world.broker)
+    monkeypatch.setattr(actions, "get_clock", lambda: world.clock)
+    client = APIClient()
+    client.force_authenticate(get_user_model().objects.create_user("trader"))
+    return client

@@ -4,23 +4,11 @@ from decimal import Decimal
 
 import pytest
 from django.contrib.auth import get_user_model
-from rest_framework.test import APIClient
 
 from core.models import AuditRecord
-from execution.api import actions
 from execution.models import Order, Position
 
 D = Decimal
-
-
-@pytest.fixture
-def client(world, monkeypatch, settings):
-    settings.ACCOUNT_NAME = "test"
-    monkeypatch.setattr(actions, "get_broker", lambda: world.broker)
-    monkeypatch.setattr(actions, "get_clock", lambda: world.clock)
-    client = APIClient()
-    client.force_authenticate(get_user_model().objects.create_user("trader"))
-    return client
 
 
 def buy(client, key="key-1", **changes):

@@ -1,0 +1,22 @@
+"""The one way from an approved order to the exchange: release, claim, send, protect."""
+
+from collections.abc import Sequence
+
+from core.clock import Clock
+from core.crashpoints import crashpoint
+from execution.ports import Broker
+from execution.services.claims import claim_orders
+from execution.services.exits import release_protection
+from execution.services.protection import send_protection
+from execution.services.sending import send_claims
+
+
+def send_orders(*, order_ids: Sequence[int], broker: Broker, clock: Clock) -> None:
+    """Claim and send approved orders, then protect what they bought."""
+    if not order_ids:
+        return
+    release_protection(order_ids=order_ids, broker=broker, clock=clock)
+    claims = claim_orders(order_ids=order_ids, clock=clock)
+    crashpoint("claim.committed")
+    sent = send_claims(claims=claims, broker=broker, clock=clock)
+    send_protection(list_ids=sent.protect_ids, broker=broker, clock=clock)
