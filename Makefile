@@ -4,7 +4,7 @@ BIN := .venv/bin
 PYTHON_CODE := alerts core execution markets mlmodels risk sentiment simexchange tradingsite tests scripts
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-dev lock lint format types contracts system-check migrations-check test-unit test-architecture test test-postgres test-faults chaos coverage check demo run worker beat stream guard backtest bench bench-peers clean
+.PHONY: help setup setup-dev lock lint format types contracts system-check migrations-check test-unit test-architecture test test-postgres test-faults chaos fuzz-sim coverage check demo run worker beat stream guard backtest bench bench-peers clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-18s %s\n", $$1, $$2 }' Makefile
@@ -74,6 +74,9 @@ test-faults: setup-dev ## processes that die, lines that break, an exchange that
 
 chaos: setup-dev ## random compositions of faults: make chaos SEED=7 RUNS=200
 	@env -u DATABASE_URL CHAOS_SEED=$(or $(SEED),1) CHAOS_RUNS=$(or $(RUNS),50) $(BIN)/python -m pytest -q -x tests/faults/test_chaos.py
+
+fuzz-sim: setup-dev ## 100,000 hostile requests, 10,000 sequences with faults against the local exchange
+	@SIM_REQUESTS=$(or $(REQUESTS),100000) SIM_SEQUENCES=$(or $(SEQUENCES),10000) $(BIN)/python -m pytest -q -n 2 --timeout 0 tests/integration/simexchange/test_hostile_requests.py tests/unit/simexchange/engine/test_conservation.py
 
 coverage: setup-dev ## the tests with line and branch coverage
 	@env -u DATABASE_URL $(BIN)/python -m pytest -n 2 --dist loadfile --cov --cov-report=term --cov-report=html tests

@@ -16,6 +16,9 @@ NAP_WALL_MS = 20.0
 BATCH_PRINTS = 2_000
 """After so many prints the loop lets others run."""
 
+MOST_TICKS = 10**12
+"""No hand moves a price beyond it."""
+
 PrintListener = Callable[[str, Print], None]
 CloseListener = Callable[[int, tuple[str, ...]], None]
 TouchListener = Callable[[str, int, list[int]], None]
@@ -168,9 +171,11 @@ class Floor(ABC):
             ValueError: on a path that cannot be walked.
         """
         check_path(path)
-        self.catch_up()
         state = self.states[symbol]
         in_ticks = [(at_ms, state.grid.ticks(price)) for at_ms, price in path]
+        if max(ticks for _, ticks in in_ticks) > MOST_TICKS:
+            raise ValueError(f"a price of {symbol} is {state.grid.price(MOST_TICKS)} at most")
+        self.catch_up()
         points = path_points(self.clock.now_ms(), state.last_ticks, in_ticks)
         self._script.lead(self.symbols.index(symbol), points)
         self.catch_up()
