@@ -177,7 +177,8 @@ class Front(Desk):
         raise AssertionError("no stream is opened here")
 
     def _record(self, record: dict[str, Any]) -> None:
-        if record["k"] != "request":
+        # Requests are logged, and a fault may change filters, though the request is refused.
+        if record["k"] not in {"request", "symbol"}:
             self.records.append(record)
 
     # One request
