@@ -4,7 +4,7 @@ BIN := .venv/bin
 PYTHON_CODE := alerts core execution markets mlmodels risk sentiment simexchange tradingsite tests scripts
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-dev lock lint format types contracts system-check migrations-check test-unit test-architecture test test-postgres test-faults chaos test-clients coverage check demo run worker beat stream guard backtest bench bench-peers clean
+.PHONY: $(shell awk -F ':.*## ' '/^[a-z-]+:.*## / { print $$1 }' Makefile)
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-18s %s\n", $$1, $$2 }' Makefile
@@ -77,6 +77,9 @@ chaos: setup-dev ## random compositions of faults: make chaos SEED=7 RUNS=200
 
 test-clients: setup-dev ## freqtrade and hummingbot trade on the local exchange, each in its own environment
 	@env -u DATABASE_URL $(BIN)/python -m pytest -m clients tests/contract
+
+fuzz-sim: setup-dev ## 100,000 hostile requests, 10,000 sequences with faults against the local exchange
+	@SIM_REQUESTS=$(or $(REQUESTS),100000) SIM_SEQUENCES=$(or $(SEQUENCES),10000) $(BIN)/python -m pytest -q -n 2 --timeout 0 tests/integration/simexchange/test_hostile_requests.py tests/unit/simexchange/engine/test_conservation.py
 
 coverage: setup-dev ## the tests with line and branch coverage
 	@env -u DATABASE_URL $(BIN)/python -m pytest -n 2 --dist loadfile --cov --cov-report=term --cov-report=html tests

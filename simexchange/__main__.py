@@ -179,7 +179,8 @@ def open_listener(host: str, port: int) -> socket.socket:
     Raises:
         OSError: the port is taken or the address is not ours.
     """
-    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    # With the protocol named, asyncio's own loop sends small replies at once, as uvloop does.
+    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listener.bind((host, port))

@@ -44,13 +44,22 @@ KINDS: dict[str, tuple[type, ...]] = {
     "code": (int, type(None)),
     "msg": (str,),
     "accepted": (bool,),
-    "retry_after": (int, float, str),
+    "retry_after": (int, float),
     "when": (str,),
     "symbol": (str,),
     "filters": (list,),
     "announce": (bool,),
 }
 """Options by name, and what they may be."""
+DAY_MS = 86_400_000
+BOUNDS: dict[str, tuple[float, float]] = {
+    "ms": (0, DAY_MS),
+    "seconds": (0, 3 * DAY_MS / 1000),
+    "status": (200, 599),
+    "retry_after": (0, DAY_MS / 1000),
+}
+"""What numbers must lie between; a clock may be off either way."""
+WHENS = ("after", "before", "engine")
 SCRIPT = {"skip": 0, "probability": 1.0, "seed": 0, "after_ms": 0, "for_ms": 0}
 """When a rule that fits is let fire: see `Fault`."""
 RESERVED = frozenset({"fault", "match", "times", "fired", "seen", "with"} | SCRIPT.keys())
@@ -140,17 +149,21 @@ def read_fault(data: Any) -> Fault:
     if not isinstance(data, dict):
         raise ValueError(f"a fault is an object, was {data!r}")
     name = data.get("fault")
-    if name not in ALL_FAULTS:
+    if not isinstance(name, str) or name not in ALL_FAULTS:
         raise ValueError(f"fault must be one of {', '.join(sorted(ALL_FAULTS))}, was {name!r}")
     match = data.get("match", {})
-    if not isinstance(match, dict) or not set(match) <= MATCH_KEYS:
-        raise ValueError(f"match takes {', '.join(sorted(MATCH_KEYS))}, was {match!r}")
+    if (
+        not isinstance(match, dict)
+        or not set(match) <= MATCH_KEYS
+        or not all(isinstance(wanted, str) for wanted in match.values())
+    ):
+        raise ValueError(f"match takes texts of {', '.join(sorted(MATCH_KEYS))}, was {match!r}")
     times = data.get("times", 1)
     if not isinstance(times, int) or isinstance(times, bool) or times < 0:
         raise ValueError(f"times must be a count, 0 for ever, was {times!r}")
     return Fault(
         name,
-        {k: str(v) for k, v in match.items()},
+        dict(match),
         times,
         _read_options(name, data),
         _read_script(data),
@@ -170,7 +183,20 @@ def _read_options(name: str, data: Mapping[str, Any]) -> dict[str, Any]:
         if not isinstance(held, kinds) or (isinstance(held, bool) and bool not in kinds):
             wanted = " or ".join(kind.__name__ for kind in kinds)
             raise ValueError(f"{key} of fault {name} must be {wanted}, was {held!r}")
+        _check_bounds(name, key, held)
     return options
+
+
+def _check_bounds(name: str, key: str, held: Any) -> None:
+    if key == "when" and held not in WHENS:
+        raise ValueError(f"when of fault {name} is one of {', '.join(WHENS)}, was {held!r}")
+    if key not in BOUNDS:
+        return
+    low, high = BOUNDS[key]
+    if name == "clock_offset":
+        low = -high
+    if not low <= held <= high:
+        raise ValueError(f"{key} of fault {name} must lie from {low:g} to {high:g}, was {held!r}")
 
 
 def _read_script(data: Mapping[str, Any]) -> dict[str, float]:

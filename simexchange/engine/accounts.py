@@ -110,7 +110,7 @@ class Account:
         Raises:
             ValueError: when the balance would fall below zero.
         """
-        held = self.balance(asset)
-        if held.free + quantity < 0:
-            raise ValueError(f"{asset} has {held.free} free, cannot take {-quantity}")
-        held.free += quantity
+        free = self.balances[asset].free if asset in self.balances else ZERO
+        if free + quantity < 0:
+            raise ValueError(f"{asset} has {free} free, cannot take {-quantity}")
+        self.balance(asset).free += quantity

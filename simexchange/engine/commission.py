@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass, field, fields
 from decimal import Decimal
 from typing import Any
 
-from simexchange.engine.decimals import ZERO
+from simexchange.engine.decimals import ZERO, read_decimal
 
 DISCOUNT_ASSET = "BNB"
 USUAL_DISCOUNT = Decimal("0.75")
@@ -74,12 +74,16 @@ def read_commission(data: Mapping[str, Any], before: Commission) -> Commission:
     Raises:
         ValueError: on a kind or role that does not exist, or a fraction outside 0 to 1.
     """
+    if not isinstance(data, Mapping):
+        raise ValueError(f"commission takes an object, was {data!r}")
     changed: dict[str, Any] = {}
     for name, held in data.items():
         if name in {"standard", "special", "tax"}:
             changed[name] = _read_rates(name, held, getattr(before, name))
         elif name == "has_discount":
-            changed[name] = bool(held)
+            if not isinstance(held, bool):
+                raise ValueError(f"has_discount is true or false, was {held!r}")
+            changed[name] = held
         elif name == "discount":
             changed[name] = _fraction(name, held)
         else:
@@ -96,7 +100,7 @@ def _read_rates(kind: str, data: Any, before: Rates) -> Rates:
 
 
 def _fraction(name: str, held: Any) -> Decimal:
-    value = Decimal(str(held))
+    value = read_decimal(name, held)
     if not 0 <= value <= 1:
         raise ValueError(f"{name} must lie between 0 and 1, was {held!r}")
     return value

@@ -26,7 +26,7 @@ from simexchange.engine.symbols import ExchangeRules, SymbolRules
 from simexchange.engine.tape import Tape
 from simexchange.engine.transaction import Publish, Record, Transaction
 from simexchange.errors import ApiError
-from simexchange.market.api import Market, Trade
+from simexchange.market.api import Market, Quote, Trade
 
 
 class Canceled(NamedTuple):
@@ -94,6 +94,7 @@ class Exchange:
         self.market_moved = False
         self._enter_open()
         market.on_trade(self._on_trade)
+        market.on_quote(self._on_quote)
 
     def _enter_open(self) -> None:
         """Put the open orders of a ledger that was read back where they waited."""
@@ -147,6 +148,14 @@ class Exchange:
         if tx.has_changes:
             self._commit(tx)
             self._activate_lists()
+
+    def _on_quote(self, quote: Quote) -> Decimal:
+        tx = self._begin()
+        taken = self.tape.meet(tx, quote)
+        if tx.has_changes:
+            self._commit(tx)
+            self._activate_lists()
+        return taken
 
     # --- placing and amending -----------------------------------------------------------------
 

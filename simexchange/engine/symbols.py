@@ -2,10 +2,10 @@
 
 from collections.abc import Iterable, Mapping
 from copy import deepcopy
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from typing import Any
 
-from simexchange.engine.decimals import ZERO
+from simexchange.engine.decimals import ZERO, read_decimal
 from simexchange.engine.default_filters import FIELDS, PERMISSIONS, default_filters
 from simexchange.market.api import Instrument
 
@@ -21,6 +21,8 @@ ORDER_TYPES = (
 )
 STP_MODES = ("NONE", "EXPIRE_TAKER", "EXPIRE_MAKER", "EXPIRE_BOTH", "DECREMENT", "TRANSFER")
 DEFAULT_STP = "EXPIRE_MAKER"
+
+MOST_OF_A_FILTER = Decimal(10) ** 15
 
 Numbers = dict[str, dict[str, Decimal]]
 
@@ -42,30 +44,25 @@ def read_numbers(filters: Iterable[Mapping[str, Any]]) -> Numbers:
 
 
 def _number(filter_type: Any, name: str, held: Any) -> Decimal:
-    try:
-        number = Decimal(str(held))
-    except InvalidOperation as error:
-        raise ValueError(f"{filter_type} {name} must be a number, was {held!r}") from error
-    if not number.is_finite() or number < 0:
-        raise ValueError(f"{filter_type} {name} must be zero or more, was {held!r}")
+    number = read_decimal(f"{filter_type} {name}", held)
+    if not 0 <= number < MOST_OF_A_FILTER:
+        raise ValueError(
+            f"{filter_type} {name} must lie from 0 to {MOST_OF_A_FILTER}, was {held!r}"
+        )
     return number
 
 
-def merge_filters(
-    present: Iterable[Mapping[str, Any]], patch: Iterable[Mapping[str, Any]]
-) -> list[dict[str, Any]]:
+def merge_filters(present: Iterable[Mapping[str, Any]], patch: Any) -> list[dict[str, Any]]:
     """Return the filters with the patch's fields in; a patch with ``"remove": true`` ends one."""
     merged = {entry["filterType"]: dict(entry) for entry in present}
-    for entry in patch:
-        if not isinstance(entry, Mapping) or "filterType" not in entry:
-            raise ValueError(f"a filter has a filterType, was {entry!r}")
+    for entry in _list_of("filters", patch):
+        if not isinstance(entry, Mapping) or entry.get("filterType") not in tuple(FIELDS):
+            raise ValueError(f"filterType must be one of {', '.join(FIELDS)}, was {entry!r}")
         if entry.get("remove"):
             merged.pop(entry["filterType"], None)
         else:
             merged.setdefault(entry["filterType"], {}).update(entry)
     for name, entry in merged.items():
-        if name not in FIELDS:
-            raise ValueError(f"filterType must be one of {', '.join(FIELDS)}, was {name!r}")
         missing = [field for field in FIELDS[name] if field not in entry]
         if missing:
             raise ValueError(f"{name} needs {', '.join(missing)}")
@@ -130,6 +127,10 @@ class SymbolRules:
             patch.get("defaultSelfTradePreventionMode", self.default_stp),
             tuple(modes),
         )
+        permissions = {name: patch.get(name, held) for name, held in self.permissions.items()}
+        for name, held in permissions.items():
+            if not isinstance(held, bool):
+                raise ValueError(f"{name} is true or false, was {held!r}")
         filters = merge_filters(self.filters, patch.get("filters", ()))
         read_numbers(filters)
         self._set_filters(filters)
@@ -139,8 +140,7 @@ class SymbolRules:
             modes,
             mode,
         )
-        for name in PERMISSIONS:
-            self.permissions[name] = bool(patch.get(name, self.permissions[name]))
+        self.permissions = permissions
 
     def record(self) -> dict[str, Any]:
         """Return what `change` takes back."""
@@ -192,17 +192,26 @@ class ExchangeRules:
         """
         filters = merge_filters(self.filters, patch.get("exchangeFilters", ()))
         numbers = read_numbers(filters)
-        assets = list(patch.get("assetFilters", self.asset_filters))
-        try:
-            limits = {str(one["asset"]): Decimal(str(one["limit"])) for one in assets}
-        except (InvalidOperation, KeyError, TypeError) as error:
-            raise ValueError(f"an asset filter has asset and limit: {error!r}") from error
+        assets = patch.get("assetFilters", self.asset_filters)
+        limits = dict(_asset_limit(one) for one in _list_of("assetFilters", assets))
         self.filters, self.numbers = filters, numbers
-        self.asset_filters, self.asset_limits = assets, limits
+        self.asset_filters, self.asset_limits = list(assets), limits
 
     def record(self) -> dict[str, Any]:
         """Return what `change` takes back."""
         return {"exchangeFilters": self.filters, "assetFilters": self.asset_filters}
+
+
+def _list_of(name: str, held: Any) -> list[Any]:
+    if not isinstance(held, list | tuple):
+        raise ValueError(f"{name} takes a list, was {held!r}")
+    return list(held)
+
+
+def _asset_limit(entry: Any) -> tuple[str, Decimal]:
+    if not isinstance(entry, Mapping) or not {"asset", "limit"} <= entry.keys():
+        raise ValueError(f"an asset filter has asset and limit, was {entry!r}")
+    return str(entry["asset"]), _number("MAX_ASSET", "limit", entry["limit"])
 
 
 def _one_of(name: str, held: Any, allowed: tuple[str, ...]) -> str:
@@ -212,7 +221,7 @@ def _one_of(name: str, held: Any, allowed: tuple[str, ...]) -> str:
 
 
 def _some_of(name: str, held: Any, allowed: tuple[str, ...]) -> list[str]:
-    if not isinstance(held, list) or not held or not set(held) <= set(allowed):
+    if not isinstance(held, list) or not held or any(one not in allowed for one in held):
         raise ValueError(f"{name} takes some of {', '.join(allowed)}, was {held}")
     return list(held)
 

@@ -9,7 +9,7 @@ from simexchange.engine.matching import Matching
 from simexchange.engine.orders import MARKET_TYPES, Order
 from simexchange.engine.taker import Plan, Step
 from simexchange.engine.transaction import Transaction
-from simexchange.market.api import Side, Trade
+from simexchange.market.api import Quote, Side, Trade
 
 BIPS = 10_000
 
@@ -30,9 +30,21 @@ class Tape:
         self.matching.prices.append((trade.symbol, trade.price))
         self.settle(tx)
 
+    def meet(self, tx: Transaction, quote: Quote) -> Decimal:
+        """Let makers that came to users' orders fill these; return what was taken of the quote."""
+        book = self.matching.books[quote.symbol]
+        row = book.buys if quote.side == "SELL" else book.sells
+        comes = Trade(
+            *(quote.symbol, 0, quote.price, quote.quantity, tx.now_ms), quote.side == "SELL"
+        )
+        left = self._fill_resting(tx, comes, _reached(row, quote.price), is_opposite=True)
+        self.settle(tx)
+        return quote.quantity - left
+
     def _fill_resting(
         self, tx: Transaction, trade: Trade, orders: Iterable[Order], *, is_opposite: bool
-    ) -> None:
+    ) -> Decimal:
+        """Fill what a trade reaches; return what is left of it at exactly its price."""
         left = trade.quantity
         for order in orders:
             if order.price != trade.price:
@@ -42,6 +54,7 @@ class Tape:
                 left, quantity = self._queue_share(tx, order, left)
                 if quantity > 0:
                     self._fill_maker(tx, order, quantity)
+        return left
 
     @staticmethod
     def _queue_share(tx: Transaction, order: Order, left: Decimal) -> tuple[Decimal, Decimal]:

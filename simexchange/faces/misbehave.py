@@ -160,11 +160,19 @@ class Misbehaviour:
         effect = await inner()
         if effect is None or effect.status != 200:
             return effect
-        body = orjson.loads(effect.body)
-        placed_ms = body.get("time") if isinstance(body, dict) else None
+        placed_ms = _time_of(effect.body)
         if placed_ms is not None:
             clock = self.gateway.exchange.clock
             if clock.elapsed_wall_ms(call.now_ms - placed_ms) < float(rule.options["ms"]):
                 error = ApiError(-2013, "Order does not exist.")
                 return plain(Answer(400, {"code": error.code, "msg": error.msg}))
         return effect
+
+
+def _time_of(body: bytes) -> int | None:
+    """Return when the order of a reply was placed, None where another fault left no such reply."""
+    try:
+        told = orjson.loads(body)
+    except orjson.JSONDecodeError:
+        return None
+    return told.get("time") if isinstance(told, dict) else None

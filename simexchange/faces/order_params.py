@@ -73,7 +73,7 @@ def number(params: Params, name: str) -> Decimal:
         return ZERO
     if not text:
         raise ApiError(-1105, f"Parameter '{name}' was empty.")
-    match = NUMBER.match(text)
+    match = NUMBER.fullmatch(text)
     if match is None or not text.isascii():
         raise illegal(name, NUMBER.pattern)
     fraction = match.group(2)
@@ -100,7 +100,7 @@ def whole(params: Params, name: str, default: int = 0) -> int:
         return default
     if not text:
         raise ApiError(-1105, f"Parameter '{name}' was empty.")
-    if not WHOLE.match(text) or not text.isascii():
+    if not WHOLE.fullmatch(text) or not text.isascii():
         raise illegal(name, WHOLE.pattern)
     held = int(text)
     if held > LARGEST:
@@ -122,7 +122,7 @@ def client_id(params: Params, name: str) -> str:
         if name.startswith(("orig", "cancelOrig")):
             raise ApiError(-1119, "Original client order ID was empty.")
         raise ApiError(-1118, "New client order ID was empty.")
-    if not CLIENT_ID.match(text):
+    if not CLIENT_ID.fullmatch(text):
         raise illegal(name, CLIENT_ID.pattern)
     return text
 

@@ -55,9 +55,9 @@ def read_symbol(params: Mapping[str, str]) -> str:
     return check_symbol_text(symbol)
 
 
-def check_symbol_text(symbol: str) -> str:
+def check_symbol_text(symbol: object) -> str:
     """Return a symbol that is written as one."""
-    if not SYMBOL.fullmatch(symbol):
+    if not isinstance(symbol, str) or not SYMBOL.fullmatch(symbol):
         raise illegal("symbol", SYMBOL_RANGE)
     return symbol
 
@@ -100,7 +100,7 @@ def read_int(params: Mapping[str, str], name: str) -> int | None:
         return None
     if text == "":
         raise ApiError(-1105, f"Parameter '{name}' was empty.")
-    if not DIGITS.match(text):
+    if not DIGITS.fullmatch(text):
         raise illegal(name, DIGITS.pattern)
     return int(text)
 
@@ -132,7 +132,7 @@ def read_zone_ms(params: Params) -> int:
     text = params.get("timeZone")
     if text is None:
         return 0
-    match = TIME_ZONE.match(text.strip())
+    match = TIME_ZONE.fullmatch(text.strip())
     if match is None:
         raise ApiError(-1130, "Data sent for parameter 'timeZone' is not valid.")
     size = int(match["hours"]) * HOUR_MS + int(match["minutes"] or 0) * MINUTE_MS

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 from simexchange.errors import ApiError
 from simexchange.faces.market_params import ACCEPTS, StatusOf, always_trading, check_status
 from simexchange.faces.params import (
+    DIGITS,
     Params,
     missing,
     on_params,
@@ -61,8 +62,8 @@ def market_routes(market: Floor, status_of: StatusOf = always_trading) -> Routes
 
 
 def _depth_weight(call: Call) -> int:
-    limit = call.params.get("limit", "100")
-    levels = int(limit) if limit.isdigit() else 100
+    limit = call.params.get("limit", "")
+    levels = int(limit) if DIGITS.fullmatch(limit) else 100
     for most, weight in ((100, 5), (500, 25), (1000, 50)):
         if levels <= most:
             return weight

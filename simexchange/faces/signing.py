@@ -28,6 +28,7 @@ MICROSECONDS = 10**14
 """A larger timestamp is in microseconds: in milliseconds it would be the year 5138."""
 
 _SIGNATURE = re.compile(rb"(?:^|&)signature=[^&]*")
+_STAMP = re.compile(r"[0-9]{1,19}")
 _WINDOW = re.compile(r"^[0-9]{1,5}(\.[0-9]{1,3})?$")
 
 
@@ -47,7 +48,7 @@ def find_key(accounts: Accounts, key: str, *, trades: bool = False) -> tuple[Acc
         ApiError: -2014 without a key that looks like one, -2015 with one nobody issued or that may
             not trade.
     """
-    if not _KEY.match(key):
+    if not _KEY.fullmatch(key):
         raise ApiError(-2014, "API-key format invalid.", 401)
     account = accounts.by_key.get(key)
     if account is None or (trades and not account.credentials[key].can_trade):
@@ -143,13 +144,13 @@ def check_time(params: Mapping[str, str], clock: SimClock, offset_ms: float = 0.
         ApiError: -1102 without a timestamp, -1021 outside the window.
     """
     stamp = params.get("timestamp", "")
-    if not stamp.isdecimal():
+    if not _STAMP.fullmatch(stamp):
         raise missing("timestamp")
     at = int(stamp)
     at_ms = at / 1000 if at > MICROSECONDS else float(at)
     window_ms = DEFAULT_WINDOW_MS
     if params.get("recvWindow"):
-        if not _WINDOW.match(params["recvWindow"]):
+        if not _WINDOW.fullmatch(params["recvWindow"]):
             raise missing("recvWindow")
         window_ms = float(params["recvWindow"])
         if window_ms > LARGEST_WINDOW_MS:

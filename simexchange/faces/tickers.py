@@ -164,7 +164,7 @@ def _is_mini(params: Params) -> bool:
 
 
 def _window_ms(params: Params) -> int:
-    match = WINDOW.match(params.get("windowSize", "1d"))
+    match = WINDOW.fullmatch(params.get("windowSize", "1d"))
     if match:
         length_ms, most = UNIT_MS[match["unit"]]
         if 1 <= int(match["number"]) <= most:

@@ -18,6 +18,15 @@ class Trade(NamedTuple):
     is_buyer_maker: bool
 
 
+class Quote(NamedTuple):
+    """What makers offer on `side` at their best price, at or beyond a user's resting order."""
+
+    symbol: str
+    side: Side
+    price: Decimal
+    quantity: Decimal
+
+
 class Instrument(NamedTuple):
     """What a symbol is made of: its assets and its grid."""
 
@@ -81,6 +90,12 @@ class Market(Protocol):
 
     def on_trade(self, callback: Callable[[Trade], None]) -> None:
         """Call `callback` with every tape trade that `consume` did not cause, in order."""
+
+    def on_quote(self, callback: Callable[[Quote], Decimal]) -> None:
+        """Call `callback` when makers come to users' resting orders without a trade of the tape.
+
+        It returns how much of the quote was taken at exactly its price.
+        """
 
     async def run(self) -> None:
         """Advance with the clock until cancelled."""

@@ -5,7 +5,6 @@ from collections.abc import Iterator
 from typing import Any, Protocol
 
 from simexchange.clock import SimClock
-from simexchange.market.api import Trade
 from simexchange.market.feedevents import (
     Fed,
     FedCandle,
@@ -17,7 +16,6 @@ from simexchange.market.feedevents import (
 from simexchange.market.floor import NAP_WALL_MS, Floor
 from simexchange.market.intervals import INTERVAL_MS, floor_time
 from simexchange.market.levelbook import LevelBook
-from simexchange.market.publicbook import SELL
 from simexchange.market.saving import check_signature
 from simexchange.market.symbolstate import SymbolState
 
@@ -144,6 +142,7 @@ class FedMarket(Floor):
                 self._play(event, at_ms)
                 played = True
             self._close_until(now_ms)
+            self._meet_all_users(now_ms)
             if played:
                 self._tell_batch()
         finally:
@@ -168,27 +167,7 @@ class FedMarket(Floor):
             book.apply(event.update_id, event.bids, event.asks)
         else:
             book.touch(event.update_id, event.bid, event.ask)
-        self._fill_crossed(state, book, at_ms)
-
-    def _fill_crossed(self, state: SymbolState, book: LevelBook, at_ms: int) -> None:
-        """Tell the engine of a quote beyond a user's order: the venue would have matched it."""
-        crossed = book.crossed_by_users()
-        if crossed is None:
-            return
-        side, (ticks, units) = crossed
-        grid = state.grid
-        trade = Trade(
-            grid.symbol,
-            state.next_id - 1,
-            grid.price(ticks),
-            grid.quantity(units),
-            at_ms,
-            is_buyer_maker=side == SELL,
-        )
-        self._playing_ms = at_ms
-        for callback in self._trade_listeners:
-            callback(trade)
-        self._playing_ms = None
+        self._meet_users(state, at_ms)
 
     def _play_trade(self, event: FedTrade) -> None:
         place = self._places[event.symbol]

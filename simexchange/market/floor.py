@@ -6,7 +6,7 @@ from decimal import Decimal
 from typing import Any
 
 from simexchange.clock import SimClock
-from simexchange.market.api import Instrument, Side, Trade
+from simexchange.market.api import Instrument, Quote, Side, Trade
 from simexchange.market.publicbook import BUY, SELL
 from simexchange.market.script import Script, check_path, path_points
 from simexchange.market.symbolstate import Print, SymbolState
@@ -15,6 +15,9 @@ NAP_WALL_MS = 20.0
 """Prints are played in batches this far apart; candle borders are met exactly."""
 BATCH_PRINTS = 2_000
 """After so many prints the loop lets others run."""
+
+MOST_TICKS = 10**12
+"""No hand moves a price beyond it."""
 
 PrintListener = Callable[[str, Print], None]
 CloseListener = Callable[[int, tuple[str, ...]], None]
@@ -45,6 +48,7 @@ class Floor(ABC):
         self._own_trades_move_range = own_trades_move_range
         self._script = Script()
         self._trade_listeners: list[Callable[[Trade], None]] = []
+        self._quote_listeners: list[Callable[[Quote], Decimal]] = []
         self._print_listeners: list[PrintListener] = []
         self._close_listeners: list[CloseListener] = []
         self._batch_listeners: list[Callable[[], None]] = []
@@ -137,6 +141,10 @@ class Floor(ABC):
         """Call `callback` with every tape trade that `consume` did not cause."""
         self._trade_listeners.append(callback)
 
+    def on_quote(self, callback: Callable[[Quote], Decimal]) -> None:
+        """Call `callback` when makers come to users' orders; it returns what it took."""
+        self._quote_listeners.append(callback)
+
     # What the faces ask
 
     def on_print(self, listener: PrintListener) -> None:
@@ -168,9 +176,11 @@ class Floor(ABC):
             ValueError: on a path that cannot be walked.
         """
         check_path(path)
-        self.catch_up()
         state = self.states[symbol]
         in_ticks = [(at_ms, state.grid.ticks(price)) for at_ms, price in path]
+        if max(ticks for _, ticks in in_ticks) > MOST_TICKS:
+            raise ValueError(f"a price of {symbol} is {state.grid.price(MOST_TICKS)} at most")
+        self.catch_up()
         points = path_points(self.clock.now_ms(), state.last_ticks, in_ticks)
         self._script.lead(self.symbols.index(symbol), points)
         self.catch_up()
@@ -203,6 +213,8 @@ class Floor(ABC):
     ) -> None:
         """Print a trade of the source: tape, book, candle, listeners."""
         state = self._by_index[index]
+        if state.book.has_users:
+            self._meet_users(state, time_ms)
         state.source_ticks = source_ticks
         leading = self._script.is_leading(index)
         ticks = state.last_ticks if leading else state.mapped(source_ticks)
@@ -221,6 +233,27 @@ class Floor(ABC):
         for listener in self._print_listeners:
             listener(state.grid.symbol, entry)
         self._tell_trade(state, entry)
+
+    def _meet_users(self, state: SymbolState, now_ms: int) -> None:
+        """Tell the engine of makers at or beyond users' orders, until none is left."""
+        before: tuple[Side, tuple[int, int]] | None = None
+        while state.book.has_users:
+            met = state.book.met_by_users(now_ms)
+            if met is None or met == before:
+                return
+            before, (side, (ticks, units)) = met, met
+            quote = Quote(
+                state.grid.symbol, side, state.grid.price(ticks), state.grid.quantity(units)
+            )
+            self._playing_ms = now_ms
+            taken = sum(callback(quote) for callback in self._quote_listeners)
+            self._playing_ms = None
+            state.book.take(side, ticks, state.grid.units(Decimal(taken)), now_ms)
+
+    def _meet_all_users(self, now_ms: int) -> None:
+        for state in self._by_index:
+            if state.book.has_users:
+                self._meet_users(state, now_ms)
 
     def _tell_trade(self, state: SymbolState, entry: Print) -> None:
         if not self._trade_listeners:

@@ -87,14 +87,3 @@ class LevelBook(PublicBook):
 
     def _whole(self, side: str, ticks: int) -> int:
         return self._levels[side].get(ticks, 0)
-
-    def crossed_by_users(self) -> tuple[str, Level] | None:
-        """Return a side of the makers and its best level when a user's order lies beyond it."""
-        for side, users_side in ((SELL, BUY), (BUY, SELL)):
-            users = self._users[users_side]
-            first = next(self._walk(side), None)
-            if not users or first is None:
-                continue
-            if (max(users) > first[0]) if side == SELL else (min(users) < first[0]):
-                return side, first
-        return None

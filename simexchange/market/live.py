@@ -154,6 +154,8 @@ class SimMarket(Floor):
         if not more and now_ms >= border:
             self._close_bar(border)
             self._open_bar(border)
+        if done:
+            self._meet_all_users(self._present_ms())
         if played or not done:
             self._tell_batch()
         return done

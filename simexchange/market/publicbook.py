@@ -7,6 +7,7 @@ from itertools import islice
 from typing import NamedTuple, Protocol
 from weakref import WeakSet
 
+from simexchange.market.api import Side
 from simexchange.market.grid import Grid
 
 MOST_LEVELS = 5000
@@ -141,6 +142,26 @@ class PublicBook(ABC):
             return 0
         passed_ms = max(0, self._step - taken.since) * REFILL_STEP_MS
         return int(taken.units * 0.5 ** (passed_ms / REFILL_HALF_LIFE_MS))
+
+    @property
+    def has_users(self) -> bool:
+        """Whether users' orders rest in it."""
+        return bool(self._users[BUY] or self._users[SELL])
+
+    def met_by_users(self, now_ms: int) -> tuple[Side, Level] | None:
+        """Return a side of the makers and its best level when a user's order lies at or beyond it.
+
+        So it is when the spread has narrowed over the order, or taken depth has come back to it.
+        """
+        sides: tuple[tuple[Side, Side], ...] = (("SELL", "BUY"), ("BUY", "SELL"))
+        for side, users_side in sides:
+            users = self._users[users_side]
+            first = next(self.levels(side, now_ms), None) if users else None
+            if first is None:
+                continue
+            if (max(users) >= first[0]) if side == SELL else (min(users) <= first[0]):
+                return side, first
+        return None
 
     # Changing
 

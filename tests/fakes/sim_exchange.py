@@ -48,6 +48,18 @@ class Desk:
         account = fields.pop("account", self.account)
         return self.exchange.place(account, request(side, kind, **fields))
 
+    def submit_list(self, account: Account, request: ListRequest) -> None:
+        self.exchange.place_list(account, request)
+
+    def cancel(self, account: Account, order_id: int) -> None:
+        self.exchange.cancel(account, "BTCUSDT", order_id=order_id)
+
+    def cancel_all(self, account: Account) -> None:
+        self.exchange.cancel_all(account, "BTCUSDT")
+
+    def amend(self, account: Account, order_id: int, quantity: Decimal) -> None:
+        self.exchange.amend(account, "BTCUSDT", order_id=order_id, client_id="", quantity=quantity)
+
     def place_list(
         self,
         above: OrderRequest,

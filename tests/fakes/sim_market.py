@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Sequence
 from decimal import Decimal
 from typing import Any
 
-from simexchange.market.api import Instrument, Side, Trade
+from simexchange.market.api import Instrument, Quote, Side, Trade
 
 TICK = Decimal("0.01")
 
@@ -25,6 +25,7 @@ class FakeMarket:
         self.next_id = 1
         self.consumed: list[Trade] = []
         self._listeners: list[Callable[[Trade], None]] = []
+        self._quote_listeners: list[Callable[[Quote], Decimal]] = []
 
     def instrument(self, symbol: str) -> Instrument:
         assert symbol in self.symbols
@@ -59,6 +60,14 @@ class FakeMarket:
 
     def on_trade(self, callback: Callable[[Trade], None]) -> None:
         self._listeners.append(callback)
+
+    def on_quote(self, callback: Callable[[Quote], Decimal]) -> None:
+        self._quote_listeners.append(callback)
+
+    def quote(self, side: Side, price: str, quantity: str = "1") -> Decimal:
+        """Let makers come to a price without a trade; return what users took of it."""
+        quote = Quote("BTCUSDT", side, Decimal(price), Decimal(quantity))
+        return sum((listener(quote) for listener in self._quote_listeners), Decimal(0))
 
     def print(self, price: str, quantity: str = "1", *, seller_hits: bool = True) -> None:
         """Put one trade of others on the tape."""

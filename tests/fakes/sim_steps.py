@@ -1,8 +1,9 @@
 """Random use of an engine: placements of every kind, amendments, cancels and trades of others."""
 
 from collections import defaultdict
+from collections.abc import Mapping
 from decimal import Decimal
-from typing import Any
+from typing import Any, TypeVar
 
 from hypothesis import strategies as st
 
@@ -11,6 +12,7 @@ from simexchange.engine.lists import ListRequest
 from simexchange.errors import ApiError
 from tests.fakes.sim_exchange import Desk, request
 
+D = TypeVar("D", bound=Desk)
 ACCOUNTS = ("1", "2", "3")
 PRICES = st.integers(9_600, 10_400).map(lambda cents: f"{cents / 100:.2f}")
 QUANTITIES = st.sampled_from(["0.06", "0.5", "3", "7.12345", "25"])
@@ -67,16 +69,17 @@ CANCEL_ALL = st.fixed_dictionaries({"do": st.just("clear"), "account": st.sample
 AMEND = st.fixed_dictionaries(
     {"do": st.just("amend"), "order": NUMBER, "share": st.sampled_from(["0.3", "0.5", "0.9"])}
 )
+STEP = st.one_of(PLACE, PLACE, PLACE, LIST, LIST, TAPE, TAPE, CANCEL, CANCEL_ALL, AMEND, AMEND)
 STEPS = st.lists(
-    st.one_of(PLACE, PLACE, PLACE, LIST, LIST, TAPE, TAPE, CANCEL, CANCEL_ALL, AMEND, AMEND),
+    STEP,
     min_size=8,
     max_size=50,
 )
 
 
-def new_desk() -> Desk:
+def new_desk(kind: type[D] = Desk) -> D:
     """Return a desk of three accounts: one plain, one that pays in BNB, two of one trade group."""
-    desk = Desk()
+    desk = kind()
     rates = Rates(maker=Decimal("0.0008"), taker=Decimal("0.001"), seller=Decimal("0.0001"))
     second, third = desk.add_account("2"), desk.add_account("3")
     second.commission = Commission(standard=rates, tax=rates, has_discount=True)
@@ -93,11 +96,11 @@ def new_desk() -> Desk:
     return desk
 
 
-def play(desk: Desk, step: dict[str, Any]) -> None:
+def play(desk: Desk, step: dict[str, Any], actions: Mapping[str, Any] | None = None) -> None:
     """Carry a step out; a refusal is an outcome like any other and changes nothing."""
     before = desk.snapshot()
     try:
-        ACTIONS[step["do"]](desk, step)
+        (actions or ACTIONS)[step["do"]](desk, step)
     except ApiError:
         assert desk.snapshot() == before
 
@@ -138,7 +141,7 @@ def _list(desk: Desk, step: dict[str, Any]) -> None:
     else:
         numbers = {"LIMIT": {"price": high}, "STOP_LOSS": {"stop_price": low}}.get(step["leg"], {})
         above = request(side, step["leg"], **numbers, **common)
-    desk.exchange.place_list(
+    desk.submit_list(
         desk.ledger.accounts[step["account"]],
         ListRequest(symbol="BTCUSDT", above=above, below=below, working=working, pays_legs=pays),
     )
@@ -151,11 +154,11 @@ def _tape(desk: Desk, step: dict[str, Any]) -> None:
 def _cancel(desk: Desk, step: dict[str, Any]) -> None:
     order = desk.ledger.orders.get(step["order"])
     account = desk.ledger.accounts[order.account if order else "1"]
-    desk.exchange.cancel(account, "BTCUSDT", order_id=step["order"])
+    desk.cancel(account, step["order"])
 
 
 def _clear(desk: Desk, step: dict[str, Any]) -> None:
-    desk.exchange.cancel_all(desk.ledger.accounts[step["account"]], "BTCUSDT")
+    desk.cancel_all(desk.ledger.accounts[step["account"]])
 
 
 def _amend(desk: Desk, step: dict[str, Any]) -> None:
@@ -164,13 +167,7 @@ def _amend(desk: Desk, step: dict[str, Any]) -> None:
         return
     lot = Decimal("0.00001")
     quantity = order.quantity * Decimal(step["share"]) // lot * lot
-    desk.exchange.amend(
-        desk.ledger.accounts[order.account],
-        "BTCUSDT",
-        order_id=order.order_id,
-        client_id="",
-        quantity=quantity,
-    )
+    desk.amend(desk.ledger.accounts[order.account], order.order_id, quantity)
 
 
 ACTIONS = {

@@ -1,119 +1,140 @@
-"""Hostile input over every signed endpoint: never a 500, never a change by a refused request.
+"""Hostile input over every endpoint, the WebSocket API and the control calls.
 
-``SIM_REQUESTS`` sets how many requests are made: some hundreds here, 100,000 by night. The seed is
-fixed, so that what fails once fails again.
+Never a 500, never a change by a refused request. ``SIM_REQUESTS`` sets how many requests are made:
+some thousands here, 100,000 by ``make fuzz-sim``. The seeds are fixed, so that what fails once
+fails again.
 """
 
+import asyncio
 import os
-import random
-from pathlib import Path
+from collections import Counter
+from decimal import Decimal
 from typing import Any
-from urllib.parse import quote
 
 import pytest
 
-from simexchange.faces.read_lists import OCO_NAMES, OLD_OCO_NAMES, OTO_NAMES, OTOCO_NAMES
-from simexchange.faces.read_orders import ORDER_NAMES
-from simexchange.faces.rest_replace import AMEND_NAMES, REPLACE_NAMES
-from simexchange.faces.rest_trade import CANCEL_NAMES
-from tests.fakes.sim_raw import RawClient, sign
-from tests.processes import sim_exchange
+from simexchange.market.opening import MarketOptions
+from simexchange.program import Options
+from tests.fakes.sim_hostile import ANY_NAMES, Attacker
+from tests.fakes.sim_line import Line, Reply, Socket, Witness, running
 
-SIM_OPTIONS = (
-    *("--generate", "--speed", "manual", "--symbols", "BTCUSDT,ETHUSDT", "--history-days", "1"),
-    *("--balance", "BTC=10,USDT=1000000", "--orders-limit", "900000"),
-    *("--weight-limit", "90000000"),
-)
-REQUESTS = int(os.environ.get("SIM_REQUESTS", "900"))
-PER_EXCHANGE = min(2_000, REQUESTS // 3)
+REQUESTS = int(os.environ.get("SIM_REQUESTS", "4000"))
+PER_EXCHANGE = min(2_000, REQUESTS)
 """Each exchange is young, so that comparing its whole ledger stays cheap."""
-
-KEY = ("symbol", "orderId", "origClientOrderId")
-HISTORY = ("symbol", "orderId", "startTime", "endTime", "limit", "fromId")
-ENDPOINTS: tuple[tuple[str, str, tuple[str, ...]], ...] = (
-    ("POST", "order", tuple(sorted(ORDER_NAMES))),
-    ("POST", "order", tuple(sorted(ORDER_NAMES))),
-    ("POST", "order/test", (*sorted(ORDER_NAMES), "computeCommissionRates")),
-    ("POST", "order/cancelReplace", tuple(sorted(REPLACE_NAMES))),
-    ("PUT", "order/amend/keepPriority", tuple(sorted(AMEND_NAMES))),
-    ("POST", "order/oco", tuple(sorted(OLD_OCO_NAMES))),
-    ("POST", "orderList/oco", tuple(sorted(OCO_NAMES))),
-    ("POST", "orderList/oto", tuple(sorted(OTO_NAMES))),
-    ("POST", "orderList/otoco", tuple(sorted(OTOCO_NAMES))),
-    ("POST", "orderList/opo", tuple(sorted(OTO_NAMES))),
-    ("POST", "orderList/opoco", tuple(sorted(OTOCO_NAMES))),
-    ("POST", "sor/order", tuple(sorted(ORDER_NAMES))),
-    ("DELETE", "order", tuple(sorted(CANCEL_NAMES))),
-    ("DELETE", "openOrders", ("symbol",)),
-    ("DELETE", "orderList", ("symbol", "orderListId", "listClientOrderId", "newClientOrderId")),
-    ("GET", "order", KEY),
-    ("GET", "openOrders", ("symbol",)),
-    ("GET", "allOrders", HISTORY),
-    ("GET", "myTrades", HISTORY),
-    ("GET", "orderList", ("orderListId", "origClientOrderId")),
-    ("GET", "allOrderList", ("fromId", "startTime", "endTime", "limit")),
-    ("GET", "openOrderList", ()),
-    ("GET", "order/amendments", ("symbol", "orderId", "fromExecutionId", "limit")),
-    ("GET", "myPreventedMatches", ("symbol", "orderId", "preventedMatchId", "limit")),
-    ("GET", "myAllocations", HISTORY),
-    ("GET", "myFilters", ("symbol",)),
-    ("GET", "account", ("omitZeroBalances",)),
-    ("GET", "account/commission", ("symbol",)),
-    ("GET", "rateLimit/order", ()),
-    ("GET", "/sapi/v1/account/apiRestrictions", ()),
-    ("GET", "/sapi/v1/asset/tradeFee", ("symbol",)),
-    ("POST", "/sapi/v3/asset/getUserAsset", ("asset",)),
-)
-CHOICES = {
-    "side": ("BUY", "SELL"),
-    "type": ("LIMIT", "MARKET", "STOP_LOSS_LIMIT", "TAKE_PROFIT", "LIMIT_MAKER", "STOP_LOSS"),
-    "timeinforce": ("GTC", "IOC", "FOK"),
-    "mode": ("NONE", "EXPIRE_BOTH", "DECREMENT", "TRANSFER", "EXPIRE_MAKER"),
-    "cancelreplacemode": ("STOP_ON_FAILURE", "ALLOW_FAILURE"),
-    "resptype": ("ACK", "RESULT", "FULL"),
-    "restrictions": ("ONLY_NEW", "ONLY_PARTIALLY_FILLED"),
-    "symbol": ("BTCUSDT", "BTCUSDT", "ETHUSDT"),
-    "quantity": ("0.01", "0.1", "1"),
-    "qty": ("0.01", "0.001", "50"),
-    "price": ("60000", "59000.01", "61000", "30000"),
-    "delta": ("100", "10", "2000"),
-    "id": ("1", "2", "7", "mine", "yours"),
-    "time": ("1700000000000", "0", "9999999999999"),
-    "limit": ("1", "1000", "5"),
-}
-HOSTILE = (
-    *("", " ", "0", "-1", "1e309", "NaN", "Infinity", "-0.0", "0.00000000", "1.", ".5", "+1"),
-    *("9" * 20, "9" * 40, "0." + "0" * 19 + "1", "9223372036854775807", "9223372036854775808"),
-    *("null", "true", "[]", "{}", "'; DROP TABLE orders;--", "<script>", "\x00", "%", "%%3", "&"),
-    *("٣", "\uff11", "Ω" * 30, "BTC USDT", "btcusdt", "BTCUSDT\n", "a" * 5000, "../../etc/passwd"),
+COMPARED_EVERY = 40
+OPTIONS = Options(
+    market=MarketOptions(
+        symbols=("BTCUSDT", "ETHUSDT"), history_days=1, manual=True, start_ms=1_790_000_000_000
+    ),
+    balances={"BTC": Decimal(1_000), "USDT": Decimal(100_000_000)},
+    orders_limit=10**6,
+    weight_limit=10**9,
+    key="SIMkey",
+    secret="SIMsecret",
 )
 
 
-def value_of(name: str, chance: random.Random) -> str:
-    """Return what suits the parameter most of the time, something hostile else."""
-    if chance.random() < 0.12:
-        return chance.choice(HOSTILE)
-    for part, held in CHOICES.items():
-        if name.lower().endswith(part):
-            return chance.choice(held)
-    return chance.choice(("1", "0.01", "GTC", "true"))
+class Assault:
+    """Requests against one exchange, each held against what it may have changed."""
+
+    def __init__(self, seed: int, program: Any, port: int) -> None:
+        self.program = program
+        self.attacker = Attacker(seed, program.app.routes, "SIMkey", "SIMsecret")
+        self.witness = Witness(program)
+        self.line, self.side_line, self.socket = Line(port), Line(port), Socket(port)
+        self.accepted: Counter[str] = Counter()
+
+    async def run(self) -> None:
+        """Make the requests."""
+        for number in range(PER_EXCHANGE):
+            draw = self.attacker.chance.random()
+            if draw < 0.5:
+                await self._over_rest()
+            elif draw < 0.85:
+                await self._over_socket()
+            else:
+                await self._control()
+            if number % COMPARED_EVERY == 0:
+                self.witness.require_journalled()
+        self.witness.require_journalled()
+        for end in (self.line, self.side_line, self.socket):
+            await end.close()
+
+    def _drawn(self) -> tuple[str, str, bool, dict[str, str]]:
+        method, path, route = self.attacker.route()
+        names = ANY_NAMES if route.names is None else route.names
+        last = float(self.program.market.last_price("BTCUSDT"))
+        return method, path, route.signed, self.attacker.params(path, names, last)
+
+    async def _over_rest(self) -> None:
+        method, path, signed, params = self._drawn()
+        now_ms = self.program.clock.now_ms()
+        before = self.witness.sight()
+        target, headers, body = self.attacker.request(
+            method, path, params, signed=signed, now_ms=now_ms
+        )
+
+        reply = await self.line.send(method, target, headers, body)
+
+        sent = f"{method} {target} {body.decode('latin-1')} {headers}"
+        check_refusal(sent, reply.status, reply.body)
+        self._check_change(sent, method, path, reply.status, reply.body, before)
+
+    async def _over_socket(self) -> None:
+        method, path, _, params = self._drawn()
+        before = self.witness.sight()
+        frame = self.attacker.frame(method, path, params, now_ms=self.program.clock.now_ms())
+
+        reply = await self.socket.ask(frame)
+
+        assert reply["status"] == 200 or "error" in reply, frame
+        error = reply.get("error", {})
+        check_refusal(frame, reply["status"], error)
+        self._check_change(frame, method, path, reply["status"], error, before)
+
+    def _check_change(
+        self, sent: str, method: str, path: str, status: int, body: Any, before: Any
+    ) -> None:
+        """Require that only an accepted command, or half of a cancel-replace, changed anything."""
+        is_read = method == "GET" or path.endswith("test")
+        if is_read or (status != 200 and not (isinstance(body, dict) and body.get("data"))):
+            assert self.witness.sight() == before, sent
+        elif status == 200:
+            self.accepted[path] += 1
+
+    async def _control(self) -> None:
+        method, path, body = self.attacker.control()
+        before = self.witness.sight()
+
+        reply = await self.line.send(method, path, {}, body)
+
+        sent = f"{method} {path} {body.decode('latin-1')}"
+        assert reply.status in {200, 400, 404}, (sent, reply.body)
+        if reply.status == 200:
+            self.accepted[path] += 1
+        else:
+            assert reply.body["error"], sent
+            assert self.witness.sight() == before, sent
+        if path == "/_sim/faults":
+            await self._under_fault(reply, body)
+
+    async def _under_fault(self, reply: Reply, body: bytes) -> None:
+        """Send a request that the fault may befall, whatever its answer; then lift the faults."""
+        if reply.status == 200 and b"delay" not in body:
+            method, path, signed, params = self._drawn()
+            target, headers, sent = self.attacker.request(
+                method, path, params, signed=signed, now_ms=self.program.clock.now_ms()
+            )
+            try:
+                await self.side_line.send(method, target, headers, sent)
+            except ConnectionError:
+                self.accepted["cut"] += 1
+        lifted = await self.line.send("DELETE", "/_sim/faults", {})
+        assert (lifted.status, lifted.body) == (200, [])
+        await self.socket.close()
 
 
-def query_of(names: tuple[str, ...], chance: random.Random, now_ms: int) -> str:
-    """Return a query of some of the endpoint's parameters, now and then of others too."""
-    share = chance.choice((0.3, 0.6, 1.0))
-    chosen = [name for name in names if chance.random() < share or name == "symbol"]
-    if chance.random() < 0.05:
-        chosen.append(chance.choice(("colour", "constructor", "timestamp", "symbol", "")))
-    pairs = [f"{quote(name)}={quote(value_of(name, chance))}" for name in chosen]
-    stamp = chance.choice(HOSTILE) if chance.random() < 0.03 else str(now_ms)
-    pairs.append(f"timestamp={quote(stamp)}")
-    if chance.random() < 0.05:
-        pairs.append(f"recvWindow={quote(chance.choice(HOSTILE))}")
-    return "&".join(pairs)
-
-
-def check(sent: str, status: int, body: Any) -> None:
+def check_refusal(sent: str, status: int, body: Any) -> None:
     assert status < 500, (sent, body)
     if status != 200:
         assert set(body) <= {"code", "msg", "data"}, (sent, body)
@@ -122,53 +143,16 @@ def check(sent: str, status: int, body: Any) -> None:
 
 
 @pytest.mark.parametrize("seed", range(REQUESTS // PER_EXCHANGE))
-def test_it_neither_breaks_nor_changes_anything_for_a_refused_request(
-    tmp_path: Path, seed: int
-) -> None:
-    with sim_exchange(*SIM_OPTIONS, folder=tmp_path, environment=os.environ) as sim:
-        attack(RawClient(sim), random.Random(seed))
+def test_it_neither_breaks_nor_changes_anything_for_a_refused_request(seed: int) -> None:
+    async def attack() -> Counter[str]:
+        async with running(OPTIONS) as (program, port):
+            assault = Assault(seed, program, port)
+            await assault.run()
+            return assault.accepted
 
+    accepted = asyncio.run(attack())
 
-def attack(raw: RawClient, chance: random.Random) -> None:
-    """Make requests and hold the ledger against what they may have changed."""
-    now_ms, before = raw.now_ms(), raw.ledger()
-    for _ in range(PER_EXCHANGE):
-        method, path, names = chance.choice(ENDPOINTS)
-        query = query_of(names, chance, now_ms)
-        secret = raw.secret if chance.random() < 0.97 else "wrong"
-        query += f"&signature={sign(secret, query)}"
-        key = raw.key if chance.random() < 0.97 else chance.choice(("", "x", "a b", "k" * 400))
-
-        status, body = raw.send(method, f"{path}?{query}", {"X-MBX-APIKEY": key})
-
-        check(f"{method} {path}?{query}", status, body)
-        is_read = method == "GET" or path.endswith("test")
-        if is_read or (status != 200 and not body.get("data")):
-            after = raw.ledger()
-            assert after == before, f"{method} {path}?{query}"
-        else:
-            before = raw.ledger()
-
-
-def test_it_answers_broken_frames(tmp_path: Path) -> None:
-    with sim_exchange(*SIM_OPTIONS, folder=tmp_path, environment=os.environ) as sim:
-        send_broken_frames(RawClient(sim))
-
-
-def send_broken_frames(raw: RawClient) -> None:
-    """Send what is no request over the WebSocket API."""
-    before = raw.ledger()
-    frames: list[Any] = [
-        *("", "null", "[]", "1", '"x"', "{", "{}", '{"id":1}', '{"method":1}', "\x00"),
-        *('{"id":{},"method":"order.place"}', '{"id":1,"method":"order.place","params":[]}'),
-        *('{"id":1,"method":"order.place","params":{"symbol":null}}',),
-        {"id": 1, "method": "order.place", "params": raw.socket_params(symbol=["BTCUSDT"])},
-        {"id": 1, "method": "order.place", "params": raw.socket_params(quantity={"a": 1})},
-        {"id": 2**70, "method": "order.cancel", "params": raw.socket_params(orderId=-1)},
-        {"id": 1, "method": "openOrders.cancelAll", "params": raw.socket_params(symbol=7)},
-    ]
-
-    replies = raw.over_socket(*frames)
-
-    assert all(400 <= one["status"] < 500 for one in replies), replies
-    assert raw.ledger() == before
+    changed = {path: count for path, count in accepted.items() if path.startswith("/api/v3/order")}
+    assert len(changed) >= 4, "hardly anything was accepted: the attack is blunt"
+    assert sum(changed.values()) > PER_EXCHANGE // 50
+    assert sum(count for path, count in accepted.items() if path.startswith("/_sim/")) > 20

@@ -1,9 +1,12 @@
 """Whatever is placed, amended, cancelled and traded: no money appears or is lost, none is stuck.
 
-``SIM_SEQUENCES`` sets how many sequences are tried: some hundreds here, 10,000 by night.
+With faults the same goes through the REST face, every fault of the contract composed at random.
+``SIM_SEQUENCES`` sets how many sequences are tried: hundreds here, 10,000 by ``make fuzz-sim``.
 """
 
+import asyncio
 import os
+from collections.abc import Callable, Iterator
 from decimal import Decimal
 from typing import Any
 
@@ -15,12 +18,12 @@ from simexchange.engine.ledger import Ledger
 from simexchange.engine.orders import OPEN_STATUSES, STATUS_TABLE, IllegalStatusMove
 from simexchange.engine.saving import apply, ledger_records
 from tests.fakes.sim_exchange import Desk
+from tests.fakes.sim_front import FRONT_ACTIONS, FRONT_STEPS, Front
 from tests.fakes.sim_steps import STEPS, check_book, check_locks, check_money, new_desk, play
 
 SEQUENCES = int(os.environ.get("SIM_SEQUENCES", "200"))
-PATIENT = settings(
-    max_examples=SEQUENCES, deadline=None, suppress_health_check=[HealthCheck.too_slow]
-)
+SEQUENCES_WITH_FAULTS = int(os.environ.get("SIM_SEQUENCES", "40"))
+PATIENT = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 
 def deposits(desk: Desk) -> dict[tuple[str, str], Decimal]:
@@ -31,7 +34,7 @@ def deposits(desk: Desk) -> dict[tuple[str, str], Decimal]:
     }
 
 
-@PATIENT
+@settings(PATIENT, max_examples=SEQUENCES)
 @given(steps=STEPS)
 def test_it_conserves_money_and_locks_exactly_what_open_orders_need(
     steps: list[dict[str, Any]],
@@ -44,6 +47,28 @@ def test_it_conserves_money_and_locks_exactly_what_open_orders_need(
         check_money(desk, before)
         check_locks(desk)
         check_book(desk)
+
+
+@settings(PATIENT, max_examples=SEQUENCES_WITH_FAULTS)
+@given(steps=FRONT_STEPS)
+def test_it_conserves_money_whatever_befalls_the_requests(
+    loop: Callable[..., Any], steps: list[dict[str, Any]]
+) -> None:
+    desk = new_desk(Front)
+    desk.run = loop
+    before = deposits(desk)
+
+    for step in steps:
+        play(desk, step, FRONT_ACTIONS)
+        check_money(desk, before)
+        check_locks(desk)
+        check_book(desk)
+
+
+@pytest.fixture(scope="module")
+def loop() -> Iterator[Callable[..., Any]]:
+    with asyncio.Runner() as runner:
+        yield runner.run
 
 
 @settings(max_examples=max(50, SEQUENCES // 4), deadline=None)

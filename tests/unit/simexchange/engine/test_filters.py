@@ -97,8 +97,8 @@ def test_it_refuses_orders_on_a_closed_market() -> None:
     ("patch", "words"),
     [
         ({"filters": [{"filterType": "LOT_SIZE", "stepSize": "x"}]}, "LOT_SIZE stepSize must be"),
-        ({"filters": [{"filterType": "LOT_SIZE", "minQty": "-1"}]}, "must be zero or more"),
-        ({"filters": [{"stepSize": "1"}]}, "a filter has a filterType"),
+        ({"filters": [{"filterType": "LOT_SIZE", "minQty": "-1"}]}, "must lie from 0 to"),
+        ({"filters": [{"stepSize": "1"}]}, "filterType must be one of"),
         ({"filters": [{"filterType": "MAX_POSITION"}]}, "MAX_POSITION needs maxPosition"),
         ({"filters": [{"filterType": "FANCY"}]}, "filterType must be one of"),
         ({"orderTypes": ["FANCY"]}, "orderTypes takes some of"),

@@ -120,3 +120,31 @@ def test_a_trailing_stop_comes_back_and_still_follows(desk: Desk) -> None:
     revived.market.print("102.29", "0.1")
 
     assert order.status == "FILLED"
+
+
+def test_makers_that_go_beyond_an_order_fill_it_at_its_price(desk: Desk) -> None:
+    order = desk.place("SELL", "LIMIT", quantity="2", price="100")
+
+    taken = desk.market.quote("BUY", "100.5")
+
+    assert taken == 0
+    assert order.status == "FILLED"
+    assert [(fill.price, fill.is_maker) for fill in order.fills] == [(Decimal(100), True)]
+
+
+def test_makers_at_an_orders_price_fill_as_much_as_they_have(desk: Desk) -> None:
+    order = desk.place("BUY", "LIMIT", quantity="2", price="100")
+
+    taken = [desk.market.quote("SELL", "100", "0.5"), desk.market.quote("SELL", "100", "5")]
+
+    assert taken == [Decimal("0.5"), Decimal("1.5")]
+    assert order.status == "FILLED"
+
+
+def test_a_quote_is_no_trade_that_sets_stops_off(desk: Desk) -> None:
+    stop = desk.place("SELL", "STOP_LOSS", quantity="1", stop_price="99.5")
+
+    desk.market.quote("SELL", "99.2")
+
+    assert stop.status == "NEW"
+    assert stop.waits_for_stop

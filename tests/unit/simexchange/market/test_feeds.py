@@ -17,7 +17,7 @@ from simexchange.market.levelbook import LevelBook
 from simexchange.market.opening import MarketOptions, open_market
 
 if TYPE_CHECKING:
-    from simexchange.market.api import Trade
+    from simexchange.market.api import Quote
 
 START = 1_723_161_240_000
 GRID = Grid(
@@ -128,16 +128,18 @@ def test_a_recording_is_played_tick_for_tick(tmp_path: Path) -> None:
 
 def test_a_quote_beyond_a_users_order_is_told_to_the_engine(tmp_path: Path) -> None:
     clock, market = open_market(MarketOptions(data=(write_raw(tmp_path),), manual=True))
-    told: list[Trade] = []
-    market.on_trade(told.append)
+    told: list[Quote] = []
 
+    def take_none(quote: Quote) -> Decimal:
+        told.append(quote)
+        return Decimal(0)
+
+    market.on_quote(take_none)
     market.states["BTCUSDT"].book.show("BUY", 10050, 7)
     clock.advance(75)
     market.catch_up()
 
-    assert [(one.price, one.quantity, one.is_buyer_maker) for one in told][:1] == [
-        (Decimal("100.25"), Decimal(1), True)
-    ]
+    assert told[0] == Quote("BTCUSDT", "SELL", Decimal("100.25"), Decimal(1))
 
 
 def test_a_trade_file_keeps_its_aggregates(tmp_path: Path) -> None:
