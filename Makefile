@@ -4,7 +4,7 @@ BIN := .venv/bin
 PYTHON_CODE := alerts core execution markets mlmodels risk sentiment simexchange tradingsite tests scripts
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-dev lock lint format types contracts system-check migrations-check test-unit test-architecture test test-postgres test-faults chaos coverage check demo run worker beat stream guard backtest bench bench-peers clean
+.PHONY: help setup setup-dev lock lint format types contracts system-check migrations-check test-unit test-architecture test test-postgres test-faults chaos schedules coverage check demo run worker beat stream guard backtest bench bench-peers clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-18s %s\n", $$1, $$2 }' Makefile
@@ -74,6 +74,9 @@ test-faults: setup-dev ## processes that die, lines that break, an exchange that
 
 chaos: setup-dev ## random compositions of faults: make chaos SEED=7 RUNS=200
 	@env -u DATABASE_URL CHAOS_SEED=$(or $(SEED),1) CHAOS_RUNS=$(or $(RUNS),50) $(BIN)/python -m pytest -q -x tests/faults/test_chaos.py
+
+schedules: setup-dev ## many fault schedules in one process: make schedules SEED=1 RUNS=10000
+	@env -u DATABASE_URL SCHEDULE_SEED=$(or $(SEED),1) SCHEDULES=$(or $(RUNS),1000) LOG_LEVEL=ERROR $(BIN)/python -m pytest -q -s -p no:logging tests/faults/test_schedules.py
 
 coverage: setup-dev ## the tests with line and branch coverage
 	@env -u DATABASE_URL $(BIN)/python -m pytest -n 2 --dist loadfile --cov --cov-report=term --cov-report=html tests
