@@ -81,6 +81,9 @@ test-clients: setup-dev ## freqtrade and hummingbot trade on the local exchange,
 fuzz-sim: setup-dev ## 100,000 hostile requests, 10,000 sequences with faults against the local exchange
 	@SIM_REQUESTS=$(or $(REQUESTS),100000) SIM_SEQUENCES=$(or $(SEQUENCES),10000) $(BIN)/python -m pytest -q -n 2 --timeout 0 tests/integration/simexchange/test_hostile_requests.py tests/unit/simexchange/engine/test_conservation.py
 
+schedules: setup-dev ## many fault schedules in one process: make schedules SEED=1 RUNS=10000
+	@env -u DATABASE_URL SCHEDULE_SEED=$(or $(SEED),1) SCHEDULES=$(or $(RUNS),1000) LOG_LEVEL=ERROR $(BIN)/python -m pytest -q -s -p no:logging tests/faults/test_schedules.py
+
 coverage: setup-dev ## the tests with line and branch coverage
 	@env -u DATABASE_URL $(BIN)/python -m pytest -n 2 --dist loadfile --cov --cov-report=term --cov-report=html tests
 

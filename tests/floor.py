@@ -7,14 +7,14 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
-from core.clock import AffineClock
+from core.clock import AffineClock, Clock
 from execution.adapters.binance_broker import BinanceBroker
 from execution.domain.decision import Action
 from execution.models import Account, Decision, Strategy
 from execution.services.accounts import open_account
 from execution.services.orders import place_orders
 from execution.services.reconciliation import reconcile_account
-from markets.adapters.binance_client import build_client
+from markets.adapters.binance_client import VenueClient, build_client
 from markets.adapters.binance_market_data import BinanceMarketData
 from markets.domain.ticker import Ticker
 from markets.models import Instrument
@@ -33,7 +33,7 @@ class Floor:
     account: Account
     strategy: Strategy
     broker: BinanceBroker
-    clock: AffineClock
+    clock: Clock
     url: str
 
     def call(self, method: str, path: str, body: Any = None) -> Any:
@@ -97,6 +97,11 @@ def build_floor(sim_exchange: SimExchange, *, name: str = "floor", patience: flo
         api_key=sim_exchange.key,
         api_secret=sim_exchange.secret,
     )
+    return open_floor(client, clock, name=name, url=sim_exchange.url)
+
+
+def open_floor(client: VenueClient, clock: Clock, *, name: str, url: str) -> Floor:
+    """Return an account of the client's, reconciled and allowed to trade."""
     forget_rules()
     sync_instruments(market_data=BinanceMarketData(client, clock, is_local=True), now=clock.now())
     account = open_account(name=name, mode="demo", quote_asset="USDT", now=clock.now())
@@ -105,6 +110,6 @@ def build_floor(sim_exchange: SimExchange, *, name: str = "floor", patience: flo
         RiskLimits.objects.create()
     rearm(reason="test", actor="tester", now=clock.now())
     start_trading(reason="test", actor="tester", now=clock.now())
-    floor = Floor(account, strategy, BinanceBroker(client, clock), clock, sim_exchange.url)
+    floor = Floor(account, strategy, BinanceBroker(client, clock), clock, url)
     assert floor.reconcile().is_green
     return floor

@@ -37,9 +37,14 @@ def read_sim_ledger(url: str, *, api_key: str, since: datetime) -> VenueTruth:
             value=url,
         )
     ledger = _fetch(f"{url.rstrip('/')}/_sim/ledger")
-    own = next((item for item in ledger["accounts"] if item["key"] == api_key), None)
-    if own is None:
+    if not any(item["key"] == api_key for item in ledger["accounts"]):
         raise NotFound(f"The exchange at {url} has no account with our key", url=url)
+    return truth_of(ledger, api_key=api_key, since=since)
+
+
+def truth_of(ledger: Any, *, api_key: str, since: datetime) -> VenueTruth:
+    """Return the truth of the account with this key out of a whole ledger that has it."""
+    own = next(item for item in ledger["accounts"] if item["key"] == api_key)
     since_ms = to_ms(since)
 
     def rows(kind: str) -> list[Any]:

@@ -21,6 +21,10 @@ class HandClock:
     def now_ms(self) -> int:
         return to_ms(self.now())
 
+    def read_ms(self) -> int:
+        """Return the present in milliseconds without moving on."""
+        return to_ms(self._now)
+
     def protocol(self, duration: timedelta) -> timedelta:
         return duration * self.speed
 

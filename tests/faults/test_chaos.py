@@ -13,33 +13,11 @@ import pytest
 from execution.models import Order
 from risk.domain.trading_state import Level
 from tests.faults.conftest import SYMBOLS, Cell, wait_until
+from tests.faults.menu import CRASHES, PLACES, REPLIES
 from tests.floor import D
 
 SEED = int(os.environ.get("CHAOS_SEED", "1"))
 RUNS = int(os.environ.get("CHAOS_RUNS", "3"))
-CRASHES = (
-    *("intent.committed", "claim.before_commit", "claim.committed", "send.permitted"),
-    *("send.replied", "fills.before_commit", "fills.committed", "protect.before_claim"),
-    *("cancel.committed", "cancel.replied", "reconcile.before_conclude"),
-)
-PLACES = (
-    ("POST", "/api/v3/order"),
-    ("POST", "/api/v3/orderList/oco"),
-    ("DELETE", "/api/v3/order"),
-    ("GET", "/api/v3/order"),
-    ("GET", "/api/v3/openOrders"),
-    ("GET", "/api/v3/myTrades"),
-)
-REPLIES = (
-    ("accept_then_drop_reply", {}),
-    ("drop_before_accept", {}),
-    ("truncate_reply", {}),
-    ("delay", {"ms": 2200}),
-    ("http", {"status": 503, "accepted": True}),
-    ("http", {"status": 503, "accepted": False}),
-    ("http", {"status": 429, "code": -1003, "msg": "slow down", "retry_after": 1}),
-    ("http", {"status": 504, "code": -1007, "msg": "unknown", "accepted": True}),
-)
 EVENTS = ("dup_event", "reorder_events", "drop_event")
 
 

@@ -16,7 +16,7 @@ import pytest
 from simexchange.market.opening import MarketOptions
 from simexchange.program import Options
 from tests.fakes.sim_hostile import ANY_NAMES, Attacker
-from tests.fakes.sim_line import Line, Reply, Socket, Witness, running
+from tests.fakes.sim_program import Line, Reply, Socket, Witness, running
 
 REQUESTS = int(os.environ.get("SIM_REQUESTS", "4000"))
 PER_EXCHANGE = min(2_000, REQUESTS)
