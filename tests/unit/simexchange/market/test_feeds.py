@@ -6,18 +6,15 @@ import json
 from decimal import Decimal
 from itertools import pairwise
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pytest
 
+from simexchange.market.api import Quote
 from simexchange.market.fed import FedMarket
 from simexchange.market.feedevents import BookSync, Fed, FedDiff, FedSnapshot
 from simexchange.market.grid import Grid
 from simexchange.market.levelbook import LevelBook
 from simexchange.market.opening import MarketOptions, open_market
-
-if TYPE_CHECKING:
-    from simexchange.market.api import Quote
 
 START = 1_723_161_240_000
 GRID = Grid(
