@@ -7,7 +7,13 @@ from typing import Any, Protocol
 
 from execution.domain.fill import Execution, OrderReport
 from execution.domain.outcome import Outcome, Reaction
-from execution.domain.request import CancelRequest, OcoRequest, OrderRequest
+from execution.domain.request import (
+    AmendRequest,
+    CancelRequest,
+    OcoRequest,
+    OrderRequest,
+    ReplaceRequest,
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -20,6 +26,7 @@ class VenueReply:
         venue_list_id: Of an order list.
         evidence: What was seen, without secrets: status, code, message.
         retry_after: How long to leave the exchange alone, wall time.
+        cancel: Of a cancel-replace what became of the cancel; the rest tells of the new order.
     """
 
     outcome: Outcome
@@ -30,6 +37,7 @@ class VenueReply:
     reaction: Reaction | None = None
     retry_after: timedelta | None = None
     evidence: dict[str, Any] = field(default_factory=dict)
+    cancel: "VenueReply | None" = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,6 +75,16 @@ class Broker(Protocol):
         self, request: OcoRequest, *, request_sha256: str, signed_at: datetime
     ) -> VenueReply:
         """Send one pair, once."""
+
+    def replace(
+        self, request: ReplaceRequest, *, request_sha256: str, signed_at: datetime
+    ) -> VenueReply:
+        """Cancel one order and place another, once; the reply tells of both halves."""
+
+    def amend(
+        self, request: AmendRequest, *, request_sha256: str, signed_at: datetime
+    ) -> VenueReply:
+        """Make an order smaller, once. REJECTED: it is as it was, or not open any more."""
 
     def cancel(
         self, request: CancelRequest, *, request_sha256: str, signed_at: datetime

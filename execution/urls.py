@@ -11,6 +11,16 @@ urlpatterns = [
         actions.CancelOrderView.as_view(),
         name="trading-order-cancel",
     ),
+    path(
+        "trading/order/<int:order_id>/amend",
+        actions.AmendOrderView.as_view(),
+        name="trading-order-amend",
+    ),
+    path(
+        "trading/order/<int:order_id>/replace",
+        actions.ReplaceOrderView.as_view(),
+        name="trading-order-replace",
+    ),
     path("positions/close", actions.ClosePositionsView.as_view(), name="positions-close"),
     path("orders", lists.OrdersView.as_view(), name="orders"),
     path("trades", lists.TradesView.as_view(), name="trades"),

@@ -4,21 +4,38 @@ Writes are sent once, with the timestamp of their write-ahead record, and answer
 outcome. Reads raise the project's errors.
 """
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
 from binance.exceptions import BinanceAPIException, BinanceRequestException
 from requests import exceptions as http
-from urllib3.exceptions import MaxRetryError, NewConnectionError
 
 from core.clock import Clock, from_ms, to_ms
+from execution.adapters.binance_replies import (
+    accepted,
+    amended,
+    both_halves,
+    halves_of,
+    lost,
+    only_about,
+    only_about_both,
+    refused,
+)
 from execution.adapters.binance_reports import order_report, trade
 from execution.adapters.wire_check import WireCheckAdapter, WireMismatch
 from execution.domain.fill import Execution, OrderReport
-from execution.domain.outcome import Outcome, Reaction, classify_refusal, reaction_to
-from execution.domain.request import CancelRequest, OcoRequest, OrderRequest, RequestKind, digest
+from execution.domain.outcome import Outcome, Reaction
+from execution.domain.request import (
+    AmendRequest,
+    CancelRequest,
+    OcoRequest,
+    OrderRequest,
+    ReplaceRequest,
+    RequestKind,
+    digest,
+)
 from execution.ports import VenueBalance, VenueReply
 from markets.adapters.binance_client import VenueClient
 from markets.adapters.binance_errors import classify
@@ -47,6 +64,10 @@ class BinanceBroker:
         self._calls: dict[RequestKind, Callable[..., Any]] = {
             RequestKind.ORDER: client.create_order,
             RequestKind.OCO: client.create_oco_order,
+            RequestKind.REPLACE: client.cancel_replace_order,
+            RequestKind.AMEND: lambda **data: client._put(
+                "order/amend/keepPriority", signed=True, data=data
+            ),
             RequestKind.CANCEL: client.cancel_order,
             RequestKind.CANCEL_LIST: lambda **data: client._delete(
                 "orderList", signed=True, data=data
@@ -59,13 +80,35 @@ class BinanceBroker:
         self, request: OrderRequest, *, request_sha256: str, signed_at: datetime
     ) -> VenueReply:
         reply = self._write(request.kind, request.parameters(), request_sha256, signed_at)
-        return _only_about({request.client_order_id}, reply)
+        return only_about({request.client_order_id}, reply)
 
     def submit_oco(
         self, request: OcoRequest, *, request_sha256: str, signed_at: datetime
     ) -> VenueReply:
         reply = self._write(request.kind, request.parameters(), request_sha256, signed_at)
-        return _only_about(request.names, reply)
+        return only_about(request.names, reply)
+
+    def replace(
+        self, request: ReplaceRequest, *, request_sha256: str, signed_at: datetime
+    ) -> VenueReply:
+        reply = self._send(
+            lambda: self._calls[request.kind](**request.parameters()),
+            request_sha256,
+            signed_at,
+            read=both_halves,
+        )
+        return only_about_both(request, reply)
+
+    def amend(
+        self, request: AmendRequest, *, request_sha256: str, signed_at: datetime
+    ) -> VenueReply:
+        reply = self._send(
+            lambda: self._calls[request.kind](**request.parameters()),
+            request_sha256,
+            signed_at,
+            read=amended,
+        )
+        return only_about({request.client_order_id}, reply)
 
     def cancel(
         self, request: CancelRequest, *, request_sha256: str, signed_at: datetime
@@ -84,15 +127,21 @@ class BinanceBroker:
     ) -> VenueReply:
         return self._send(lambda: self._calls[kind](**parameters), sha256, signed_at)
 
-    def _send(self, call: Callable[[], Any], sha256: str, signed_at: datetime) -> VenueReply:
+    def _send(
+        self,
+        call: Callable[[], Any],
+        sha256: str,
+        signed_at: datetime,
+        read: Callable[[Any], VenueReply] = accepted,
+    ) -> VenueReply:
         signed_ms = to_ms(signed_at)
         self._wire.expect(sha256, signed_ms=signed_ms)
         try:
             # python-binance reads the wall clock; have it sign with the write-ahead record's time.
             with self._client.signing_at(signed_ms):
-                return _accepted(call())
+                return read(call())
         except BinanceAPIException as error:
-            return _refused(error)
+            return halves_of(error) if read is both_halves else refused(error)
         except WireMismatch as error:
             return VenueReply(
                 outcome=Outcome.NOT_SENT, message=str(error), evidence={"error": error.code}
@@ -106,7 +155,7 @@ class BinanceBroker:
                 evidence={"error": error.code, **error.context},
             )
         except Exception as error:  # whatever went wrong here, the order may exist
-            return _lost(error)
+            return lost(error)
         finally:
             self._wire.forget()
 
@@ -221,70 +270,6 @@ class BinanceBroker:
 
 class _NotKnown(Exception):
     """The exchange does not know the order, or not yet."""
-
-
-def _accepted(reply: Any) -> VenueReply:
-    if isinstance(reply, list):
-        views = [view for item in reply for view in item.get("orderReports", [item])]
-        return VenueReply(outcome=Outcome.ACCEPTED, reports=tuple(map(order_report, views)))
-    reports = tuple(order_report(view) for view in reply.get("orderReports", [reply]))
-    list_id = reports[0].venue_list_id if reports else None
-    return VenueReply(
-        outcome=Outcome.ACCEPTED,
-        reports=reports,
-        venue_list_id=list_id,
-        evidence={"venue_order_ids": [report.venue_order_id for report in reports]},
-    )
-
-
-def _refused(error: BinanceAPIException) -> VenueReply:
-    code = error.code if isinstance(error.code, int) else 0
-    message = str(error.message or "")[:_MESSAGE_LENGTH]
-    return VenueReply(
-        outcome=classify_refusal(http_status=error.status_code, code=code, message=message),
-        code=code,
-        message=message,
-        reaction=reaction_to(http_status=error.status_code, code=code),
-        retry_after=_retry_after(error),
-        evidence={"http_status": error.status_code, "code": code, "message": message},
-    )
-
-
-def _retry_after(error: BinanceAPIException) -> timedelta | None:
-    text = error.response.headers.get("Retry-After", "") if error.response is not None else ""
-    return timedelta(seconds=int(text)) if text.isascii() and text.isdigit() else None
-
-
-def _lost(error: Exception) -> VenueReply:
-    """Return the class of a request without a usable reply; only the socket can prove NOT_SENT."""
-    outcome = Outcome.NOT_SENT if _never_connected(error) else Outcome.UNKNOWN
-    return VenueReply(
-        outcome=outcome,
-        message=type(error).__name__,
-        # The text of an HTTP error may hold the signed URL; its type says enough.
-        evidence={"error": type(error).__name__},
-    )
-
-
-def _never_connected(error: Exception) -> bool:
-    if isinstance(error, http.ConnectTimeout):
-        return True
-    cause = error.args[0] if isinstance(error, http.ConnectionError) and error.args else None
-    return isinstance(cause, MaxRetryError) and isinstance(cause.reason, NewConnectionError)
-
-
-def _only_about(client_order_ids: Collection[str], reply: VenueReply) -> VenueReply:
-    """Take a reply that speaks of somebody else's order for no reply at all."""
-    if reply.outcome is not Outcome.ACCEPTED:
-        return reply
-    told_of = {report.client_order_id for report in reply.reports}
-    if told_of == {*client_order_ids}:
-        return reply
-    return VenueReply(
-        outcome=Outcome.UNKNOWN,
-        message="the reply tells of another order",
-        evidence={"error": "OTHER_ORDER", "told_of": sorted(told_of)},
-    )
 
 
 def _trades(rows: list[Any]) -> tuple[Execution, ...]:

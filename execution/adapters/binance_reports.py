@@ -51,6 +51,24 @@ def order_report(view: Mapping[str, Any], *, at: datetime | None = None) -> Orde
     )
 
 
+def amended_report(reply: Mapping[str, Any]) -> OrderReport:
+    """Return the order from the reply to an amendment, whose names differ from all others'.
+
+    Raises:
+        KeyError, ValueError, ArithmeticError: It is no such reply.
+    """
+    view = reply["amendedOrder"]
+    return order_report(
+        {
+            **view,
+            "origClientOrderId": view["clientOrderId"],
+            "origQty": view["qty"],
+            "cummulativeQuoteQty": view["cumulativeQuoteQty"],
+            "transactTime": reply["transactTime"],
+        }
+    )
+
+
 def _immediate_fill(
     fill: Mapping[str, Any], *, symbol: str, side: Side, order_id: int, at: datetime
 ) -> Execution:

@@ -20,12 +20,14 @@ from execution.adapters.factory import get_broker
 from execution.domain.order import OrderType, Side, TimeInForce
 from execution.models import Order
 from execution.selectors import get_account
+from execution.services.amending import amend_order
 from execution.services.orders import (
     ManualOrder,
     close_position,
     place_manual_order,
     request_cancel,
 )
+from execution.services.replacing import Changes, replace_order
 from risk.domain.order_forms import FORMS, find_wrong_parameter
 
 _KEY_LENGTH = 64
@@ -113,6 +115,63 @@ class CancelOrderView(APIView):
         return Response(order_body(order))
 
 
+class AmendInput(StrictSerializer):
+    """The order's new whole quantity, filled part included, and why."""
+
+    quantity = ExactDecimal()
+    reason = serializers.CharField(max_length=500)
+
+
+class ReplaceInput(StrictSerializer):
+    """What shall be different about the order, and why; the rest stays as it is."""
+
+    quantity = ExactDecimal(required=False)
+    price = ExactDecimal(required=False)
+    stop_price = ExactDecimal(required=False)
+    trailing_delta_bps = Whole(required=False, minimum=1, maximum=5000)
+    reason = serializers.CharField(max_length=500)
+
+
+class AmendOrderView(APIView):
+    """Make a resting order smaller; it keeps its place in the queue."""
+
+    @extend_schema(request=AmendInput, responses=OpenApiTypes.OBJECT)
+    def post(self, request: Request, order_id: int) -> Response:
+        data = AmendInput(data=request.data)
+        data.is_valid(raise_exception=True)
+        order = amend_order(
+            account_id=get_account(settings.ACCOUNT_NAME).pk,
+            order_id=order_id,
+            quantity=data.validated_data["quantity"],
+            actor=str(request.user),
+            reason=data.validated_data["reason"],
+            broker=get_broker(),
+            clock=get_clock(),
+        )
+        return Response(order_body(order))
+
+
+class ReplaceOrderView(APIView):
+    """Replace a resting order by one with other figures, in one request."""
+
+    @extend_schema(request=ReplaceInput, responses=OpenApiTypes.OBJECT)
+    def post(self, request: Request, order_id: int) -> Response:
+        data = ReplaceInput(data=request.data)
+        data.is_valid(raise_exception=True)
+        values = dict(data.validated_data)
+        order = replace_order(
+            account_id=get_account(settings.ACCOUNT_NAME).pk,
+            order_id=order_id,
+            reason=values.pop("reason"),
+            changes=Changes(**values),
+            idempotency_key=_idempotency_key(request),
+            actor=str(request.user),
+            broker=get_broker(),
+            clock=get_clock(),
+        )
+        return Response(order_body(order), status=201)
+
+
 class ClosePositionsView(APIView):
     """Close one position, or all."""
 
@@ -151,6 +210,7 @@ def order_body(order: Order) -> dict[str, Any]:
         "time_in_force": order.time_in_force or None,
         "state": order.state,
         "reason": order.reason,
+        "supersedes": order.supersedes_id,
         "filled_quantity": plain(order.filled_quantity),
         "filled_quote": plain(order.filled_quote),
         "created_at": order.created_at,

@@ -22,6 +22,8 @@ class RequestKind(StrEnum):
 
     ORDER = "POST order"
     OCO = "POST orderList/oco"
+    REPLACE = "POST order/cancelReplace"
+    AMEND = "PUT order/amend/keepPriority"
     CANCEL = "DELETE order"
     CANCEL_LIST = "DELETE orderList"
     CANCEL_ALL = "DELETE openOrders"
@@ -184,3 +186,54 @@ class CancelRequest:
         """Return the request in Binance's words."""
         name = "listClientOrderId" if self.is_list else "origClientOrderId"
         return {"symbol": self.symbol, name: self.client_order_id}
+
+
+class Restriction(StrEnum):
+    """In which state an order must be to be cancelled: what filled meanwhile stays."""
+
+    ONLY_NEW = "ONLY_NEW"
+    ONLY_PARTIALLY_FILLED = "ONLY_PARTIALLY_FILLED"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReplaceRequest:
+    """Cancel one order and, only if that succeeds, place another of the same symbol."""
+
+    order: OrderRequest
+    canceled_client_order_id: str
+    restriction: Restriction
+
+    kind = RequestKind.REPLACE
+
+    def parameters(self) -> dict[str, str]:
+        """Return the request in Binance's words."""
+        return {
+            **self.order.parameters(),
+            "cancelReplaceMode": "STOP_ON_FAILURE",
+            "cancelOrigClientOrderId": self.canceled_client_order_id,
+            "cancelRestrictions": self.restriction.value,
+        }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AmendRequest:
+    """Make an order's quantity smaller; it keeps its name and its place in the queue."""
+
+    symbol: str
+    client_order_id: str
+    quantity: Decimal
+
+    kind = RequestKind.AMEND
+
+    def parameters(self) -> dict[str, str]:
+        """Return the request in Binance's words."""
+        return {
+            "symbol": self.symbol,
+            "origClientOrderId": self.client_order_id,
+            # Without a name of ours the exchange would mint one.
+            "newClientOrderId": self.client_order_id,
+            "newQty": plain(self.quantity),
+        }
+
+
+SubmitRequest = OrderRequest | OcoRequest | ReplaceRequest

@@ -4,6 +4,7 @@ from django.db import models
 
 from core.fields import ExactDecimalField, positive
 from execution.domain.order import (
+    LIVE_STATES,
     UNRESOLVED_STATES,
     Leg,
     OrderState,
@@ -38,7 +39,7 @@ class Order(models.Model):
     parent = models.ForeignKey("self", on_delete=models.PROTECT, null=True, related_name="legs")
     # The order that this one takes the place of: a resting one that it replaces, or one that the
     # exchange refused and that is asked for once more.
-    supersedes = models.OneToOneField(
+    supersedes = models.ForeignKey(
         "self", on_delete=models.PROTECT, null=True, blank=True, related_name="superseded_by"
     )
     # The gate's name of the wish; legs of lists have none.
@@ -98,6 +99,12 @@ class Order(models.Model):
                 condition=models.Q(
                     leg=Leg.ENTRY.value, state__in=[s.value for s in sorted(UNRESOLVED_STATES)]
                 ),
+            ),
+            # An order is replaced by one at a time.
+            models.UniqueConstraint(
+                fields=["supersedes"],
+                name="order_one_live_successor",
+                condition=models.Q(state__in=[s.value for s in sorted(LIVE_STATES)]),
             ),
             positive("quantity", name="order_quantity_positive"),
         ]

@@ -13,19 +13,30 @@ from core.clock import Clock
 from core.crashpoints import crashpoint
 from core.errors import Conflict, ExchangeError, NotFound
 from execution.domain.fill import OrderReport
-from execution.domain.order import Leg, OrderEvent, OrderState, OrderType, next_state
+from execution.domain.order import (
+    RESTING_STATES,
+    UNRESOLVED_STATES,
+    Leg,
+    OrderEvent,
+    OrderState,
+    OrderType,
+    next_state,
+)
 from execution.domain.outcome import Outcome
 from execution.domain.request import CancelRequest
-from execution.models import Order
+from execution.models import Order, SubmitAttempt
 from execution.ports import Broker, VenueReply
 from execution.services.claims import Claim, claim_cancels
 from execution.services.completing import record_complete, record_live
+from execution.services.order_rows import replaced_by
 from execution.services.saving import update_rows
 from markets.selectors import list_rules
 
 logger = logging.getLogger(__name__)
 
 _BATCH = 16
+_RESTING = {state.value for state in RESTING_STATES}
+_IN_DOUBT = {*(state.value for state in UNRESOLVED_STATES), OrderState.QUARANTINED.value}
 
 
 def request_cancel(
@@ -176,3 +187,27 @@ def names_at_venue(order: Order) -> list[str]:
     return list(
         Order.objects.filter(parent=order).order_by("pk").values_list("client_order_id", flat=True)
     )
+
+
+def settle_replaced(orders: Sequence[Order], *, broker: Broker, clock: Clock) -> None:
+    """Find out what became of the orders that these asked to replace, where the reply left it open.
+
+    The state of an order at the exchange is the evidence of its cancel, whatever the reply said.
+    """
+    wanted = {
+        replaced.pk: replaced for order in orders if (replaced := replaced_by(order)) is not None
+    }
+    live = [row for row in Order.objects.filter(pk__in=wanted) if row.state in _RESTING]
+    refresh_orders(orders=live, broker=broker, clock=clock)
+    for order in orders:
+        replaced = replaced_by(order)
+        if replaced is None or order.state in _IN_DOUBT:
+            continue
+        state = Order.objects.values_list("state", flat=True).get(pk=replaced.pk)
+        outcome = Outcome.ACCEPTED if state == OrderState.CANCELED.value else Outcome.NOT_ACCEPTED
+        SubmitAttempt.objects.filter(
+            order=replaced,
+            kind=SubmitAttempt.Kind.CANCEL,
+            outcome__in=[Outcome.SENDING.value, Outcome.UNKNOWN.value],
+            evidence__replaced_by=order.pk,
+        ).update(outcome=outcome.value, finished_at=clock.now())

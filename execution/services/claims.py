@@ -17,6 +17,7 @@ from alerts import push
 from core.clock import Clock
 from core.crashpoints import crashpoint
 from execution.domain.order import (
+    RESTING_STATES,
     UNRESOLVED_STATES,
     Leg,
     OrderEvent,
@@ -25,10 +26,10 @@ from execution.domain.order import (
     next_state,
 )
 from execution.domain.outcome import Outcome
-from execution.domain.request import CancelRequest, OcoRequest, OrderRequest, digest
+from execution.domain.request import CancelRequest, SubmitRequest, digest
 from execution.models import Order, Position, SubmitAttempt
 from execution.services.messages import order_message
-from execution.services.order_rows import purpose_of, to_cancel, to_submit
+from execution.services.order_rows import purpose_of, replaced_by, to_cancel, to_submit
 from execution.services.saving import update_rows
 from markets.selectors import list_rules
 from risk.domain.trading_state import Purpose, StateTable, StateView
@@ -46,11 +47,16 @@ _CLAIM_FIELDS = ("state", "reason", "reserved_quantity", "quantity", "updated_at
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Claim:
-    """An order whose request is written ahead and may be sent once, by whoever holds this."""
+    """An order whose request is written ahead and may be sent once, by whoever holds this.
+
+    Attributes:
+        cancel_attempt: Of a cancel-replace the record of its other half.
+    """
 
     order: Order
     attempt: SubmitAttempt
-    request: OrderRequest | OcoRequest | CancelRequest
+    request: SubmitRequest | CancelRequest
+    cancel_attempt: SubmitAttempt | None = None
 
 
 def fence_after(signed_at: datetime, clock: Clock) -> datetime:
@@ -77,6 +83,7 @@ def claim_orders(*, order_ids: Iterable[int], clock: Clock) -> list[Claim]:
     for order in orders:
         state = states.of(order.scopes)
         reason = _why_not(order, state=state, now=now) or _fit_to_position(order, held)
+        reason = reason or _why_not_replace(order)
         if reason:
             _lapse(order, reason=reason, now=now)
             continue
@@ -97,13 +104,17 @@ def claim_orders(*, order_ids: Iterable[int], clock: Clock) -> list[Claim]:
 
 
 def _lock_approved(order_ids: Iterable[int]) -> QuerySet[Order]:
-    rows = Order.objects.filter(
-        pk__in=list(order_ids),
-        state=OrderState.APPROVED.value,
-        parent__isnull=True,
-        # From a start until the comparison that follows it nothing leaves.
-        account__ready_at__isnull=False,
-    ).order_by("pk")
+    rows = (
+        Order.objects.filter(
+            pk__in=list(order_ids),
+            state=OrderState.APPROVED.value,
+            parent__isnull=True,
+            # From a start until the comparison that follows it nothing leaves.
+            account__ready_at__isnull=False,
+        )
+        .order_by("pk")
+        .select_related("supersedes")
+    )
     if connection.features.has_select_for_update_skip_locked:
         return rows.select_for_update(skip_locked=True, of=("self",))
     return rows
@@ -134,6 +145,17 @@ def _why_not(order: Order, *, state: StateView, now: datetime) -> str:
         # Somebody stopped or halted since the approval: it must be asked for anew.
         return "EPOCH_CHANGED"
     return ""
+
+
+def _why_not_replace(order: Order) -> str:
+    """Return why there is nothing left to replace; the row stays locked until the claim is."""
+    if replaced_by(order) is None:
+        return ""
+    rows = Order.objects.filter(superseded_by=order.pk)
+    if connection.features.has_select_for_update:
+        rows = rows.select_for_update()
+    state = OrderState(rows.values_list("state", flat=True).get())
+    return "" if state in RESTING_STATES else "NOTHING_TO_REPLACE"
 
 
 def _held_quantities(orders: Sequence[Order]) -> dict[int, Decimal]:
@@ -200,9 +222,33 @@ def _write_ahead(
             outcome=Outcome.SENDING.value,
             created_at=now,
         )
-        claims.append(Claim(order=order, attempt=attempt, request=request))
+        other = _cancel_half(order, attempt)
+        claims.append(Claim(order=order, attempt=attempt, request=request, cancel_attempt=other))
     SubmitAttempt.objects.bulk_create([claim.attempt for claim in claims])
+    others = [claim.cancel_attempt for claim in claims if claim.cancel_attempt is not None]
+    if others:
+        SubmitAttempt.objects.bulk_create(others)
     return claims
+
+
+def _cancel_half(order: Order, attempt: SubmitAttempt) -> SubmitAttempt | None:
+    """Return the record of the cancel that the same request asks for."""
+    replaced = replaced_by(order)
+    if replaced is None:
+        return None
+    kind = SubmitAttempt.Kind.CANCEL
+    return SubmitAttempt(
+        order=replaced,
+        kind=kind,
+        number=last_numbers([replaced], kind).get(replaced.pk, 0) + 1,
+        epoch=attempt.epoch,
+        signed_at=attempt.signed_at,
+        fence_at=attempt.fence_at,
+        request_sha256=attempt.request_sha256,
+        outcome=attempt.outcome,
+        evidence={"replaced_by": order.pk},
+        created_at=attempt.created_at,
+    )
 
 
 def renew_claim(claim: Claim, *, clock: Clock) -> bool:
@@ -220,6 +266,10 @@ def renew_claim(claim: Claim, *, clock: Clock) -> bool:
     if moved:
         claim.attempt.signed_at = now
         claim.attempt.fence_at = fence_after(now, clock)
+        if claim.cancel_attempt is not None:
+            SubmitAttempt.objects.filter(pk=claim.cancel_attempt.pk).update(
+                signed_at=now, fence_at=claim.attempt.fence_at
+            )
     return bool(moved)
 
 
@@ -229,7 +279,7 @@ def claim_cancels(*, orders: Sequence[Order], clock: Clock) -> list[Claim]:
     now = clock.now()
     states = read_states()
     rules = list_rules({order.instrument_id for order in orders})
-    numbers = _next_cancel_numbers(orders)
+    numbers = last_numbers(orders, SubmitAttempt.Kind.CANCEL)
     claims = []
     for order in orders:
         request = to_cancel(order, symbol=rules[order.instrument_id].symbol)
@@ -249,9 +299,10 @@ def claim_cancels(*, orders: Sequence[Order], clock: Clock) -> list[Claim]:
     return claims
 
 
-def _next_cancel_numbers(orders: Sequence[Order]) -> dict[int, int]:
+def last_numbers(orders: Sequence[Order], kind: SubmitAttempt.Kind) -> dict[int, int]:
+    """Return the number of the latest attempt of this kind at each order."""
     rows = SubmitAttempt.objects.filter(
-        order__in=[order.pk for order in orders], kind=SubmitAttempt.Kind.CANCEL
+        order__in=[order.pk for order in orders], kind=kind
     ).values_list("order_id", "number")
     numbers: dict[int, int] = {}
     for order_id, number in rows:

@@ -12,6 +12,7 @@ from execution.services.books import live_orders_of
 from execution.services.cancels import cancel_orders
 from execution.services.claims import claim_orders
 from execution.services.intents import approve_exits
+from execution.services.order_rows import replaced_by
 from execution.services.sending import send_claims
 
 
@@ -46,14 +47,14 @@ def release_protection(*, order_ids: Sequence[int], broker: Broker, clock: Clock
     That is so for exits, and for a person's protective order: it takes the place of the others.
     """
     takes_place = Q(leg=Leg.PROTECT.value, idempotency_key__isnull=False)
-    positions = list(
-        Order.objects.filter(
-            takes_place | Q(leg=Leg.EXIT.value),
-            pk__in=list(order_ids),
-            position__isnull=False,
-            account__ready_at__isnull=False,
-        ).values_list("position_id", flat=True)
-    )
+    orders = Order.objects.filter(
+        takes_place | Q(leg=Leg.EXIT.value),
+        pk__in=list(order_ids),
+        position__isnull=False,
+        account__ready_at__isnull=False,
+    ).select_related("supersedes")
+    # One that replaces another cancels it in its own request.
+    positions = [order.position_id for order in orders if replaced_by(order) is None]
     if not positions:
         return
     live = live_orders_of([key for key in positions if key is not None], (Leg.PROTECT,))

@@ -8,7 +8,7 @@ import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from decimal import Decimal
+from decimal import ROUND_CEILING, Decimal
 
 from django.db import transaction
 
@@ -268,6 +268,8 @@ def _move(books: Books, order: Order, report: OrderReport) -> bool:
     if after is None:
         logger.warning("order.report_ignored order_id=%s state=%s event=%s", order.pk, state, event)
         return is_complete
+    if report.quantity < order.quantity:
+        _shrink(order, report.quantity)
     order.venue_order_id = report.venue_order_id
     order.venue_list_id = report.venue_list_id or order.venue_list_id
     order.state = after.value
@@ -275,6 +277,17 @@ def _move(books: Books, order: Order, report: OrderReport) -> bool:
         order.reserved_quantity = Decimal(0)
     books.note(order)
     return is_complete
+
+
+def _shrink(order: Order, quantity: Decimal) -> None:
+    """Take over a smaller quantity: the order was amended. What is older told of more."""
+    left = order.quantity - order.filled_quantity
+    if order.reserved_quantity and left > 0:
+        share = max(Decimal(0), quantity - order.filled_quantity) / left
+        order.reserved_quantity = (order.reserved_quantity * share).quantize(
+            Decimal("1e-18"), ROUND_CEILING
+        )
+    order.quantity = quantity
 
 
 def _use_reservation(order: Order, quantity: Decimal) -> None:

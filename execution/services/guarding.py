@@ -13,6 +13,7 @@ from execution.domain.decision import Action
 from execution.domain.order import Leg, OrderState
 from execution.models import Decision, Order
 from execution.ports import Broker
+from execution.services.amending import resolve_amends
 from execution.services.coverage import measure_unprotected
 from execution.services.equity import record_equity
 from execution.services.kill import cancel_resting
@@ -138,6 +139,7 @@ class Guardian:
             place_orders(decision_ids=unplaced, broker=self.broker, clock=self.clock)
 
     def _resolve(self) -> object:
+        resolve_amends(account_id=self.account_id, broker=self.broker, clock=self.clock)
         return resolve_unknown(account_id=self.account_id, broker=self.broker, clock=self.clock)
 
     def _protect(self) -> object:

@@ -4,7 +4,7 @@ A batch is one transaction: the account is locked, the portfolio read, every pro
 the approved ones before it counted, and all orders inserted with what they reserve.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
@@ -155,8 +155,21 @@ def approve_exits(
     return [order.pk for order in orders if order.state == OrderState.APPROVED.value]
 
 
-def insert_judged(*, account: Account, intents: Sequence[Intent], now: datetime) -> list[Order]:
-    """Ask the gate and insert the orders. The caller's transaction holds ``lock_account``."""
+def insert_judged(
+    *,
+    account: Account,
+    intents: Sequence[Intent],
+    now: datetime,
+    without: Collection[int] = (),
+) -> list[Order]:
+    """Ask the gate and insert the orders. The caller's transaction holds ``lock_account``.
+
+    Args:
+        account: Whose.
+        intents: What is wanted, in the order in which it is judged.
+        now: Market time.
+        without: Live orders that are gone before any of these can exist.
+    """
     if not intents:
         return []
     instrument_ids = {intent.wish.instrument_id for intent in intents}
@@ -177,7 +190,7 @@ def insert_judged(*, account: Account, intents: Sequence[Intent], now: datetime)
     verdicts = assess(
         account_id=account.pk,
         proposals=proposals,
-        portfolio=build_portfolio(account_id=account.pk, now=now),
+        portfolio=build_portfolio(account_id=account.pk, now=now, without=without),
         rules=rules,
         now=now,
     )

@@ -8,12 +8,22 @@ from decimal import Decimal
 from core.clock import to_ms
 from execution.domain.ids import client_order_id
 from execution.domain.order import Leg, OrderState, OrderType, Side, TimeInForce
-from execution.domain.request import CancelRequest, OcoRequest, OrderRequest, Terms
+from execution.domain.request import (
+    CancelRequest,
+    OcoRequest,
+    OrderRequest,
+    ReplaceRequest,
+    Restriction,
+    SubmitRequest,
+    Terms,
+)
 from execution.models import Account, Order, Position
 from risk.domain.trading_state import Purpose
 
 _PROTECTIVE = frozenset({Leg.PROTECT, Leg.TAKE_PROFIT, Leg.STOP_LOSS})
 # A protective order has no hour: it is wanted as long as the position is.
+# In the context of an order that replaces another: what state that one must be in.
+RESTRICTION = "cancel_restriction"
 PROTECTION_LIFETIME = timedelta(days=3650)
 
 
@@ -49,6 +59,7 @@ class Wish:
     idempotency_key: str | None = None
     scopes: tuple[str, ...] = ()
     legs: tuple["Wish", ...] = ()
+    supersedes: Order | None = None
 
     @property
     def intent_key(self) -> str:
@@ -78,6 +89,7 @@ def build_order(
         ),
         idempotency_key=wish.idempotency_key,
         intent_key=wish.intent_key,
+        supersedes=wish.supersedes,
         side=wish.side.value,
         type=wish.type.value,
         time_in_force=wish.time_in_force.value if wish.time_in_force else "",
@@ -125,7 +137,12 @@ def _purpose(leg: Leg, *, is_reduce_only: bool) -> Purpose:
     return Purpose.PROTECT if leg in _PROTECTIVE else Purpose.EXIT
 
 
-def to_submit(order: Order, *, legs: Sequence[Order], symbol: str) -> OrderRequest | OcoRequest:
+def replaced_by(order: Order) -> Order | None:
+    """Return the resting order that this one asks to cancel in the same request, if any."""
+    return order.supersedes if RESTRICTION in order.context else None
+
+
+def to_submit(order: Order, *, legs: Sequence[Order], symbol: str) -> SubmitRequest:
     """Return what is asked of the exchange for an order or a list.
 
     Args:
@@ -134,7 +151,15 @@ def to_submit(order: Order, *, legs: Sequence[Order], symbol: str) -> OrderReque
         symbol: Its name at the exchange.
     """
     if not OrderType(order.type).is_list:
-        return to_request(order, symbol=symbol)
+        request = to_request(order, symbol=symbol)
+        replaced = replaced_by(order)
+        if replaced is None:
+            return request
+        return ReplaceRequest(
+            order=request,
+            canceled_client_order_id=replaced.client_order_id,
+            restriction=Restriction(order.context[RESTRICTION]),
+        )
     own = {leg.leg: leg for leg in legs if leg.parent_id == order.pk}
     return OcoRequest(
         symbol=symbol,

@@ -4,7 +4,7 @@ The gate reads it for every batch of orders, so it reads columns, not rows of mo
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -99,10 +99,13 @@ class _Live(NamedTuple):
     attempt: int
 
 
-def build_portfolio(*, account_id: int, now: datetime) -> PortfolioSnapshot:
+def build_portfolio(
+    *, account_id: int, now: datetime, without: Collection[int] = ()
+) -> PortfolioSnapshot:
     """Return the account for the gate: a fixed number of queries, whatever its history.
 
-    Read inside the transaction that holds ``lock_account``. Everything live counts whole.
+    Read inside the transaction that holds ``lock_account``. Everything live counts whole, but for
+    the orders in `without`: those that are gone before what is asked for can exist.
     """
     differences = Difference.objects.filter(account_id=account_id, status=Difference.Status.OPEN)
     quote_asset, ready_at, reconciled_at, has_differences = Account.objects.values_list(
@@ -110,7 +113,7 @@ def build_portfolio(*, account_id: int, now: datetime) -> PortfolioSnapshot:
     ).get(pk=account_id)
     balances = _totals(account_id)
     positions = _list_held(account_id)
-    orders = _list_live(account_id)
+    orders = _list_live(account_id, without)
     touched = {row.instrument_id for row in positions} | {row.instrument_id for row in orders}
     marks = list_marks(touched) if touched else {}
     metrics = latest_metrics(account_id=account_id)
@@ -132,7 +135,7 @@ def build_portfolio(*, account_id: int, now: datetime) -> PortfolioSnapshot:
             positions=positions, orders=orders, marks=marks, balances=balances, ids=touched
         ),
         live_keys=frozenset(intent_key(order) for order in orders),
-        recent_orders=_list_recent(account_id=account_id, now=now),
+        recent_orders=_list_recent(account_id=account_id, now=now, without=without),
         last_reconciled_at=None if is_closed else reconciled_at,
     )
 
@@ -178,8 +181,10 @@ def _list_held(account_id: int) -> list[_Held]:
     return [_Held(*row) for row in rows.order_by("pk").values_list(*_Held._fields)]
 
 
-def _list_live(account_id: int) -> list[_Live]:
+def _list_live(account_id: int, without: Collection[int]) -> list[_Live]:
     rows = Order.objects.filter(account_id=account_id, state__in=_LIVE).order_by("pk")
+    if without:
+        rows = rows.exclude(pk__in=without)
     return [_Live(*row) for row in rows.values_list(*_Live._fields)]
 
 
@@ -287,11 +292,14 @@ def _add(pending: _Pending, order: _Live, *, mark_price: Decimal) -> None:
         pending.exit_quantity += left
 
 
-def _list_recent(*, account_id: int, now: datetime) -> tuple[RecentOrder, ...]:
+def _list_recent(
+    *, account_id: int, now: datetime, without: Collection[int]
+) -> tuple[RecentOrder, ...]:
     rows = (
         Order.objects.filter(account_id=account_id, created_at__gte=now - _RECENT)
         .exclude(state__in=[OrderState.DENIED.value, OrderState.LAPSED.value])
         .filter(leg__in=[Leg.ENTRY.value, Leg.EXIT.value, Leg.MANUAL.value])
+        .exclude(pk__in=without)
         .order_by("pk")
         .values("instrument_id", "strategy_id", "side", "quantity", "price", "created_at")
     )

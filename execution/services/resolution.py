@@ -18,7 +18,12 @@ from execution.domain.order import OrderEvent, OrderState, next_state
 from execution.domain.outcome import Outcome
 from execution.models import Order, SubmitAttempt
 from execution.ports import Broker
-from execution.services.cancels import cancel_orders, names_at_venue, refresh_orders
+from execution.services.cancels import (
+    cancel_orders,
+    names_at_venue,
+    refresh_orders,
+    settle_replaced,
+)
 from execution.services.completing import record_complete
 from markets.selectors import list_rules
 from risk.domain.trading_state import Level, ScopeKind, scope_of
@@ -103,6 +108,7 @@ def _resolve_one(attempt: SubmitAttempt, *, result: Resolved, broker: Broker, cl
         reports = list(look.reports)
         if not reports:
             _note_clean_round(attempt, look, result=result, clock=clock)
+            _settle_other_half(attempt, broker=broker, clock=clock)
             return
     if not reports:
         _ask_later(attempt, clock=clock)
@@ -111,7 +117,14 @@ def _resolve_one(attempt: SubmitAttempt, *, result: Resolved, broker: Broker, cl
     record_complete(account_id=order.account_id, reports=reports, broker=broker, now=clock.now())
     evidence = {**attempt.evidence, "adopted_by": source}
     _finish(attempt, Outcome.ACCEPTED, evidence=evidence, now=clock.now())
+    _settle_other_half(attempt, broker=broker, clock=clock)
     result.adopted += 1
+
+
+def _settle_other_half(attempt: SubmitAttempt, *, broker: Broker, clock: Clock) -> None:
+    """What is known of the new order of a cancel-replace, settle of the old one too."""
+    attempt.order.refresh_from_db()
+    settle_replaced([attempt.order], broker=broker, clock=clock)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -279,5 +292,8 @@ def resume_cancels(*, account_id: int, broker: Broker, clock: Clock) -> int:
         kind=SubmitAttempt.Kind.CANCEL,
         outcome__in=[Outcome.SENDING.value, Outcome.UNKNOWN.value],
         created_at__lt=deadline,
+    ).exclude(
+        # A cancel-replace in doubt is settled with its new order.
+        order__superseded_by__state__in=[*_IN_DOUBT, OrderState.SENDING.value]
     ).update(outcome="SETTLED", finished_at=clock.now())
     return len(resting)

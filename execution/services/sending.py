@@ -7,7 +7,7 @@ reply and its rows, and fifty orders do not pay for fifty transactions.
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from django.db import transaction
@@ -17,9 +17,10 @@ from core.clock import Clock
 from core.crashpoints import crashpoint
 from execution.domain.order import Leg, OrderEvent, OrderState, OrderType, next_state
 from execution.domain.outcome import Outcome, Reaction
-from execution.domain.request import CancelRequest, OcoRequest
+from execution.domain.request import CancelRequest, OcoRequest, ReplaceRequest
 from execution.models import Order, SubmitAttempt
 from execution.ports import Broker, VenueReply
+from execution.services.cancels import settle_replaced
 from execution.services.claims import CLAIM_LIFETIME, Claim, renew_claim
 from execution.services.completing import record_live
 from execution.services.order_rows import purpose_of
@@ -119,6 +120,10 @@ def _submit(claim: Claim, broker: Broker) -> VenueReply:
         return broker.submit_oco(
             request, request_sha256=attempt.request_sha256, signed_at=attempt.signed_at
         )
+    if isinstance(request, ReplaceRequest):
+        return broker.replace(
+            request, request_sha256=attempt.request_sha256, signed_at=attempt.signed_at
+        )
     if isinstance(request, CancelRequest):
         raise TypeError(f"order {claim.order.pk}: a cancel is no submit")
     return broker.submit(
@@ -134,11 +139,13 @@ def _book(
     others = [pair for pair in replies if pair[1].outcome is not Outcome.ACCEPTED]
     reports: dict[int, list[OrderReport]] = {}
     for claim, reply in replies:
-        reports.setdefault(claim.order.account_id, []).extend(reply.reports)
+        told = reports.setdefault(claim.order.account_id, [])
+        told += [*reply.reports, *(reply.cancel.reports if reply.cancel else ())]
     for account_id, told in sorted(reports.items()):
         recorded = record_live(account_id=account_id, reports=told, broker=broker, clock=clock)
         sent.protect_ids += recorded.protect_ids
     _finish(replies, others=others, clock=clock)
+    settle_replaced([claim.order for claim, _ in replies], broker=broker, clock=clock)
     for claim, reply in others:
         if reply.outcome is Outcome.REJECTED:
             sent.rejected.append(claim.order)
@@ -161,7 +168,9 @@ def _finish(
         claim.attempt.outcome = reply.outcome.value
         claim.attempt.evidence = reply.evidence or {"message": reply.message}
         claim.attempt.finished_at = None if reply.outcome is Outcome.UNKNOWN else now
-    update_rows([claim.attempt for claim, _ in replies], _ATTEMPT_FIELDS)
+    halves = [_finish_cancel(claim, reply, now=now) for claim, reply in replies]
+    attempts = [claim.attempt for claim, _ in replies]
+    update_rows([*attempts, *(half for half in halves if half is not None)], _ATTEMPT_FIELDS)
     for claim, reply in others:
         event = _EVENTS[reply.outcome]
         after = next_state(claim.order.pk, OrderState.SENDING, event)
@@ -181,6 +190,17 @@ def _finish(
                 **changes
             )
         claim.order.state = after.value
+
+
+def _finish_cancel(claim: Claim, reply: VenueReply, *, now: datetime) -> SubmitAttempt | None:
+    """Return the other half of a cancel-replace with what became of it."""
+    half, told = claim.cancel_attempt, reply.cancel or reply
+    if half is None:
+        return None
+    half.outcome = told.outcome.value
+    half.evidence = {**half.evidence, **(told.evidence or {"message": told.message})}
+    half.finished_at = None if told.outcome is Outcome.UNKNOWN else now
+    return half
 
 
 def _reason(reply: VenueReply) -> str:

@@ -53,6 +53,8 @@ def priority_of(*, method: str, path: str, side: str = "") -> Priority:
     method = method.upper()
     if method == "DELETE":
         return Priority.CANCEL
+    if method == "PUT":
+        return Priority.EXIT  # an amendment makes an order smaller
     if method == "POST":
         return Priority.EXIT if side == "SELL" else Priority.ENTRY
     return Priority.EXIT if path.endswith(_FINDING_OUT) else Priority.DATA

@@ -33,7 +33,7 @@ class Desk:
             return
         fault = "accept_then_drop_reply" if accepted else "drop_before_accept"
         rule = {"match": {"method": "POST", "path": path}, "fault": fault, "times": 1}
-        _post(f"{self.sim_url}/_sim/faults", [rule])
+        post_json(f"{self.sim_url}/_sim/faults", [rule])
 
     def refuse_next(self, *, http_status: int, code: int) -> None:
         """Answer the next order with an error before it is accepted."""
@@ -50,10 +50,10 @@ class Desk:
             "accepted": False,
             "times": 1,
         }
-        _post(f"{self.sim_url}/_sim/faults", [rule])
+        post_json(f"{self.sim_url}/_sim/faults", [rule])
 
 
-def _post(url: str, body: Any) -> None:
+def post_json(url: str, body: Any) -> None:
     request = urllib.request.Request(
         url, json.dumps(body).encode(), {"Content-Type": "application/json"}
     )

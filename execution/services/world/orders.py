@@ -1,6 +1,7 @@
 """Orders beside the exchange's: I1, I2, I3, I6 and I10."""
 
 from collections import Counter
+from copy import copy
 from decimal import Decimal
 
 from execution.domain.fill import STATUS_EVENTS, Execution, OrderReport, VenueStatus
@@ -23,7 +24,7 @@ _OPEN = frozenset({VenueStatus.NEW, VenueStatus.PENDING_NEW, VenueStatus.PARTIAL
 _IN_DOUBT = frozenset({OrderState.SENDING, OrderState.UNKNOWN, OrderState.QUARANTINED})
 # Where an order of ours is after a status, coming from the state of just being taken.
 _STATE_OF = {status: TRANSITIONS[OrderState.SENDING, e] for status, e in STATUS_EVENTS.items()}
-_POSTS = frozenset({"/api/v3/order", "/api/v3/orderList/oco"})
+_POSTS = frozenset({"/api/v3/order", "/api/v3/orderList/oco", "/api/v3/order/cancelReplace"})
 
 
 def check_one_order_per_leg(world: World) -> Answer:
@@ -183,7 +184,8 @@ def _compare_request(
 ) -> list[Finding]:
     subject = f"order:{order.pk}"
     found = []
-    request = to_submit(order, legs=world.orders, symbol=order.instrument.symbol)
+    sent = _as_sent(world, order)
+    request = to_submit(sent, legs=world.orders, symbol=order.instrument.symbol)
     if digest(request.parameters()) != attempt.request_sha256:
         found.append(Finding(subject=subject, problem="asks for something else than was sent"))
     if attempt.created_at >= order.expires_at:
@@ -194,6 +196,22 @@ def _compare_request(
     ):
         found.append(Finding(subject=subject, problem="was sent and has no approving verdict"))
     return found
+
+
+def _as_sent(world: World, order: Order) -> Order:
+    """Return the order with the quantity that it was placed with, before it was amended."""
+    amends = [
+        row
+        for row in world.attempts
+        if row.order_id == order.pk
+        and row.kind == SubmitAttempt.Kind.AMEND.value
+        and row.outcome == Outcome.ACCEPTED.value
+    ]
+    if not amends:
+        return order
+    sent = copy(order)
+    sent.quantity = Decimal(amends[0].evidence["from"])
+    return sent
 
 
 def _sent_twice(world: World) -> list[Finding]:

@@ -46,7 +46,7 @@ class World:
     @cached_property
     def orders(self) -> list[Order]:
         rows = Order.objects.filter(account=self.account)
-        return list(rows.select_related("instrument").order_by("pk"))
+        return list(rows.select_related("instrument", "supersedes").order_by("pk"))
 
     @cached_property
     def orders_by_name(self) -> dict[str, Order]:
