@@ -84,6 +84,9 @@ fuzz-sim: setup-dev ## 100,000 hostile requests, 10,000 sequences with faults ag
 schedules: setup-dev ## many fault schedules in one process: make schedules SEED=1 RUNS=10000
 	@env -u DATABASE_URL SCHEDULE_SEED=$(or $(SEED),1) SCHEDULES=$(or $(RUNS),1000) LOG_LEVEL=ERROR $(BIN)/python -m pytest -q -s -p no:logging tests/faults/test_schedules.py
 
+parity: setup-dev ## live through 5,000 replayed bars, then hold every row against a replay
+	@env -u DATABASE_URL PARITY_BARS=$(or $(BARS),5000) $(BIN)/python -m pytest -q tests/functional/test_replay_parity.py
+
 coverage: setup-dev ## the tests with line and branch coverage
 	@env -u DATABASE_URL $(BIN)/python -m pytest -n 2 --dist loadfile --cov --cov-report=term --cov-report=html tests
 

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from mlmodels.domain.features import Candles
     from mlmodels.domain.surroundings import Surroundings
     from mlmodels.ports import Progress
+    from mlmodels.services.live_walk import LiveWalk
     from mlmodels.services.serving import ModelCache, ServedModel
     from mlmodels.services.walk_forward import Mapper, WalkPlan
 
@@ -81,6 +82,28 @@ def train_past_models(
         progress=progress,
         around=around,
         mapper=mapper,
+    )
+
+
+def live_past_models(
+    candles: "Mapping[int, Candles]",
+    *,
+    plan: "WalkPlan",
+    error_threshold: float,
+    progress: "Progress",
+    around: "Surroundings | None" = None,
+) -> "LiveWalk":
+    """Train the default recipe whenever live training would have; see ``walk_live``."""
+    from mlmodels.adapters.factory import get_trainers
+    from mlmodels.services.live_walk import walk_live
+
+    return walk_live(
+        candles,
+        plan=plan,
+        error_threshold=error_threshold,
+        trainers=get_trainers(),
+        progress=progress,
+        around=around,
     )
 
 

@@ -1,16 +1,20 @@
 """What others may read of sentiment: never a score from after the moment they decide at."""
 
 from collections.abc import Collection
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from django.db.models import Max
 
-from sentiment.domain.view import SentimentView
+from sentiment.domain.view import MAX_AGE, SentimentView
 from sentiment.models import SentimentScore
 
-__all__ = ["MAX_AGE", "SentimentView", "list_score_history", "list_sentiment"]
-
-MAX_AGE = timedelta(hours=24)
+__all__ = [
+    "MAX_AGE",
+    "SentimentView",
+    "list_score_history",
+    "list_sentiment",
+    "list_view_history",
+]
 
 
 def list_sentiment(*, instrument_ids: Collection[int], as_of: datetime) -> dict[int, SentimentView]:
@@ -53,4 +57,23 @@ def list_score_history(
     found: dict[int, list[tuple[datetime, float]]] = {}
     for instrument_id, available_at, score in rows:
         found.setdefault(instrument_id, []).append((available_at, float(score)))
+    return found
+
+
+def list_view_history(
+    *, instrument_ids: Collection[int], start: datetime, end: datetime
+) -> dict[int, list[SentimentView]]:
+    """Return what ``list_sentiment`` could have said in [start, end], by instrument. One query.
+
+    Ascending by when it became known; of scores that became known together, the last stored.
+    """
+    columns = ("instrument_id", "score", "confidence", "mentions", "available_at")
+    rows = SentimentScore.objects.filter(
+        instrument_id__in=instrument_ids,
+        available_at__gt=start - MAX_AGE,
+        available_at__lte=end,
+    ).order_by("instrument_id", "available_at", "id")
+    found: dict[int, list[SentimentView]] = {}
+    for row in rows.values(*columns):
+        found.setdefault(row["instrument_id"], []).append(SentimentView(**row))
     return found

@@ -1,8 +1,6 @@
 """An account on the local exchange, for tests that trade over real sockets."""
 
-import json
 import time
-import urllib.request
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
@@ -23,7 +21,7 @@ from markets.selectors import forget_rules
 from markets.services.instruments import sync_instruments
 from risk.models import RiskLimits
 from risk.services.trading_state import rearm, start_trading
-from tests.processes import SimExchange
+from tests.processes import SimExchange, call_json
 
 D = Decimal
 
@@ -37,14 +35,7 @@ class Floor:
     url: str
 
     def call(self, method: str, path: str, body: Any = None) -> Any:
-        request = urllib.request.Request(
-            f"{self.url}{path}",
-            json.dumps(body).encode() if body is not None else None,
-            {"Content-Type": "application/json"},
-            method=method,
-        )
-        with urllib.request.urlopen(request, timeout=10) as reply:
-            return json.load(reply)
+        return call_json(method, f"{self.url}{path}", body)
 
     def price(self, symbol: str) -> Decimal:
         return D(self.call("GET", f"/api/v3/ticker/price?symbol={symbol}")["price"])
@@ -82,8 +73,7 @@ class Floor:
 
 def build_floor(sim_exchange: SimExchange, *, name: str = "floor", patience: float = 1.0) -> Floor:
     """Return an account on the local exchange, reconciled and allowed to trade."""
-    with urllib.request.urlopen(f"{sim_exchange.url}/_sim/clock", timeout=10) as reply:
-        told = json.load(reply)
+    told = call_json("GET", f"{sim_exchange.url}/_sim/clock")
     clock = AffineClock(
         origin_wall_ms=round(told["origin_wall_ms"]),
         origin_market_ms=round(told["origin_sim_ms"]),

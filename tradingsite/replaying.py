@@ -9,6 +9,7 @@ import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
+from dataclasses import asdict
 from datetime import timedelta
 from functools import partial
 from typing import Any
@@ -18,14 +19,21 @@ import django
 from core.clock import from_ms, get_clock
 from core.errors import TradingError
 from execution.backtest.engine import Progress
-from execution.backtest.forecasts import Serving
-from execution.backtest.request import REGISTRY, BacktestRequest
+from execution.backtest.forecasts import Forecaster, Serving
+from execution.backtest.request import LIVE, REGISTRY, BacktestRequest
+from execution.backtest.run import ModelHistory
 from execution.backtest.series import Series
 from execution.services import backtests, parity
 from execution.services.replays import run_stored
+from mlmodels.domain.surroundings import Surroundings
 from mlmodels.services.inputs import load_surroundings
 from mlmodels.services.walk_forward import Mapper, WalkPlan, plan_like_live
-from mlmodels.tasks import list_past_models, load_past_models, train_past_models
+from mlmodels.tasks import (
+    list_past_models,
+    live_past_models,
+    load_past_models,
+    train_past_models,
+)
 
 _TELL_EVERY_S = 0.5
 _PARITY_SPAN = timedelta(days=1)
@@ -33,14 +41,15 @@ _PARITY_SPAN = timedelta(days=1)
 
 def give_models(
     series: Sequence[Series], request: BacktestRequest, progress: Progress, *, workers: int = 1
-) -> list[Serving]:
+) -> ModelHistory:
     """Return the models of a request over time: the registry's, or trained on the way.
 
     Args:
         series: The candles to train on.
         request: What was asked for.
         progress: Hears of the trainings.
-        workers: Processes to train in; with 1 this one does it.
+        workers: Processes to train in, with 1 this one does it. What is trained when live
+            training would have been depends on the trainings before it, and needs one.
     """
     candles = {item.rules.instrument_id: item.candles for item in series}
     around = partial(
@@ -54,19 +63,35 @@ def give_models(
     if request.models == REGISTRY:
         found = list_past_models(request.interval.value)
         given = around([model.bundle.spec for _, model in found])
-    else:
-        plan = _plan(series, request)
-        given = around([plan.spec])
-        with side_by_side(workers) as mapper:
-            found = train_past_models(
-                candles, plan=plan, progress=progress, around=given, mapper=mapper
-            )
-    return [Serving(from_ms=moment, model=model, around=given) for moment, model in found]
+        return _history(found, given)
+    plan = _plan(series, request)
+    given = around([plan.spec])
+    if request.models == LIVE:
+        threshold = (request.model_parameters or {})["retrain_error_threshold"]
+        walk = live_past_models(
+            candles, plan=plan, error_threshold=threshold, progress=progress, around=given
+        )
+        serving = [
+            Serving(from_ms=item.from_ms, model=item.model, around=given, scales=item.scales)
+            for item in walk.stretches
+        ]
+        return ModelHistory(serving=serving, events=[asdict(event) for event in walk.events])
+    with side_by_side(workers) as mapper:
+        found = train_past_models(
+            candles, plan=plan, progress=progress, around=given, mapper=mapper
+        )
+    return _history(found, given)
+
+
+def _history(found: Sequence[tuple[int, Forecaster]], around: Surroundings) -> ModelHistory:
+    return ModelHistory(
+        serving=[Serving(from_ms=moment, model=model, around=around) for moment, model in found]
+    )
 
 
 def _plan(series: Sequence[Series], request: BacktestRequest) -> WalkPlan:
     first = max(int(item.close_ms[0]) for item in series)
-    given = request.parameters
+    given = request.model_parameters or {}
     pool = sorted(series, key=lambda item: item.rules.instrument_id)
     return plan_like_live(
         [item.rules.symbol for item in pool],

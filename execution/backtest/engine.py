@@ -19,12 +19,12 @@ from core.clock import from_ms
 from execution.backtest.account import Account
 from execution.backtest.costs import Costs
 from execution.backtest.outcome import Asked, Outcome
-from execution.backtest.plans import Call, Strategy
+from execution.backtest.plans import ASK, Call, Strategy
 from execution.backtest.reasons import count_reasons
 from execution.backtest.series import Series, exact, union_of_closes
 from execution.backtest.slot import NEVER, MarketWish, Pending, Slot
 from execution.backtest.venue import trade_candle
-from execution.domain.decision import Action, PositionView
+from execution.domain.decision import Action, PositionView, Reason
 from execution.domain.order import Side
 from execution.domain.proposal import build_proposal, entry_quantity
 from risk.domain.gate import Verdict, evaluate
@@ -153,7 +153,7 @@ class _Replay:
         owner = None if slot.trip is None else slot.trip.owner
         for number, plan in enumerate(slot.plans):
             if owner is None:
-                is_due = plan.flat[slot.row] == 0
+                is_due = plan.flat[slot.row] == ASK
             else:
                 is_due = owner == number and slot.is_due(number)
             if not is_due:
@@ -167,7 +167,15 @@ class _Replay:
             denial = self._act(slot, number, call, moment)
             self._note(slot, number, call, moment, denial)
             if call.action is not Action.HOLD and not denial:
+                self._pass_over(slot, number + 1)
                 return
+
+    def _pass_over(self, slot: Slot, first: int) -> None:
+        """Note why the strategies after the one that acted are not asked at this close."""
+        for number, plan in enumerate(slot.plans[first:], start=first):
+            if plan.flat[slot.row] == ASK:
+                reason = Reason.ORDER_PENDING.value
+                self.asked_at.append((slot.index, number, slot.row, reason))
 
     def _view(self, slot: Slot, number: int) -> PositionView:
         trip = slot.trip

@@ -13,6 +13,8 @@ class Stage(StrEnum):
     """Where a row belongs."""
 
     PREDICTION = "PREDICTION"  # features and model: equal numbers mean equal features
+    # Position and sentiment as a decision was given them, against the books and the store.
+    INPUT = "INPUT"
     DECISION = "DECISION"
     ORDER = "ORDER"
     FILL = "FILL"

@@ -8,7 +8,7 @@ A replay travels in time with its models: a close is predicted by the model that
 
 import math
 from bisect import bisect_right
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -28,6 +28,8 @@ Floats = npt.NDArray[np.float64]
 _CHUNK = 16_384  # rows at a time: the columns of one chunk stay in the cache
 _NUMBERS = ("p_up", "expected_return", "lower", "upper", "sigma", "dissimilarity")
 STATES = tuple(PredictionState)
+# Predicted, and not settled yet whether it may be acted on.
+_READY = len(STATES)
 
 
 class Forecaster(Protocol):
@@ -52,11 +54,13 @@ class Serving:
         model: What predicts.
         around: The references and external series of its features; without them those columns
             are 0 and the predictions not those of live.
+        scales: How many times as wide as trained each instrument's intervals are.
     """
 
     from_ms: int
     model: Forecaster
     around: Surroundings = field(default_factory=Surroundings)
+    scales: Mapping[int, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -122,10 +126,25 @@ def forecast(series: Series, serving: Sequence[Serving]) -> Forecasts:
     state = np.full(count, STATES.index(PredictionState.NO_MODEL), np.uint8)
     served_by = np.full(count, -1, np.int64)
     edges = [*(int(closes.searchsorted(begin)) for begin in begins), count]
+    for begin, end in _runs(serving):
+        is_believed = any(
+            item.model.state_of(series.rules.instrument_id) is PredictionState.OK
+            for item in serving[begin:end]
+        )
+        for first, last in _chunks(edges[begin], edges[end]):
+            _predict(
+                series,
+                serving[begin],
+                first,
+                last,
+                is_believed=is_believed,
+                state=state,
+                numbers=numbers,
+            )
     for index, item in enumerate(serving):
-        served_by[edges[index] : edges[index + 1]] = index
-        for first, last in _chunks(edges[index], edges[index + 1]):
-            _predict(series, item, first, last, state=state, numbers=numbers)
+        rows = slice(edges[index], edges[index + 1])
+        served_by[rows] = index
+        _settle(item, series.rules.instrument_id, state[rows], numbers, rows)
     return Forecasts(
         instrument_id=series.rules.instrument_id,
         state=state,
@@ -133,6 +152,37 @@ def forecast(series: Series, serving: Sequence[Serving]) -> Forecasts:
         serving=tuple(serving),
         **numbers,
     )
+
+
+def _runs(serving: Sequence[Serving]) -> Iterator[tuple[int, int]]:
+    """Yield first and end of servings that follow each other with one version's numbers."""
+    begin = 0
+    for place in range(1, len(serving) + 1):
+        is_end = place == len(serving)
+        if is_end or not _is_same(serving[place], serving[begin]):
+            yield begin, place
+            begin = place
+
+
+def _is_same(one: Serving, other: Serving) -> bool:
+    return one.model.bundle is other.model.bundle and one.around is other.around
+
+
+def _settle(
+    serving: Serving,
+    instrument_id: int,
+    state: npt.NDArray[np.uint8],
+    numbers: Mapping[str, Floats],
+    rows: slice,
+) -> None:
+    """Give predicted rows the state and the widths of the time at which they were served."""
+    ready = state == _READY
+    state[ready] = STATES.index(serving.model.state_of(instrument_id))
+    scale = serving.scales.get(instrument_id, 1.0)
+    if scale != 1.0:
+        middle = numbers["expected_return"][rows]
+        for name in ("lower", "upper"):
+            numbers[name][rows] = middle + (numbers[name][rows] - middle) * scale
 
 
 def serving_at(serving: Sequence[Serving], close_ms: int) -> Serving | None:
@@ -152,6 +202,7 @@ def _predict(
     first: int,
     last: int,
     *,
+    is_believed: bool,
     state: npt.NDArray[np.uint8],
     numbers: dict[str, Floats],
 ) -> None:
@@ -171,11 +222,11 @@ def _predict(
     group = np.full(last - begin, instrument_id, np.int64)
     found = model.predict(features, group)
     ready = features.is_complete
-    state[begin:last][ready] = STATES.index(model.state_of(instrument_id))
+    state[begin:last][ready] = _READY
     unusual = np.full(len(ready), np.nan)
     # Spot, long only: a veto matters where a rise is expected and believed, and it costs time.
     is_worth = ready & (found.expected_return > 0)
-    if model.state_of(instrument_id) is PredictionState.OK:
+    if is_believed:
         unusual[is_worth] = model.bundle.cases().dissimilarity(features.values[is_worth])
     for name, column in numbers.items():
         said = unusual if name == "dissimilarity" else getattr(found, name)

@@ -1,35 +1,26 @@
-"""What ran against what a replay says: row by row, every difference with its cause.
+"""Stored decisions against what ``decide`` says of the same inputs today.
 
-A recorded row is held against what the same code gives for the same inputs today. The inputs of a
-decision (prediction, position, kill switch) are those of its own moment, so that one difference
-does not make a hundred others after it.
+The inputs of a decision (prediction, position, rules, kill switch) are those of its own moment,
+as it kept them, so that one difference does not make a hundred others after it. What it was given
+is held against the books and the stored sentiment by itself.
 """
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
-from decimal import Decimal
+from datetime import datetime, timedelta
 from typing import Any
 
-from core.clock import from_ms, to_ms
+from core.clock import from_ms
 from execution.backtest.findings import Findings, Kind, Stage
-from execution.backtest.forecasts import Forecaster, Forecasts, Serving, forecast
 from execution.backtest.model_strategy import read_market
+from execution.backtest.parity_predictions import is_touched
 from execution.backtest.series import Series
-from execution.domain.decision import DecisionDraft, PositionView, StrategyConfig, decide
+from execution.domain.decision import DecisionDraft, PositionView, decide
 from execution.domain.factors import Factor
-from execution.domain.order import Side
-from execution.domain.proposal import entry_quantity
-from markets.domain.instrument import InstrumentRules
-from mlmodels.domain.conformal import NARROWEST, WIDEST
-from mlmodels.domain.prediction import PredictionState, PredictionView
-from mlmodels.domain.surroundings import Surroundings
-from risk.domain.trading_state import StateView
+from execution.domain.inputs import DecisionInputs
+from mlmodels.domain.prediction import PredictionView
 
-_POINT = ("p_up", "expected_return", "sigma")
-_INTERVAL = ("lower", "upper")
-_BPS = 10_000
+_REACH_BARS = 100  # as far as factors look back
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,8 +31,11 @@ class LiveDecision:
         now: When it was made.
         prediction: What was predicted, as stored.
         mood: The sentiment that it was given.
-        position: What was held and under way, as far as the books tell.
-        others: What it may have seen instead, when a booking came a moment later.
+        given: Position, rules and kill switch: as it kept them, or by the books.
+        is_recorded: It kept them; rows of another time did not.
+        booked: What was held and under way by the books, at its moment and at the moments of the
+            candle before: a fill may be booked after the decision that came after it.
+        known_mood: The sentiment that was known at its close.
         outcome: action, reason, confidence, edge_bps, target_notional, vetoes, factors as stored.
     """
 
@@ -50,86 +44,11 @@ class LiveDecision:
     now: datetime
     prediction: PredictionView
     mood: Factor | None
-    position: PositionView
-    others: tuple[PositionView, ...]
-    state: StateView
-    config: StrategyConfig
+    given: DecisionInputs
+    is_recorded: bool
+    booked: tuple[PositionView, ...]
+    known_mood: Factor | None
     outcome: Mapping[str, Any]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LiveOrder:
-    """What became of an ENTER or EXIT decision; `state` is None where no order was made."""
-
-    symbol: str
-    close_ms: int
-    side: Side
-    price: Decimal
-    notional: Decimal
-    is_flat: bool
-    state: str | None = None
-    reason: str = ""
-    quantity: Decimal = Decimal(0)
-    filled_quantity: Decimal = Decimal(0)
-    filled_quote: Decimal = Decimal(0)
-    filled_at: datetime | None = None
-
-
-def compare_predictions(
-    series: Series,
-    recorded: Sequence[PredictionView],
-    closes_ms: Sequence[int],
-    models: Mapping[int, Forecaster],
-    around: Surroundings,
-    revised_ms: Sequence[int],
-    findings: Findings,
-) -> None:
-    """Hold stored predictions of one symbol against what their models say of today's candles.
-
-    Args:
-        series: The symbol's candles, with the warm-up of the first prediction.
-        recorded: As stored.
-        closes_ms: The close of each.
-        models: By version id, as trained; a version that is not there cannot be asked.
-        around: What their features need besides the symbol's candles.
-        revised_ms: Closes of candles, the references' too, that were changed after they were first
-            stored.
-        findings: Where the results go.
-    """
-    made: dict[int, Forecasts] = {}
-    for view, close_ms in zip(recorded, closes_ms, strict=True):
-        version = view.model_version_id
-        live = _said(view)
-        again: dict[str, Any] = {}
-        model = None if version is None else models.get(version)
-        if model is None or version is None:
-            kind = Kind.MODEL_MISSING
-        else:
-            if version not in made:
-                made[version] = forecast(series, [Serving(from_ms=0, model=model, around=around)])
-            row = int(series.close_ms.searchsorted(close_ms))
-            kind = Kind.CANDLES_MISSING
-            if row < len(series) and int(series.close_ms[row]) == close_ms:
-                found = made[version].view(row)
-                again = _widened(_said(found), view.interval_scale)
-                kind = _kind_of_prediction(
-                    live,
-                    again,
-                    close_ms,
-                    model.bundle.spec.warmup * series.timeframe.ms,
-                    revised_ms,
-                    is_scale_known=view.interval_scale is not None,
-                )
-                if found.state is PredictionState.TOO_FEW_CANDLES:
-                    kind = Kind.CANDLES_MISSING
-        findings.add(
-            Stage.PREDICTION,
-            kind,
-            symbol=series.rules.symbol,
-            close_ms=close_ms,
-            live=live,
-            replayed=again,
-        )
 
 
 def compare_decisions(
@@ -138,12 +57,14 @@ def compare_decisions(
     revised_ms: Sequence[int],
     findings: Findings,
 ) -> None:
-    """Decide again with the inputs of each moment."""
+    """Decide again with the inputs of each moment, and hold these against the books."""
     for decision in decisions:
+        if decision.is_recorded:
+            _compare_inputs(decision, findings)
         row = int(series.close_ms.searchsorted(decision.close_ms))
         kind, again = Kind.CANDLES_MISSING, {}
         if row < len(series) and int(series.close_ms[row]) == decision.close_ms:
-            again = _decide(series, row, decision, decision.position)
+            again = _decide(series, row, decision, decision.given.position)
             kind = Kind.EQUAL if again == decision.outcome else Kind.UNEXPLAINED
             if kind is Kind.UNEXPLAINED:
                 kind = _explain(series, row, decision, revised_ms)
@@ -157,25 +78,31 @@ def compare_decisions(
         )
 
 
-def compare_orders(
-    rules: InstrumentRules, series: Series, orders: Sequence[LiveOrder], findings: Findings
-) -> None:
-    """Hold orders and their fills against what the replay would send and fill at the next open."""
-    for order in orders:
-        wanted = order.quantity
-        if order.side is Side.BUY:
-            wanted = entry_quantity(notional=order.notional, price=order.price, rules=rules)
-        kind = _kind_of_order(order, wanted)
-        findings.add(
-            Stage.ORDER,
-            kind,
-            symbol=order.symbol,
-            close_ms=order.close_ms,
-            live={"state": order.state, "reason": order.reason, "quantity": str(order.quantity)},
-            replayed={"quantity": str(wanted)},
-        )
-        if kind is Kind.EQUAL:
-            _compare_fill(series, order, findings)
+def _compare_inputs(decision: LiveDecision, findings: Findings) -> None:
+    seen, booked = _cooling(decision, decision.given.position), decision.booked
+    kind = Kind.UNEXPLAINED
+    if decision.mood == decision.known_mood:
+        if seen == booked[0]:
+            kind = Kind.EQUAL
+        elif seen in booked:
+            kind = Kind.LATENCY
+    findings.add(
+        Stage.INPUT,
+        kind,
+        symbol=decision.symbol,
+        close_ms=decision.close_ms,
+        live={"position": seen, "mood": decision.mood},
+        replayed={"position": booked[0], "mood": decision.known_mood},
+    )
+
+
+def _cooling(decision: LiveDecision, position: PositionView) -> PositionView:
+    """Forget a round trip that ended too long ago to matter: batches look back the longest."""
+    config = decision.given.config
+    longest = timedelta(seconds=config.cooldown_bars * config.bar_s)
+    closed = position.last_closed_at
+    is_over = closed is None or decision.now - closed >= longest
+    return replace(position, last_closed_at=None) if is_over else position
 
 
 def draft_to_json(draft: DecisionDraft) -> dict[str, Any]:
@@ -191,58 +118,6 @@ def draft_to_json(draft: DecisionDraft) -> dict[str, Any]:
     }
 
 
-def _kind_of_prediction(
-    live: Mapping[str, Any],
-    again: Mapping[str, Any],
-    close_ms: int,
-    reach_ms: int,
-    revised_ms: Sequence[int],
-    *,
-    is_scale_known: bool,
-) -> Kind:
-    """Name the cause; what changes while a version serves is told apart from what may not."""
-    if live == again:
-        return Kind.EQUAL
-    is_same = all(live[name] == again[name] for name in _POINT)
-    is_scaled = any(live[name] != again[name] for name in _INTERVAL)
-    is_suspended = (live["state"], again["state"]) == (PredictionState.NO_SKILL, PredictionState.OK)
-    is_tracked = not is_scaled or (not is_scale_known and _is_tracked(live, again))
-    if is_same and is_tracked:
-        if is_suspended:
-            return Kind.SUSPENDED
-        if live["state"] == again["state"]:
-            return Kind.INTERVAL_SCALED
-    return Kind.DATA_REVISED if _is_touched(close_ms, reach_ms, revised_ms) else Kind.UNEXPLAINED
-
-
-def _said(view: PredictionView) -> dict[str, Any]:
-    return {"state": view.state, **{name: getattr(view, name) for name in (*_POINT, *_INTERVAL)}}
-
-
-def _widened(said: dict[str, Any], scale: float | None) -> dict[str, Any]:
-    """Return what was said with the interval as wide as it was served, where that is recorded."""
-    middle = said["expected_return"]
-    if scale is None or scale == 1.0 or middle is None:
-        return said
-    # As ``Calibrated.widened`` has it, to the bit.
-    return said | {name: middle + (said[name] - middle) * scale for name in _INTERVAL}
-
-
-def _is_tracked(live: Mapping[str, Any], again: Mapping[str, Any]) -> bool:
-    """Tell whether one factor, of those that can serve, makes the trained interval the live one."""
-    middle = again["expected_return"]
-    trained = [again[name] - middle for name in _INTERVAL]
-    served = [live[name] - middle for name in _INTERVAL]
-    if not all(trained):
-        return False
-    low, high = (mine / other for mine, other in zip(served, trained, strict=True))
-    return NARROWEST <= low <= WIDEST and math.isclose(low, high, rel_tol=1e-9)
-
-
-def _is_touched(close_ms: int, reach_ms: int, revised_ms: Sequence[int]) -> bool:
-    return any(close_ms - reach_ms < moment <= close_ms for moment in revised_ms)
-
-
 def _decide(
     series: Series, row: int, decision: LiveDecision, position: PositionView
 ) -> dict[str, Any]:
@@ -253,72 +128,17 @@ def _decide(
             market=market,
             sentiment=decision.mood,
             position=position,
-            config=decision.config,
-            state=decision.state,
+            config=decision.given.config,
+            state=decision.given.state,
             now=decision.now,
         )
     )
 
 
 def _explain(series: Series, row: int, decision: LiveDecision, revised_ms: Sequence[int]) -> Kind:
-    for other in decision.others:
+    for other in decision.booked:
         if _decide(series, row, decision, other) == decision.outcome:
             return Kind.LATENCY
-    reach = series.timeframe.ms * 100
-    touched = _is_touched(decision.close_ms, reach, revised_ms)
+    reach = series.timeframe.ms * _REACH_BARS
+    touched = is_touched(decision.close_ms, reach, revised_ms)
     return Kind.DATA_REVISED if touched else Kind.UNEXPLAINED
-
-
-def _kind_of_order(order: LiveOrder, wanted: Decimal) -> Kind:
-    if order.state is None:
-        return Kind.FLAT_ALREADY if order.is_flat else Kind.UNEXPLAINED
-    if order.state == "DENIED":
-        return Kind.DENIED
-    if order.quantity != wanted:
-        return Kind.UNEXPLAINED
-    if order.state in ("LAPSED", "REJECTED", "NOT_ACCEPTED"):
-        return Kind.NOT_SENT
-    return Kind.EQUAL
-
-
-def _compare_fill(series: Series, order: LiveOrder, findings: Findings) -> None:
-    """Compare the mean price with the next open, what a replay without costs would pay."""
-    row = int(series.candles.open_time_ms.searchsorted(order.close_ms))
-    screen = float(series.candles.open[row]) if row < len(series) else None
-    live: dict[str, Any] = {"quantity": str(order.filled_quantity)}
-    again: dict[str, Any] = {"quantity": str(order.quantity), "price": screen}
-    if not order.filled_quantity:
-        kind = Kind.MISSED_FILL
-    else:
-        price = float(order.filled_quote / order.filled_quantity)
-        live["price"] = price
-        if order.filled_at is not None:
-            live["latency_ms"] = to_ms(order.filled_at) - order.close_ms
-        kind = Kind.EQUAL
-        if screen is None:
-            kind = Kind.CANDLES_MISSING
-        else:
-            sign = 1 if order.side is Side.BUY else -1
-            slippage = sign * (price / screen - 1.0) * _BPS
-            findings.slippage_bps.append(slippage)
-            live["slippage_bps"] = slippage
-            kind = Kind.SLIPPAGE if price != screen else Kind.EQUAL
-        if order.filled_quantity < order.quantity:
-            kind = Kind.PARTIAL_FILL
-    findings.add(
-        Stage.FILL,
-        kind,
-        symbol=order.symbol,
-        close_ms=order.close_ms,
-        live=live,
-        replayed=again,
-    )
-
-
-def other_views(position: PositionView) -> tuple[PositionView, ...]:
-    """Return what a decision may have seen when a booking came a moment after it."""
-    return (
-        replace(position, has_pending_order=not position.has_pending_order),
-        replace(position, is_open=False, is_ours=True, opened_at=None),
-        replace(position, is_open=False, is_ours=True, opened_at=None, has_pending_order=True),
-    )

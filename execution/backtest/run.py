@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from decimal import Decimal
 from functools import partial
 from typing import Any
@@ -10,43 +11,58 @@ from execution.backtest.engine import Progress, Setup, replay
 from execution.backtest.forecasts import Forecasts, Serving, forecast
 from execution.backtest.model_strategy import ModelStrategy
 from execution.backtest.outcome import Outcome
+from execution.backtest.parts import EMA_RSI, MODEL, MOMENTUM, Part, flatten
 from execution.backtest.plans import Strategy
 from execution.backtest.report import build_report
-from execution.backtest.request import EMA_RSI, MODEL, BacktestRequest
+from execution.backtest.request import BacktestRequest
 from execution.backtest.rules import RuleStrategy, ema_rsi, momentum
 from execution.backtest.series import Series
 from execution.backtest.skill import describe, resolve
 from execution.domain.decision import StrategyConfig
+from execution.domain.factors import Factor, sentiment_factor
+from mlmodels.domain.prediction import PredictionState
 from risk.domain.limits import RiskLimits
+from sentiment.domain.view import SentimentHistory
 
 _COST_LEVELS_BPS = (0, 4, 10, 20, 30)
 # How each strategy's parameters are shaken, as factors.
 _SHAKEN: dict[str, tuple[str, ...]] = {
     MODEL: ("min_edge_bps", "max_holding_bars"),
     EMA_RSI: ("fast", "slow"),
-    "momentum": ("bars",),
+    MOMENTUM: ("bars",),
 }
 _FACTORS = (0.5, 0.75, 1.0, 1.5, 2.0)
 
-Train = Callable[[Sequence[Series], BacktestRequest, Progress], Sequence[Serving]]
-"""Gives the models of a request over time; called once, for the model strategy only."""
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelHistory:
+    """The models over time, and what happened to them: trainings, trials, suspensions."""
+
+    serving: Sequence[Serving] = ()
+    events: Sequence[Mapping[str, Any]] = ()
+
+
+Train = Callable[[Sequence[Series], BacktestRequest, Progress], ModelHistory]
+"""Gives the models of a request over time; called once, when a strategy has a model."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Foresight:
-    """The models over time, and what they said of each instrument; empty for a rule."""
+    """The models over time, and what they said of each instrument; empty for rules."""
 
     serving: tuple[Serving, ...] = ()
+    events: Sequence[Mapping[str, Any]] = ()
     forecasts: Mapping[int, Forecasts] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Backtest:
-    """A request with what it needs: candles, limits and how many trials came before."""
+    """A request with what it needs: candles, limits, what was known of the mood, past trials."""
 
     request: BacktestRequest
     series: Sequence[Series]
     limits: RiskLimits
+    moods: SentimentHistory | None = None
     trials: int = 1
     is_thorough: bool = True
 
@@ -61,11 +77,12 @@ def run_backtest(
     """
     request, series = backtest.request, backtest.series
     setup, foresight = _setup(backtest), Foresight()
-    if request.strategy == MODEL:
-        serving = tuple(train(series, request, progress))
+    if request.model_parameters is not None:
+        found = train(series, request, progress)
+        serving = tuple(found.serving)
         known = {item.rules.instrument_id: forecast(item, serving) for item in series}
-        foresight = Foresight(serving=serving, forecasts=known)
-    outcome = replay(series, [build_strategy(backtest, foresight)], setup, progress=progress)
+        foresight = Foresight(serving=serving, events=found.events, forecasts=known)
+    outcome = replay(series, build_strategies(backtest, foresight), setup, progress=progress)
     report = build_report(
         outcome,
         series,
@@ -74,10 +91,8 @@ def run_backtest(
         trials=backtest.trials,
         skill=_skill(series, foresight, start_ms=int(outcome.timeline[0])),
     )
-    report["models"] = [
-        {"from_ms": item.from_ms, "skilled": len(item.model.bundle.skilled)}
-        for item in foresight.serving
-    ]
+    report["models"] = _versions(foresight.serving)
+    report["model_events"] = [dict(event) for event in foresight.events]
     if backtest.is_thorough:
         report["cost_curve"] = _cost_curve(backtest, foresight, setup, progress)
         report["sensitivity"] = _shake(backtest, foresight, setup, progress)
@@ -95,18 +110,39 @@ def _skill(
     return describe([part for part in found if part is not None])
 
 
-def build_strategy(backtest: Backtest, foresight: Foresight) -> Strategy:
-    """Return the strategy that a request names."""
-    request, given = backtest.request, backtest.request.parameters
+def _versions(serving: Sequence[Serving]) -> list[dict[str, Any]]:
+    """Return from when each version served; one that only changed its widths goes on."""
+    found: list[dict[str, Any]] = []
+    for item in serving:
+        row = {
+            "from_ms": item.from_ms,
+            "version": item.model.version_id,
+            "skilled": sum(
+                item.model.state_of(key) is PredictionState.OK for key in item.model.bundle.skilled
+            ),
+        }
+        if not found or {**found[-1], "from_ms": 0} != {**row, "from_ms": 0}:
+            found.append(row)
+    return found
+
+
+def build_strategies(backtest: Backtest, foresight: Foresight) -> list[Strategy]:
+    """Return the strategies that a request names, the first asked first."""
+    return [_build(part, backtest, foresight) for part in backtest.request.parts]
+
+
+def _build(part: Part, backtest: Backtest, foresight: Foresight) -> Strategy:
+    given = part.parameters
     notional = Decimal(str(given["base_position_size"]))
-    if request.strategy == MODEL:
+    if part.kind == MODEL:
         return ModelStrategy(
-            name=MODEL,
+            name=part.name,
             config=_config(backtest, given, notional),
             serving=foresight.serving,
             forecasts=foresight.forecasts,
+            sentiment=None if backtest.moods is None else partial(_mood, backtest.moods),
         )
-    if request.strategy == EMA_RSI:
+    if part.kind == EMA_RSI:
         signals = partial(
             ema_rsi,
             fast=int(given["fast"]),
@@ -114,10 +150,13 @@ def build_strategy(backtest: Backtest, foresight: Foresight) -> Strategy:
             rsi=int(given["rsi"]),
             ceiling=float(given["ceiling"]),
         )
-        return RuleStrategy(name=EMA_RSI, signals=signals, notional=notional)
-    return RuleStrategy(
-        name=request.strategy, signals=partial(momentum, bars=int(given["bars"])), notional=notional
-    )
+    else:
+        signals = partial(momentum, bars=int(given["bars"]))
+    return RuleStrategy(name=part.name, signals=signals, notional=notional)
+
+
+def _mood(moods: SentimentHistory, instrument_id: int, closed_at: datetime) -> Factor | None:
+    return sentiment_factor(moods.at(instrument_id, closed_at))
 
 
 def _config(backtest: Backtest, given: Mapping[str, float], notional: Decimal) -> StrategyConfig:
@@ -160,7 +199,7 @@ def _cost_curve(
             slippage_bps=Decimal(0),
         )
         outcome = replay(
-            backtest.series, [build_strategy(backtest, foresight)], replace(setup, costs=costs)
+            backtest.series, build_strategies(backtest, foresight), replace(setup, costs=costs)
         )
         rows.append({"round_trip_bps": level, **_short(outcome)})
     return rows
@@ -170,22 +209,28 @@ def _shake(
     backtest: Backtest, foresight: Foresight, setup: Setup, progress: Progress
 ) -> list[dict[str, Any]]:
     """Return the result with each parameter halved to doubled, one at a time."""
-    request = backtest.request
+    request, is_one = backtest.request, len(backtest.request.parts) == 1
     changes = [
-        (name, request.parameters[name] * factor)
-        for name in _SHAKEN[request.strategy]
+        (part, name, part.parameters[name] * factor)
+        for part in request.parts
+        for name in _SHAKEN[part.kind]
         for factor in _FACTORS
     ]
     rows = []
-    for step, (name, number) in enumerate(changes):
+    for step, (part, name, number) in enumerate(changes):
         progress(step, len(changes), "shaken parameters")
-        value = max(1, round(number)) if isinstance(request.parameters[name], int) else number
-        changed = {**request.parameters, name: value}
-        if request.strategy == EMA_RSI and changed["fast"] >= changed["slow"]:
+        value = max(1, round(number)) if isinstance(part.parameters[name], int) else number
+        changed = {**part.parameters, name: value}
+        if part.kind == EMA_RSI and changed["fast"] >= changed["slow"]:
             continue
-        other = replace(backtest, request=replace(request, parameters=changed))
-        outcome = replay(backtest.series, [build_strategy(other, foresight)], setup)
-        rows.append({"parameter": name, "value": value, **_short(outcome)})
+        parts = tuple(
+            replace(other, parameters=changed) if other is part else other
+            for other in request.parts
+        )
+        other = replace(backtest, request=replace(request, parameters=flatten(parts)))
+        outcome = replay(backtest.series, build_strategies(other, foresight), setup)
+        label = name if is_one else f"{part.name}.{name}"
+        rows.append({"parameter": label, "value": value, **_short(outcome)})
     return rows
 
 

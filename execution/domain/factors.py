@@ -5,6 +5,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from sentiment.domain.view import SentimentView
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Factor:
@@ -39,6 +41,18 @@ class Factor:
                 for key, number in self.detail.items()
             },
         }
+
+
+def sentiment_factor(view: SentimentView | None) -> Factor | None:
+    """Return the sentiment for the record. Weight 0: it has not shown skill yet."""
+    if view is None:
+        return None
+    return Factor(
+        name="sentiment",
+        score=min(max(float(view.score), -1.0), 1.0),
+        weight=0.0,
+        detail={"confidence": float(view.confidence), "mentions": float(view.mentions)},
+    )
 
 
 def pool_log_odds(probability: float, factors: tuple[Factor, ...]) -> float:

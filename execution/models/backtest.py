@@ -19,7 +19,7 @@ class Backtest(models.Model):
     request = models.JSONField(help_text="What was asked for, defaults filled in")
     symbols = models.CharField(max_length=1200, help_text="Comma-separated, sorted")
     interval = models.CharField(max_length=4)
-    strategy = models.CharField(max_length=32)
+    strategy = models.CharField(max_length=128)
     state = models.CharField(max_length=8, choices=State.choices, default=State.QUEUED)
     progress = models.FloatField(default=0.0, help_text="Fraction of the present stage")
     stage = models.CharField(max_length=64, blank=True)

@@ -67,6 +67,8 @@ class Decision(models.Model):
     target_notional = ExactDecimalField(default=0)
     factors = models.JSONField(default=list)
     vetoes = models.JSONField(default=list)
+    # Position, rules and kill switch as the decision was given them; see ``domain/inputs.py``.
+    inputs = models.JSONField(default=dict)
     created_at = models.DateTimeField()
 
     class Meta:

@@ -1,12 +1,9 @@
 """Deciding at a candle close: one batch over all strategies and symbols of a timeframe."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from typing import Protocol
-
-from django.db.models import Q
 
 from alerts import push
 from core.clock import from_ms, to_ms
@@ -14,23 +11,19 @@ from execution.domain.decision import (
     Action,
     DecisionDraft,
     Market,
-    PositionView,
-    StrategyConfig,
     decide,
 )
-from execution.domain.factors import Factor
-from execution.domain.order import LIVE_STATES, Leg
+from execution.domain.factors import sentiment_factor
+from execution.domain.inputs import DecisionInputs
 from execution.domain.signals import LOOKBACK, bar_sigma, technical_factors
-from execution.models import Decision, Order, Position, Strategy
+from execution.models import Decision
+from execution.services.decision_inputs import Pair, config_of, list_pairs, list_positions
 from markets.domain.timeframe import Timeframe
 from markets.domain.windows import Window
 from mlmodels.domain.prediction import PredictionView
 from risk.selectors import get_limits
 from risk.services.trading_state import read_state
-from sentiment.selectors import SentimentView, list_sentiment
-
-# Protective orders rest as long as the position lives; all other live orders are "pending".
-_PENDING_LEGS = (Leg.ENTRY.value, Leg.EXIT.value, Leg.MANUAL.value)
+from sentiment.selectors import list_sentiment
 
 
 class Windows(Protocol):
@@ -45,14 +38,6 @@ class Windows(Protocol):
         self, *, timeframe: Timeframe, instrument_id: int, length: int, close_time_ms: int
     ) -> Window:
         """Return the newest candles that closed by then."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Pair:
-    """One strategy on one of its symbols."""
-
-    strategy: Strategy
-    instrument_id: int
 
 
 def decide_close(
@@ -79,7 +64,7 @@ def decide_close(
         Ids of this close's ENTER and EXIT decisions, ascending.
     """
     by_instrument = {prediction.instrument_id: prediction for prediction in predictions}
-    pairs = _list_pairs(timeframe, list(by_instrument))
+    pairs = list_pairs(timeframe, list(by_instrument))
     if not pairs:
         return []
     instrument_ids = sorted({pair.instrument_id for pair in pairs})
@@ -91,45 +76,31 @@ def decide_close(
         instrument_id: _read_market(windows, timeframe, instrument_id, close_time)
         for instrument_id in instrument_ids
     }
-    positions = _list_positions(pairs, instrument_ids, timeframe, now)
+    positions = list_positions(pairs, instrument_ids, timeframe, now)
     sentiment = list_sentiment(instrument_ids=instrument_ids, as_of=close_time)
     state, limits = read_state(), get_limits()
     max_size = limits.max_position_size if limits else Decimal(0)
     rows = []
     for pair in pairs:
         market, price = markets[pair.instrument_id]
-        draft = decide(
-            prediction=by_instrument[pair.instrument_id],
-            market=market,
-            sentiment=_sentiment_factor(sentiment.get(pair.instrument_id)),
+        given = DecisionInputs(
             position=positions[pair.strategy.pk, pair.instrument_id],
             config=config_of(pair.strategy, timeframe, max_size),
             state=state,
+        )
+        draft = decide(
+            prediction=by_instrument[pair.instrument_id],
+            market=market,
+            sentiment=sentiment_factor(sentiment.get(pair.instrument_id)),
+            position=given.position,
+            config=given.config,
+            state=given.state,
             now=now,
         )
         prediction_id = by_instrument[pair.instrument_id].prediction_id
-        rows.append(_row(pair, draft, price, prediction_id, timeframe, close_time, now))
+        rows.append(_row(pair, draft, given, price, prediction_id, timeframe, close_time, now))
     Decision.objects.bulk_create(rows, ignore_conflicts=True)
     return _announce(pairs, instrument_ids, timeframe, close_time, now)
-
-
-def _list_pairs(timeframe: Timeframe, instrument_ids: list[int]) -> list[_Pair]:
-    """Return the enabled strategies with their symbols among `instrument_ids`: two queries."""
-    strategies = {
-        strategy.pk: strategy
-        for strategy in Strategy.objects.filter(is_enabled=True, timeframe=timeframe.value)
-    }
-    links = (
-        Strategy.instruments.through.objects.filter(
-            strategy_id__in=list(strategies), instrument_id__in=instrument_ids
-        )
-        .order_by("strategy_id", "instrument_id")
-        .values_list("strategy_id", "instrument_id")
-    )
-    return [
-        _Pair(strategy=strategies[strategy_id], instrument_id=instrument_id)
-        for strategy_id, instrument_id in links
-    ]
 
 
 def _read_market(
@@ -154,75 +125,10 @@ def _read_market(
     return market, Decimal(str(float(window.close[-1])))
 
 
-def _list_positions(
-    pairs: Sequence[_Pair], instrument_ids: list[int], timeframe: Timeframe, now: datetime
-) -> dict[tuple[int, int], PositionView]:
-    """Return what each strategy holds or awaits in each symbol: two queries."""
-    accounts = {pair.strategy.account_id for pair in pairs}
-    longest = max(pair.strategy.cooldown_bars for pair in pairs) * timeframe.delta
-    held: dict[tuple[int, int], tuple[int | None, datetime]] = {}
-    closed: dict[tuple[int, int], datetime] = {}
-    recent = Q(status=Position.Status.OPEN.value) | Q(closed_at__gt=now - longest)
-    rows = Position.objects.filter(
-        recent, account_id__in=accounts, instrument_id__in=instrument_ids
-    ).values_list("account_id", "instrument_id", "strategy_id", "opened_at", "closed_at")
-    for account_id, instrument_id, strategy_id, opened_at, closed_at in rows:
-        key = (account_id, instrument_id)
-        if closed_at is None:
-            held[key] = (strategy_id, opened_at)
-        else:
-            closed[key] = max(closed_at, closed.get(key, closed_at))
-    pending = set(
-        Order.objects.filter(
-            account_id__in=accounts,
-            instrument_id__in=instrument_ids,
-            leg__in=_PENDING_LEGS,
-            state__in=[state.value for state in LIVE_STATES],
-        ).values_list("account_id", "instrument_id")
-    )
-    views = {}
-    for pair in pairs:
-        key = (pair.strategy.account_id, pair.instrument_id)
-        owner, entered_at = held.get(key, (None, None))
-        views[pair.strategy.pk, pair.instrument_id] = PositionView(
-            is_open=key in held,
-            is_ours=key not in held or owner == pair.strategy.pk,
-            opened_at=entered_at,
-            last_closed_at=closed.get(key),
-            has_pending_order=key in pending,
-        )
-    return views
-
-
-def _sentiment_factor(view: SentimentView | None) -> Factor | None:
-    """Return the sentiment for the record. Weight 0: it has not shown skill yet."""
-    if view is None:
-        return None
-    return Factor(
-        name="sentiment",
-        score=min(max(float(view.score), -1.0), 1.0),
-        weight=0.0,
-        detail={"confidence": float(view.confidence), "mentions": float(view.mentions)},
-    )
-
-
-def config_of(strategy: Strategy, timeframe: Timeframe, max_size: Decimal) -> StrategyConfig:
-    """Return a strategy's rules; `max_size` is the risk limit that its entries stay within."""
-    return StrategyConfig(
-        bar_s=timeframe.seconds,
-        base_position_size=strategy.base_position_size,
-        max_position_size=max_size,
-        min_confidence=strategy.min_confidence,
-        min_edge_bps=strategy.min_edge_bps,
-        cost_bps=strategy.cost_bps,
-        cooldown_bars=strategy.cooldown_bars,
-        max_holding_bars=strategy.max_holding_bars,
-    )
-
-
 def _row(
-    pair: _Pair,
+    pair: Pair,
     draft: DecisionDraft,
+    given: DecisionInputs,
     price: Decimal,
     prediction_id: int | None,
     timeframe: Timeframe,
@@ -243,12 +149,13 @@ def _row(
         target_notional=draft.target_notional,
         factors=[factor.to_json() for factor in draft.factors],
         vetoes=[veto.value for veto in draft.vetoes],
+        inputs=given.to_json(),
         created_at=now,
     )
 
 
 def _announce(
-    pairs: Sequence[_Pair],
+    pairs: Sequence[Pair],
     instrument_ids: list[int],
     timeframe: Timeframe,
     close_time: datetime,

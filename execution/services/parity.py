@@ -9,11 +9,9 @@ from alerts.services.raising import raise_alert
 from core.clock import to_ms
 from execution.backtest.findings import Findings
 from execution.backtest.forecasts import Forecaster
-from execution.backtest.parity import (
-    compare_decisions,
-    compare_orders,
-    compare_predictions,
-)
+from execution.backtest.parity import compare_decisions
+from execution.backtest.parity_orders import compare_orders
+from execution.backtest.parity_predictions import compare_predictions
 from execution.backtest.series import Series
 from execution.models import Decision
 from execution.services.parity_rows import (
@@ -28,6 +26,8 @@ from markets.services.windows import CAPACITY
 from mlmodels.domain.surroundings import Surroundings
 from mlmodels.selectors import list_predictions
 from mlmodels.services.inputs import ids_of, load_surroundings
+from sentiment.domain.view import SentimentHistory
+from sentiment.selectors import list_view_history
 
 _WARMUP_BARS = CAPACITY  # as much as a live model or factor can look back
 
@@ -189,6 +189,9 @@ def _compare_series(span: _Span, instrument_id: int, rows: Any, findings: Findin
     )
     decisions = list(rows.select_related("strategy", "prediction").order_by("close_time", "id"))
     books = load_books(decisions, instrument_id)
-    lived = [live_decision(row, rules.symbol, timeframe, books) for row in decisions]
+    moods = SentimentHistory(
+        list_view_history(instrument_ids=[instrument_id], start=span.start, end=span.end)
+    )
+    lived = [live_decision(row, rules.symbol, timeframe, books, moods) for row in decisions]
     compare_decisions(series, lived, revised, findings)
     compare_orders(rules, series, live_orders(decisions, rules.symbol, books), findings)

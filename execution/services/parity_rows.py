@@ -1,29 +1,29 @@
 """Stored rows of one symbol as a comparison with a replay wants them."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
 from core.clock import to_ms
-from execution.backtest.parity import (
-    LiveDecision,
-    LiveOrder,
-    other_views,
-)
+from execution.backtest.parity import LiveDecision
+from execution.backtest.parity_orders import LiveOrder
 from execution.domain.decision import Action, PositionView
-from execution.domain.factors import Factor
+from execution.domain.factors import Factor, sentiment_factor
+from execution.domain.inputs import DecisionInputs
 from execution.domain.order import Leg, OrderState, Side
 from execution.models import Decision, Order, Position
-from execution.services.decisions import config_of
+from execution.services.decision_inputs import config_of
 from markets.domain.timeframe import Timeframe
 from mlmodels.domain.prediction import PredictionState, PredictionView
 from risk.domain.trading_state import Level, StateView
 from risk.selectors import get_limits, list_state_changes
+from sentiment.domain.view import SentimentHistory
 
 _NUMBERS = ("p_up", "expected_return", "lower", "upper", "sigma")
 _MINE = (Leg.ENTRY.value, Leg.EXIT.value, Leg.MANUAL.value)
+_INSTANT = timedelta(microseconds=1)
 _FINAL = frozenset(state.value for state in OrderState if state.is_final)
 
 
@@ -75,22 +75,23 @@ def _state_at(states: Sequence[tuple[datetime, StateView]], now: datetime) -> St
     return found
 
 
-def live_decision(row: Decision, symbol: str, timeframe: Timeframe, books: Books) -> LiveDecision:
+def live_decision(
+    row: Decision, symbol: str, timeframe: Timeframe, books: Books, moods: SentimentHistory
+) -> LiveDecision:
     """Return a stored decision with the inputs of its moment."""
-    limits = get_limits()
-    position = _position_at(row, timeframe, books)
+    kept = DecisionInputs.from_json(row.inputs)
+    cooldown = kept.config.cooldown_bars if kept else row.strategy.cooldown_bars
+    booked = _booked(row, timeframe, books, cooldown * timeframe.delta)
     return LiveDecision(
         symbol=symbol,
         close_ms=to_ms(row.close_time),
         now=row.created_at,
         prediction=_prediction_of(row),
         mood=_mood_of(row),
-        position=position,
-        others=other_views(position),
-        state=_state_at(books.states, row.created_at),
-        config=config_of(
-            row.strategy, timeframe, limits.max_position_size if limits else Decimal(0)
-        ),
+        given=kept or _by_the_books(row, timeframe, books, booked[0]),
+        is_recorded=kept is not None,
+        booked=booked,
+        known_mood=sentiment_factor(moods.at(row.instrument_id, row.close_time)),
         outcome={
             "action": row.action,
             "reason": row.reason,
@@ -100,6 +101,19 @@ def live_decision(row: Decision, symbol: str, timeframe: Timeframe, books: Books
             "vetoes": row.vetoes,
             "factors": row.factors,
         },
+    )
+
+
+def _by_the_books(
+    row: Decision, timeframe: Timeframe, books: Books, position: PositionView
+) -> DecisionInputs:
+    """Return what a decision that kept no inputs was given, as far as can be known today."""
+    limits = get_limits()
+    size = limits.max_position_size if limits else Decimal(0)
+    return DecisionInputs(
+        position=position,
+        config=config_of(row.strategy, timeframe, size),
+        state=_state_at(books.states, row.created_at),
     )
 
 
@@ -132,23 +146,45 @@ def _mood_of(row: Decision) -> Factor | None:
     return None
 
 
-def _position_at(row: Decision, timeframe: Timeframe, books: Books) -> PositionView:
-    """Return what the books say was held and under way when the decision was made."""
-    now, account = row.created_at, row.strategy.account_id
+def _booked(
+    row: Decision, timeframe: Timeframe, books: Books, cooldown: timedelta
+) -> tuple[PositionView, ...]:
+    """Return what the books say of the decision's moment, then of moments up to a candle before.
+
+    They change only at an event, so that the moments just before each of them are all there are.
+    The last views differ in the order under way: its row tells when it moved last, not before.
+    """
+    now, earliest = row.created_at, row.close_time - timeframe.delta
+    events = {
+        moment
+        for position in books.positions
+        for moment in (position.opened_at, position.closed_at)
+        if moment is not None and earliest < moment <= now
+    }
+    moments = [now, *(event - _INSTANT for event in sorted(events, reverse=True))]
+    views = [_position_at(row, books, moment, cooldown) for moment in moments]
+    views += [replace(view, has_pending_order=not view.has_pending_order) for view in views]
+    return tuple(views)
+
+
+def _position_at(
+    row: Decision, books: Books, moment: datetime, cooldown: timedelta
+) -> PositionView:
+    """Return what was held and under way at a moment, as the decision would have seen it."""
+    account = row.strategy.account_id
     held: Position | None = None
     closed: datetime | None = None
-    longest: timedelta = row.strategy.cooldown_bars * timeframe.delta
     for position in books.positions:
-        if position.account_id != account or position.opened_at > now:
+        if position.account_id != account or position.opened_at > moment:
             continue
-        if position.closed_at is None or position.closed_at > now:
+        if position.closed_at is None or position.closed_at > moment:
             held = position
-        elif position.closed_at > now - longest:
+        elif position.closed_at > row.created_at - cooldown:
             closed = max(position.closed_at, closed or position.closed_at)
     is_pending = any(
         order.account_id == account
-        and order.created_at <= now
-        and (order.state not in _FINAL or order.updated_at > now)
+        and order.created_at <= moment
+        and (order.state not in _FINAL or order.updated_at > moment)
         and order.decision_id != row.pk
         for order in books.orders
     )

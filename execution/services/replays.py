@@ -1,12 +1,14 @@
 """Carrying out a backtest on stored candles."""
 
+from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
 
+from core.clock import from_ms
 from core.errors import InvalidInput
 from execution.backtest.engine import Progress
 from execution.backtest.outcome import Outcome
-from execution.backtest.request import MODEL, BacktestRequest
+from execution.backtest.request import BacktestRequest
 from execution.backtest.run import Backtest, Train, run_backtest
 from execution.backtest.series import Series
 from execution.selectors import count_trials
@@ -16,6 +18,8 @@ from markets.selectors import get_rules_by_symbol, load_window
 from markets.services.windows import CAPACITY
 from risk.domain.limits import RiskLimits
 from risk.selectors import get_limits
+from sentiment.domain.view import SentimentHistory
+from sentiment.selectors import list_view_history
 
 
 def load_series(request: BacktestRequest, *, progress: Progress) -> list[Series]:
@@ -58,10 +62,22 @@ def run_stored(
         request=request,
         series=series,
         limits=get_limits() or RiskLimits(),
+        moods=load_moods(series),
         trials=max(1, count_trials(symbols=request.symbols, interval=request.interval)),
         is_thorough=is_thorough,
     )
     return run_backtest(backtest, train=train, progress=progress)
+
+
+def load_moods(series: Sequence[Series]) -> SentimentHistory:
+    """Return what was known of each symbol's mood at any close."""
+    return SentimentHistory(
+        list_view_history(
+            instrument_ids=[item.rules.instrument_id for item in series],
+            start=from_ms(min(int(item.close_ms[0]) for item in series)),
+            end=from_ms(max(int(item.close_ms[-1]) for item in series)),
+        )
+    )
 
 
 def history_needed(request: BacktestRequest) -> timedelta:
@@ -70,8 +86,8 @@ def history_needed(request: BacktestRequest) -> timedelta:
     And, for models that are trained on the way, what the first one learns from.
     """
     bars = CAPACITY
-    if request.strategy == MODEL:
-        bars += int(request.parameters["train_bars"])
+    if request.model_parameters is not None:
+        bars += int(request.model_parameters["train_bars"])
     return bars * request.interval.delta
 
 

@@ -13,6 +13,7 @@ from execution.backtest.verdict import Word
 
 TEMPLATE = "execution/tear_sheet.html"
 _LAST_TRADES = 60
+_LAST_EVENTS = 40
 _NOTHING = "-"
 _TONES = {Word.PROVEN: "good", Word.NOT_PROVEN: "warn", Word.LOSS: "bad", Word.NO_TRADES: "warn"}
 _TITLES = {
@@ -52,6 +53,7 @@ def describe_report(report: Mapping[str, Any]) -> dict[str, Any]:
         "spreads": _spreads(report["monte_carlo"]),
         "random_entries": _chance(report["monte_carlo"]["random_entries"]),
         "shaken": _shaken(report["sensitivity"]),
+        "model_events": [_event(item) for item in report.get("model_events", [])[-_LAST_EVENTS:]],
         "trades": [_trade(trade) for trade in reversed(report["trades"][-_LAST_TRADES:])],
         "months": [
             "Jan",
@@ -217,6 +219,16 @@ def _shaken(rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
         }
         for row in rows
     ]
+
+
+def _event(event: Mapping[str, Any]) -> dict[str, Any]:
+    """Return something that happened to the models, its evidence in one line."""
+    told = ", ".join(
+        f"{name} {number:.4g}" if isinstance(number, float) else f"{name} {number}"
+        for name, number in event["evidence"].items()
+        if number is not None
+    )
+    return {**event, "at": _time(event["at_ms"]), "evidence": told}
 
 
 def _trade(trade: Mapping[str, Any]) -> dict[str, Any]:

@@ -56,6 +56,11 @@ class PastEvent:
     at: datetime
 
 
+def is_repeated(past: Sequence[PastEvent], alarm: Alarm, outcome: EventOutcome) -> bool:
+    """Tell whether the newest event says the same of the same alarm."""
+    return bool(past) and (past[0].trigger, past[0].outcome) == (alarm.trigger, outcome)
+
+
 def what_to_do(
     alarm: Alarm, *, past: Sequence[PastEvent], last_trained_at: datetime | None, now: datetime
 ) -> EventOutcome | None:

@@ -1,5 +1,6 @@
 """What the numbers of a model say that asks for training."""
 
+from collections.abc import Callable
 from datetime import timedelta
 
 import numpy as np
@@ -7,7 +8,13 @@ from numpy.typing import NDArray
 
 from mlmodels.domain.alarms import Alarm, Trigger
 from mlmodels.domain.evaluation import OutOfFold
-from mlmodels.domain.statistics import mean_per_moment
+from mlmodels.domain.statistics import (
+    HacMean,
+    calibration_slope_test,
+    hac_lags,
+    mean_per_moment,
+    newey_west,
+)
 
 FloatArray = NDArray[np.float64]
 
@@ -15,24 +22,56 @@ ERROR_OUTCOMES = 48
 # Below a day's horizon the mean error measures the market's volatility, not the model.
 ERROR_FROM_HORIZON = timedelta(days=1)
 ERROR_RATIO = 1.05
+ERROR_T = 2.33  # one-sided 1 %
 CALIBRATION_ROWS = 300
 CALIBRATION_SLOPE = (0.5, 1.5)
+CALIBRATION_T = 2.58  # two-sided 1 %
 DRIFTED_FEATURES = 3
 
 
-def error_alarm(rows: OutOfFold, *, horizon: timedelta, threshold: float) -> Alarm | None:
+def model_alarm(
+    rows: OutOfFold,
+    *,
+    horizon: timedelta,
+    horizon_bars: int,
+    threshold: float,
+    drift: Callable[[], dict[str, tuple[float, float]]],
+) -> Alarm | None:
+    """Return the first alarm that a model's outcomes and inputs raise; None: all is well.
+
+    Args:
+        rows: Its newest resolved predictions, in order of time.
+        horizon: How far it looks ahead.
+        horizon_bars: The same in candles.
+        threshold: The user's ``retrain_error_threshold``.
+        drift: Gives (psi, threshold) by feature; asked only when the outcomes raise nothing.
+    """
+    slope = None
+    if len(rows.p_up) >= CALIBRATION_ROWS:
+        lags = hac_lags(horizon_bars)
+        slope = calibration_slope_test(rows.p_up, rows.forward_return > 0, rows.time_ms, lags=lags)
+    return (
+        error_alarm(rows, horizon=horizon, horizon_bars=horizon_bars, threshold=threshold)
+        or skill_alarm(rows, horizon_bars=horizon_bars)
+        or calibration_alarm(slope, rows=len(rows.p_up))
+        or drift_alarm(drift())
+    )
+
+
+def error_alarm(
+    rows: OutOfFold, *, horizon: timedelta, horizon_bars: int, threshold: float
+) -> Alarm | None:
     """Compare the newest mean absolute error with the user's threshold and with no forecast.
 
     The threshold is absolute: below a day's horizon it would measure volatility, so it is left
-    out there. The ratio to the error of expecting no return measures the model at any horizon.
+    out there. The error in volatilities over that of expecting no return measures the model at
+    any horizon; outcomes that overlap count once, and luck does not count.
     """
     if len(rows.p_up) < ERROR_OUTCOMES:
         return None
     newest = rows.where(np.arange(len(rows.p_up)) >= len(rows.p_up) - ERROR_OUTCOMES)
-    miss = np.abs(newest.expected_return - newest.forward_return)
-    error = float(miss.mean())
-    baseline = float(np.mean(np.abs(newest.forward_return) / newest.horizon_sigma))
-    ratio = float(np.mean(miss / newest.horizon_sigma)) / baseline if baseline > 0 else None
+    error = float(np.mean(np.abs(newest.expected_return - newest.forward_return)))
+    ratio = _error_ratio(rows, horizon_bars=horizon_bars)
     is_absolute = horizon >= ERROR_FROM_HORIZON and error > threshold
     if not is_absolute and (ratio is None or ratio <= ERROR_RATIO):
         return None
@@ -46,6 +85,22 @@ def error_alarm(rows: OutOfFold, *, horizon: timedelta, threshold: float) -> Ala
             "outcomes": float(ERROR_OUTCOMES),
         },
     )
+
+
+def _error_ratio(rows: OutOfFold, *, horizon_bars: int) -> float | None:
+    """Return the error over that of no forecast; None: too few to tell, or it may be luck."""
+    moments = np.unique(rows.time_ms)
+    needed = ERROR_OUTCOMES * horizon_bars
+    if len(moments) < needed:
+        return None
+    newest = rows.where(rows.time_ms >= moments[-needed])
+    usual = np.abs(newest.forward_return) / newest.horizon_sigma
+    miss = np.abs(newest.expected_return - newest.forward_return) / newest.horizon_sigma
+    excess = newey_west(mean_per_moment(miss - usual, newest.time_ms), lags=hac_lags(horizon_bars))
+    baseline = float(usual.mean())
+    if excess.t is None or excess.t <= ERROR_T or baseline <= 0:
+        return None
+    return float(miss.mean()) / baseline
 
 
 def skill_alarm(rows: OutOfFold, *, horizon_bars: int) -> Alarm | None:
@@ -94,14 +149,27 @@ def page_hinkley(loss: FloatArray, *, horizon_bars: int) -> float | None:
     return float(np.max(climb - lowest))
 
 
-def calibration_alarm(slope: float | None, *, rows: int) -> Alarm | None:
-    """Compare the slope of outcomes on stated log-odds with 1."""
+def calibration_alarm(slope: HacMean | None, *, rows: int) -> Alarm | None:
+    """Compare the slope of outcomes on stated log-odds with 1.
+
+    Args:
+        slope: Of ``calibration_slope_test``: outcomes that overlap count once.
+        rows: How many there are.
+    """
     low, high = CALIBRATION_SLOPE
-    if slope is None or rows < CALIBRATION_ROWS or low <= slope <= high:
+    if slope is None or slope.t is None or rows < CALIBRATION_ROWS or low <= slope.mean <= high:
+        return None
+    if abs(slope.t) < CALIBRATION_T:
         return None
     return Alarm(
         trigger=Trigger.CALIBRATION,
-        evidence={"slope": slope, "lowest": low, "highest": high, "rows": float(rows)},
+        evidence={
+            "slope": slope.mean,
+            "t": slope.t,
+            "lowest": low,
+            "highest": high,
+            "rows": float(rows),
+        },
     )
 
 

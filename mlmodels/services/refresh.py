@@ -105,10 +105,29 @@ def is_fit_to_serve(
         served = load_model(champion, store=store, trainers=trainers)
     except ArtifactError as error:
         return _promoted(f"the champion cannot be loaded: {error}")
-    fresh = fitted.judged.time_ms > to_ms(champion.trained_until)
+    return may_replace(
+        fitted,
+        dataset=candidate.dataset,
+        served=served,
+        trained_until_ms=to_ms(champion.trained_until),
+    )
+
+
+def may_replace(
+    fitted: FittedEnsemble, *, dataset: Dataset, served: ServedModel, trained_until_ms: int
+) -> Decision:
+    """Decide by the refresh rule between models of one recipe.
+
+    Args:
+        fitted: The new one.
+        dataset: What it was fitted on.
+        served: The champion.
+        trained_until_ms: Newest candle that the champion had seen.
+    """
+    fresh = fitted.judged.time_ms > trained_until_ms
     if int(fresh.sum()) < MIN_FRESH_ROWS:
         return _promoted(f"same recipe on fresher data; only {int(fresh.sum())} rows to compare on")
-    return _compare(fitted, fresh, served=served, dataset=candidate.dataset)
+    return _compare(fitted, fresh, served=served, dataset=dataset)
 
 
 def _changes(champion: ChampionView, candidate: Candidate) -> list[str]:

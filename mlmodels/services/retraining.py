@@ -1,7 +1,6 @@
 """When to train again: by appointment, and when the numbers ask for it."""
 
 from collections import defaultdict
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -13,12 +12,12 @@ from mlmodels.domain.alarms import (
     EventOutcome,
     PastEvent,
     Trigger,
+    is_repeated,
     what_to_do,
 )
 from mlmodels.domain.feature_spec import FeatureSpec
 from mlmodels.domain.lifecycle import RunStatus
-from mlmodels.domain.statistics import calibration_slope
-from mlmodels.domain.triggers import calibration_alarm, drift_alarm, error_alarm, skill_alarm
+from mlmodels.domain.triggers import model_alarm
 from mlmodels.models import DriftMetric, MLSettings, ModelVersion, RetrainEvent, TrainingRun
 from mlmodels.selectors import ChampionView, get_champion, get_newest_run, get_settings
 from mlmodels.services.announcements import announce_stopped
@@ -102,17 +101,12 @@ def _stale(champion: ChampionView) -> Alarm | None:
 def _model_alarm(
     timeframe: Timeframe, champion: ChampionView, settings: MLSettings, *, now: datetime
 ) -> Alarm | None:
-    rows = load_resolved(champion.version_id, newest=_ROWS)
-    slope = calibration_slope(rows.p_up, rows.forward_return > 0) if len(rows.p_up) else None
-    return (
-        error_alarm(
-            rows,
-            horizon=timeframe.delta * champion.horizon_bars,
-            threshold=settings.retrain_error_threshold,
-        )
-        or skill_alarm(rows, horizon_bars=champion.horizon_bars)
-        or calibration_alarm(slope, rows=len(rows.p_up))
-        or drift_alarm(_newest_drift(champion, now=now))
+    return model_alarm(
+        load_resolved(champion.version_id, newest=_ROWS),
+        horizon=timeframe.delta * champion.horizon_bars,
+        horizon_bars=champion.horizon_bars,
+        threshold=settings.retrain_error_threshold,
+        drift=lambda: _newest_drift(champion, now=now),
     )
 
 
@@ -137,7 +131,7 @@ def _is_heard(
     outcome = what_to_do(alarm, past=past, last_trained_at=run.started_at if run else None, now=now)
     if outcome is None:
         return False
-    if outcome is not EventOutcome.STARTED and _is_repeated(past, alarm, outcome):
+    if outcome is not EventOutcome.STARTED and is_repeated(past, alarm, outcome):
         return False
     RetrainEvent.objects.create(
         scope=scope,
@@ -150,10 +144,6 @@ def _is_heard(
     if outcome is EventOutcome.STOPPED:
         announce_stopped(scope=scope, trigger=alarm.trigger.value, now=now)
     return outcome is EventOutcome.STARTED
-
-
-def _is_repeated(past: Sequence[PastEvent], alarm: Alarm, outcome: EventOutcome) -> bool:
-    return bool(past) and (past[0].trigger, past[0].outcome) == (alarm.trigger, outcome)
 
 
 def _list_past(scope: str) -> list[PastEvent]:

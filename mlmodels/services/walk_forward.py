@@ -119,7 +119,7 @@ def train_walk_forward(
     last_ms = max(int(item.open_time_ms[-1]) for item in candles.values()) + interval_ms
     moments = range(plan.begin_ms, last_ms + 1, plan.every_bars * interval_ms)
     steps = [
-        _Step(rows=_known(rows, moment, plan), plan=plan, trainers=tuple(trainers))
+        _Step(rows=known_rows(rows, moment, plan), plan=plan, trainers=tuple(trainers))
         for moment in moments
     ]
     by_name = {trainer.name: trainer for trainer in trainers}
@@ -154,7 +154,7 @@ def fit_step(step: _Step) -> dict[str, bytes] | None:
     return pack_model(fitted, dataset=step.rows, spec=plan.spec, label=plan.label, seed=plan.seed)
 
 
-def _known(rows: Dataset, moment: int, plan: WalkPlan) -> Dataset:
+def known_rows(rows: Dataset, moment: int, plan: WalkPlan) -> Dataset:
     """Return the rows whose labels had ended by `moment`, not older than the plan wants."""
     oldest = moment - plan.train_bars * plan.spec.interval_ms
     return rows.take(np.flatnonzero((rows.end_ms <= moment) & (rows.start_ms > oldest)))

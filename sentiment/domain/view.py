@@ -1,7 +1,12 @@
 """What other rooms see of sentiment."""
 
+from bisect import bisect_right
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
+
+# An older score is silence, and silence is not neutrality.
+MAX_AGE = timedelta(hours=24)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,3 +26,23 @@ class SentimentView:
     confidence: float
     mentions: int
     available_at: datetime
+
+
+class SentimentHistory:
+    """What was known of each instrument's mood at any moment of a stretch.
+
+    Args:
+        views: By instrument, ascending by ``available_at``.
+    """
+
+    def __init__(self, views: Mapping[int, Sequence[SentimentView]]) -> None:
+        self._views = views
+        self._times = {key: [view.available_at for view in found] for key, found in views.items()}
+
+    def at(self, instrument_id: int, moment: datetime) -> SentimentView | None:
+        """Return the newest view that was known at `moment` and not too old; None: silence."""
+        place = bisect_right(self._times.get(instrument_id, []), moment)
+        if not place:
+            return None
+        view = self._views[instrument_id][place - 1]
+        return view if view.available_at > moment - MAX_AGE else None

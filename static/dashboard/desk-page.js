@@ -27,13 +27,14 @@ new Live({
   onState: () => {},
 });
 
-// The form shows what the chosen strategy can be told.
-const strategy = document.querySelector('select[name=strategy]');
+// The form shows what the chosen strategies can be told.
+const strategy = document.querySelector('input[name=strategy]');
 if (strategy) {
   const show = () => {
-    for (const hint of document.querySelectorAll('[data-strategy]')) hint.hidden = hint.dataset.strategy !== strategy.value;
-    document.querySelector('[data-model-only]').hidden = strategy.value !== 'model';
+    const kinds = strategy.value.split('+').map((part) => part.split(':')[0].trim());
+    for (const hint of document.querySelectorAll('[data-strategy]')) hint.hidden = !kinds.includes(hint.dataset.strategy);
+    document.querySelector('[data-model-only]').hidden = !kinds.includes('model');
   };
-  strategy.onchange = show;
+  strategy.oninput = show;
   show();
 }

@@ -11,7 +11,8 @@ from django.views.decorators.http import require_GET, require_POST
 
 from core.clock import get_clock
 from core.errors import NotFound, TradingError
-from execution.backtest.request import MODEL, PARAMETERS, REGISTRY, WALK_FORWARD, parse_request
+from execution.backtest.parts import MODEL, PARAMETERS
+from execution.backtest.request import LIVE, SOURCES, parse_request
 from execution.selectors import get_backtest, list_backtests
 from execution.services.backtests import create_backtest
 from execution.services.tear_sheets import describe_report, render_tear_sheet
@@ -83,12 +84,12 @@ def _list(
         "error": error,
         "given": given,
         "intervals": [frame.value for frame in Timeframe],
-        "strategies": sorted(PARAMETERS),
-        "sources": [WALK_FORWARD, REGISTRY],
+        "strategies": [*PARAMETERS, "model+ema_rsi"],
+        "sources": list(SOURCES),
         "chosen": {
             "interval": given.get("interval") or _usual_interval(),
             "strategy": given.get("strategy") or MODEL,
-            "models": given.get("models") or WALK_FORWARD,
+            "models": given.get("models") or LIVE,
         },
         "symbols": given.get("symbols") or ", ".join(_subscribed()),
         "parameters": {

@@ -1,7 +1,8 @@
 """Backtests from the request to the report: command, API, desk and worker on one database."""
 
+import itertools
 import json
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from io import StringIO
 
 import pytest
@@ -12,9 +13,12 @@ from rest_framework.test import APIClient
 from execution.backtest.request import parse_request
 from execution.models import Backtest
 from execution.services.backtests import create_backtest, fail_lost_backtests
+from execution.services.replays import load_moods, load_series
+from execution.services.tear_sheets import render_tear_sheet
 from markets.domain.timeframe import Timeframe
-from markets.models import Instrument
+from markets.models import Candle, Instrument
 from markets.services.ingestion import store_candles
+from sentiment.models import SentimentScore
 from tests.unit.mlmodels.market import generate
 from tradingsite.backtests import run_backtest
 
@@ -120,7 +124,9 @@ def test_it_trades_by_models_that_were_trained_on_the_way(client, run_at_once):
     for seed, symbol in enumerate(symbols):
         add_market(symbol, bars=4300, seed=seed)
     parameters = {"train_bars": 3800, "retrain_bars": 1300, "base_position_size": 500}
-    request = wanted(symbols=symbols, strategy="model", parameters=parameters)
+    request = wanted(
+        symbols=symbols, strategy="model", parameters=parameters, models="walk-forward"
+    )
 
     run_at_once(lambda: client.post("/backtests", request, format="json"))
 
@@ -132,6 +138,59 @@ def test_it_trades_by_models_that_were_trained_on_the_way(client, run_at_once):
     assert min(opened) > first
     assert report["reasons"]["model"]["NO_MODEL"] > 1500
     assert report["skill"]["ic"] > 0.1
+
+
+def test_it_retrains_when_live_training_would_have(client, run_at_once):
+    add_market("ETHUSDT", bars=4300, seed=0)
+    parameters = {"train_bars": 3800, "retrain_bars": 1300}
+    request = wanted(symbols=["ETHUSDT"], strategy="model", parameters=parameters)
+
+    run_at_once(lambda: client.post("/backtests", request, format="json"))
+
+    row = Backtest.objects.get()
+    events = row.report["model_events"]
+    assert row.report["request"]["models"] == "live"
+    assert events[0]["trigger"] == "first"
+    assert {"PROMOTED"} <= {event["outcome"] for event in events}
+    assert "What happened to the models" in render_tear_sheet(row.report)
+
+
+def test_it_runs_several_strategies_on_one_account(stored, client, run_at_once):
+    parameters = {"ema_rsi.base_position_size": 700, "bars": 12}
+    request = wanted(strategy=["ema_rsi", "momentum"], parameters=parameters)
+
+    run_at_once(lambda: client.post("/backtests", request, format="json"))
+
+    row = Backtest.objects.get()
+    traded = {trade["strategy"] for trade in row.report["trades"]}
+    closes = {name: sum(counts.values()) for name, counts in row.report["reasons"].items()}
+    assert row.strategy == "ema_rsi+momentum"
+    assert traded == {"ema_rsi", "momentum"}
+    assert closes == {"ema_rsi": BARS, "momentum": BARS}
+    # One symbol, one position: no two round trips overlap.
+    spans = sorted((trade["opened_ms"], trade["closed_ms"]) for trade in row.report["trades"])
+    assert all(end <= begin for (_, end), (begin, _) in itertools.pairwise(spans))
+    shaken = {item["parameter"] for item in row.report["sensitivity"]}
+    assert shaken == {"ema_rsi.fast", "ema_rsi.slow", "momentum.bars"}
+
+
+def test_it_knows_the_mood_as_it_became_known(stored):
+    hour = timedelta(hours=1)
+    first = Candle.objects.order_by("open_time").values_list("open_time", flat=True)[0]
+    for bar, score in ((10, 0.5), (20, -0.5)):
+        SentimentScore.objects.create(
+            instrument=stored,
+            available_at=first + bar * hour,
+            score=score,
+            confidence=0.5,
+            mentions=3,
+        )
+    request = parse_request(wanted())
+
+    moods = load_moods(load_series(request, progress=lambda *_: None))
+
+    seen = [moods.at(stored.pk, first + bar * hour) for bar in (9, 10, 19, 20, 43, 44)]
+    assert [view and view.score for view in seen] == [None, 0.5, 0.5, -0.5, -0.5, None]
 
 
 @pytest.mark.parametrize(

@@ -26,6 +26,7 @@ from mlmodels.tasks import get_model_cache, load_past_models
 from risk.domain.trading_state import Level
 from risk.models import RiskLimits
 from risk.services.trading_state import raise_level, rearm, start_trading
+from sentiment.models import SentimentScore
 from tests.integration.tradingsite.test_backtests import rows_of
 from tests.unit.mlmodels.market import generate
 
@@ -156,6 +157,7 @@ def test_it_finds_every_prediction_and_decision_equal(lived):
 
     assert findings.counts[Stage.PREDICTION] == {Kind.EQUAL: TRADED * LIVED}
     assert findings.counts[Stage.DECISION] == {Kind.EQUAL: TRADED * LIVED}
+    assert findings.counts[Stage.INPUT] == {Kind.EQUAL: TRADED * LIVED}
     assert Decision.objects.exclude(action="HOLD").count() > 5
     assert set(without_model.counts[Stage.PREDICTION]) == {Kind.MODEL_MISSING}
 
@@ -181,6 +183,66 @@ def test_it_names_what_differs(lived):
     assert decisions[Kind.UNEXPLAINED] >= 1
     named = {(item.stage, item.close_ms) for item in findings.differences}
     assert (Stage.DECISION, to_ms(wrong.close_time)) in named
+
+
+def test_it_decides_by_the_rules_of_then(lived):
+    Strategy.objects.update(min_edge_bps=50_000, cost_bps=1, cooldown_bars=0)
+    RiskLimits.objects.update(max_position_size=1)
+
+    findings = compare(lived)
+
+    assert findings.counts[Stage.DECISION] == {Kind.EQUAL: TRADED * LIVED}
+    assert findings.counts[Stage.INPUT] == {Kind.EQUAL: TRADED * LIVED}
+
+
+def test_it_tells_a_late_booking_from_a_wrong_one(lived):
+    entered = Decision.objects.filter(action="ENTER").order_by("close_time").first()
+    own = Decision.objects.filter(instrument=entered.instrument, close_time__gt=entered.close_time)
+    later = own.order_by("close_time").first()
+    fill = Position.objects.get(
+        instrument=entered.instrument, opened_at=entered.created_at + SECOND
+    )
+    # The exchange filled a moment before the next decision, and we booked it a moment after.
+    Position.objects.filter(pk=fill.pk).update(opened_at=later.created_at - SECOND / 2)
+    late = Decision.objects.filter(pk=later.pk)
+    inputs = {**later.inputs, "position": {**later.inputs["position"], "is_open": False}}
+    inputs["position"]["opened_at"] = None
+    late.update(inputs=inputs)
+
+    counts = compare(lived).counts[Stage.INPUT]
+    inputs["position"]["is_ours"] = False
+    late.update(inputs=inputs)
+    wrong = compare(lived).counts[Stage.INPUT]
+
+    # Those after it saw the position since another moment than the changed books say.
+    assert counts[Kind.LATENCY] == 1
+    assert wrong[Kind.LATENCY] == 0
+    assert wrong[Kind.UNEXPLAINED] == counts[Kind.UNEXPLAINED] + 1
+
+
+def test_it_holds_the_sentiment_against_what_was_known(lived):
+    decision = Decision.objects.order_by("close_time", "pk")[10]
+    SentimentScore.objects.create(
+        instrument=decision.instrument,
+        available_at=decision.close_time - SECOND,
+        score=0.5,
+        confidence=0.5,
+        mentions=3,
+    )
+
+    counts = compare(lived).counts[Stage.INPUT]
+
+    # For a day it was there to be seen, and none of the decisions had it.
+    assert counts[Kind.UNEXPLAINED] == 24
+
+
+def test_it_does_without_kept_inputs(lived):
+    Decision.objects.update(inputs={})
+
+    findings = compare(lived)
+
+    assert findings.counts[Stage.DECISION] == {Kind.EQUAL: TRADED * LIVED}
+    assert not findings.counts[Stage.INPUT]
 
 
 def test_it_blames_a_revised_candle(lived):

@@ -16,11 +16,10 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from core.clock import get_clock
 from core.errors import InvalidInput, TradingError
 from core.progress import Bar
+from execution.backtest.parts import MODEL
 from execution.backtest.request import (
-    MODEL,
-    PARAMETERS,
-    REGISTRY,
-    WALK_FORWARD,
+    LIVE,
+    SOURCES,
     BacktestRequest,
     parse_request,
 )
@@ -43,6 +42,7 @@ examples:
   manage.py run_backtest --symbol BTCUSDT --interval 1h --start 2024-01-01 --end 2024-12-31
   manage.py run_backtest --symbol BTCUSDT --symbol ETHUSDT --interval 1h --set min_edge_bps=10
   manage.py run_backtest --strategy ema_rsi --symbol BTCUSDT --interval 5m --detail 1m
+  manage.py run_backtest --strategy model+ema_rsi --set ema_rsi.base_position_size=500
   manage.py run_backtest --source csv --file BTCUSDT=BTCUSDT_1h.csv.gz --interval 1h
 
 Without options the subscribed symbols are replayed over all their candles with the model strategy.
@@ -76,9 +76,11 @@ class Command(BaseCommand):
         add("--file", action="append", default=[], help="SYMBOL=PATH of candles; may be repeated")
         add("--detail", choices=[frame.value for frame in Timeframe], help="finer candles")
         add("--detail-file", action="append", default=[], help="SYMBOL=PATH of finer candles")
-        add("--strategy", choices=sorted(PARAMETERS), default=MODEL)
+        add("--strategy", default=MODEL, help="one, or several on one account: model+ema_rsi")
         add("--set", action="append", default=[], metavar="NAME=NUMBER", dest="given")
-        add("--models", choices=[WALK_FORWARD, REGISTRY], default=WALK_FORWARD)
+        add(
+            "--models", choices=SOURCES, default=LIVE, help="retrained as live; by interval; as was"
+        )
         add("--cash", default="100000", help="quote units")
         add("--fee-bps", default="10")
         add("--spread-bps", default="1", help="half the spread")
@@ -261,7 +263,8 @@ def _write(
     target = Path(folder) if folder else Path(settings.DATA_DIR) / "backtests"
     target.mkdir(parents=True, exist_ok=True)
     symbols = "-".join(request.symbols[:3]) + ("-more" if len(request.symbols) > 3 else "")
-    stem = f"{request.strategy}_{symbols}_{request.interval.value}"
+    named = "-".join(part.name for part in request.parts)
+    stem = f"{named}_{symbols}_{request.interval.value}"
     sheet, figures = target / f"{stem}.html", target / f"{stem}.json"
     sheet.write_text(render_tear_sheet(report), encoding="utf-8")
     figures.write_text(json.dumps(report, indent=1, allow_nan=False), encoding="utf-8")

@@ -15,7 +15,7 @@ from execution.backtest.forecasts import Serving, forecast
 from execution.backtest.report import break_even_bps, build_report
 from execution.backtest.request import BacktestRequest
 from execution.backtest.rules import RuleStrategy, momentum
-from execution.backtest.run import Backtest, run_backtest
+from execution.backtest.run import Backtest, ModelHistory, run_backtest
 from execution.backtest.skill import calibration_table, describe, months_of, resolve
 from execution.backtest.verdict import Word, judge
 from execution.services.tear_sheets import render_tear_sheet
@@ -156,7 +156,7 @@ def test_it_carries_out_a_whole_request():
 
     report, outcome = run_backtest(
         Backtest(request=request, series=[planted(900)], limits=RiskLimits(), trials=3),
-        train=lambda *_: [],
+        train=lambda *_: ModelHistory(),
         progress=lambda done, total, message: stages.append(message),
     )
 

@@ -6,6 +6,7 @@ import pytest
 
 from mlmodels.domain.alarms import Alarm, EventOutcome, PastEvent, Trigger, what_to_do
 from mlmodels.domain.evaluation import OutOfFold
+from mlmodels.domain.statistics import HacMean
 from mlmodels.domain.triggers import (
     calibration_alarm,
     drift_alarm,
@@ -95,21 +96,40 @@ def test_it_does_not_take_a_storm_for_a_bad_model():
     )
 
     assert skill_alarm(stormy, horizon_bars=4) is None
-    assert error_alarm(stormy, horizon=timedelta(hours=4), threshold=0.02) is None
+    assert error_alarm(stormy, horizon=timedelta(hours=4), horizon_bars=4, threshold=0.02) is None
+
+
+@pytest.mark.parametrize("ic", [0.1, 0.0])
+def test_its_error_is_no_reason_to_train_while_the_market_stays_the_same(ic):
+    alarms = 0
+    for seed in range(SEEDS):
+        rows = outcomes(seed, ic=ic, bars=2000)
+        alarms += any(
+            error_alarm(
+                rows.where((rows.time_ms <= bar) & (rows.time_ms > bar - 750)),
+                horizon=timedelta(hours=4),
+                horizon_bars=4,
+                threshold=0.02,
+            )
+            for bar in range(200, 2000, 24)
+        )
+
+    # at most one per 10,000 closes
+    assert alarms <= 0.2 * SEEDS
 
 
 def test_it_minds_the_absolute_error_from_a_day_on():
     rows = outcomes(1, ic=0.1)
     wide = rows.where(rows.time_ms > 1900)
 
-    short = error_alarm(wide, horizon=timedelta(hours=12), threshold=0.0001)
-    long = error_alarm(wide, horizon=DAY, threshold=0.0001)
+    short = error_alarm(wide, horizon=timedelta(hours=12), horizon_bars=4, threshold=0.0001)
+    long = error_alarm(wide, horizon=DAY, horizon_bars=4, threshold=0.0001)
 
     assert short is None
     assert long is not None
     assert long.evidence["threshold"] == 0.0001
     assert long.evidence["mean_absolute_error"] > 0.0001
-    assert error_alarm(wide, horizon=DAY, threshold=1.0) is None
+    assert error_alarm(wide, horizon=DAY, horizon_bars=4, threshold=1.0) is None
 
 
 def test_it_minds_a_forecast_that_is_worse_than_none():
@@ -121,18 +141,27 @@ def test_it_minds_a_forecast_that_is_worse_than_none():
         }
     )
 
-    found = error_alarm(loud, horizon=timedelta(hours=4), threshold=0.02)
+    found = error_alarm(loud, horizon=timedelta(hours=4), horizon_bars=4, threshold=0.02)
 
     assert found is not None
     assert found.evidence["ratio_to_no_forecast"] > 1.05
 
 
 @pytest.mark.parametrize(
-    ("slope", "rows", "is_alarm"),
-    [(0.4, 300, True), (1.6, 300, True), (1.0, 300, False), (0.4, 299, False), (None, 500, False)],
+    ("slope", "t", "rows", "is_alarm"),
+    [
+        (0.4, -3.0, 300, True),
+        (1.6, 3.0, 300, True),
+        (0.4, -2.0, 300, False),  # it may be luck
+        (1.0, 0.0, 300, False),
+        (0.4, -3.0, 299, False),
+    ],
 )
-def test_it_minds_the_calibration_when_there_is_enough_to_tell(slope, rows, is_alarm):
-    assert (calibration_alarm(slope, rows=rows) is not None) is is_alarm
+def test_it_minds_the_calibration_when_there_is_enough_to_tell(slope, t, rows, is_alarm):
+    found = HacMean(mean=slope, standard_error=0.2, t=t)
+
+    assert (calibration_alarm(found, rows=rows) is not None) is is_alarm
+    assert calibration_alarm(None, rows=500) is None
 
 
 def test_it_minds_drift_of_three_features_each_by_its_own_measure():

@@ -1,0 +1,52 @@
+"""What a decision was given besides prediction and candles, in the form in which rows keep it."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+from execution.domain.decision import PositionView, StrategyConfig
+from risk.domain.trading_state import Level, StateView
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DecisionInputs:
+    """What was held, by which rules, and how the kill switch stood: all of one moment."""
+
+    position: PositionView
+    config: StrategyConfig
+    state: StateView
+
+    def to_json(self) -> dict[str, Any]:
+        """Return plain JSON: money and times as text."""
+        return {
+            part: {name: _plain(value) for name, value in fields.items()}
+            for part, fields in asdict(self).items()
+        }
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> "DecisionInputs | None":
+        """Return what ``to_json`` wrote; None for rows of another time, which kept less."""
+        try:
+            state = data["state"]
+            return cls(
+                position=PositionView(**_read(data["position"], datetime.fromisoformat)),
+                config=StrategyConfig(**_read(data["config"], Decimal)),
+                state=StateView(**{**state, "level": Level(state["level"])}),
+            )
+        except (KeyError, TypeError):
+            return None
+
+
+def _read(fields: Mapping[str, Any], parse: Callable[[str], Any]) -> dict[str, Any]:
+    """Return fields with their texts parsed; all texts of one part are of one kind."""
+    return {
+        name: parse(value) if isinstance(value, str) else value for name, value in fields.items()
+    }
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, datetime):
+        return value.isoformat()
+    return f"{value:f}" if isinstance(value, Decimal) else value
