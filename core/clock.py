@@ -32,6 +32,9 @@ class Clock(Protocol):
         because the market does.
         """
 
+    def steer(self, offset: timedelta) -> None:
+        """Tell another time by `offset` from now on: the exchange's is the one that counts."""
+
     def venue(self, duration: timedelta) -> timedelta:
         """Return the market time of one of the exchange's own waits (window, engine, reply).
 
@@ -39,14 +42,15 @@ class Clock(Protocol):
         """
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class AffineClock:
-    """``market = origin_market_ms + (wall - origin_wall_ms) * speed``.
+    """``market = origin_market_ms + offset_ms + (wall - origin_wall_ms) * speed``.
 
     Attributes:
         origin_wall_ms: Wall time of the common origin.
         origin_market_ms: Market time at that moment.
         speed: Market seconds per wall second, > 0.
+        offset_ms: What the exchange's time was found to differ by; see `steer`.
         patience: Share of Binance's waits that the exchange takes, in (0, 1]. Below 1 only for
             tests against the local exchange: a fence then passes in seconds.
     """
@@ -55,6 +59,7 @@ class AffineClock:
     origin_market_ms: int = 0
     speed: float = 1.0
     patience: float = 1.0
+    offset_ms: float = 0.0
 
     def __post_init__(self) -> None:
         if self.speed <= 0:
@@ -64,10 +69,14 @@ class AffineClock:
 
     def now_ms(self) -> int:
         wall_ms = time.time_ns() / 1_000_000
-        return round(self.origin_market_ms + (wall_ms - self.origin_wall_ms) * self.speed)
+        passed_ms = (wall_ms - self.origin_wall_ms) * self.speed
+        return round(self.origin_market_ms + self.offset_ms + passed_ms)
 
     def now(self) -> datetime:
         return from_ms(self.now_ms())
+
+    def steer(self, offset: timedelta) -> None:
+        self.offset_ms += offset / timedelta(milliseconds=1)
 
     def protocol(self, duration: timedelta) -> timedelta:
         return duration * self.speed

@@ -14,6 +14,7 @@ from execution.domain.request import (
     OrderRequest,
     ReplaceRequest,
 )
+from markets.domain.filters import Listing
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -115,6 +116,13 @@ class Broker(Protocol):
 
     def balances(self) -> tuple[VenueBalance, ...]:
         """Return all balances that are not zero."""
+
+    def listing(self, symbol: str) -> Listing:
+        """Return the exchange's present rules of a symbol.
+
+        Raises:
+            ExchangeError: It could not tell, or does not list it.
+        """
 
     def quiet_for(self) -> timedelta:
         """Return for how long (wall) the exchange asked to be left alone; zero usually."""

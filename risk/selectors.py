@@ -24,13 +24,14 @@ def get_limits_row() -> models.RiskLimits | None:
     return models.RiskLimits.objects.filter(pk=LIMITS_ID).first()
 
 
-def highest_max_positions() -> int | None:
-    """Return the most positions that any version of the limits allowed; None: there is no row."""
-    row = get_limits_row()
-    if row is None:
-        return None
-    before: list[int] = list(models.RiskLimits.history.values_list("max_positions", flat=True))
-    return max([row.max_positions, *before])
+def counts_by_version() -> dict[int, tuple[int, int]]:
+    """Return the most positions and the most open orders of every version of the limits."""
+    columns = ("version", "max_positions", "max_open_orders")
+    rows = [
+        *models.RiskLimits.history.order_by("history_id").values_list(*columns),
+        *models.RiskLimits.objects.values_list(*columns),
+    ]
+    return {version: (positions, orders) for version, positions, orders in rows}
 
 
 def to_limits(row: models.RiskLimits) -> RiskLimits:

@@ -39,7 +39,9 @@ from execution.domain.request import (
 from execution.ports import VenueBalance, VenueReply
 from markets.adapters.binance_client import VenueClient
 from markets.adapters.binance_errors import classify
+from markets.adapters.binance_market_data import listing_of
 from markets.adapters.rate_budget import BudgetSpent
+from markets.domain.filters import Listing
 
 _ORDER_UNKNOWN = -2013
 _PAGE = 1000
@@ -253,6 +255,10 @@ class BinanceBroker:
             for row in account["balances"]
         )
         return tuple(balance for balance in balances if balance.total)
+
+    def listing(self, symbol: str) -> Listing:
+        info = self._read(self._client.get_exchange_info_of, symbol=symbol)
+        return listing_of(info["symbols"][0])
 
     def server_time(self) -> datetime:
         return from_ms(int(self._read(self._client.get_server_time)["serverTime"]))

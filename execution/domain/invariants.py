@@ -17,7 +17,7 @@ class Invariant(StrEnum):
     I8 = "only live orders reserve money, and never less than they may cost"
     I9 = "nothing entered after a kill; after its confirmation nothing rests"
     I10 = "each request was approved, written ahead with its digest, and sent once"
-    I11 = "no more positions at any moment than the limits allowed"
+    I11 = "no more positions and open orders at any moment than the limits of then allowed"
     I12 = "every open position is under a stop at the exchange, or being closed"
     I13 = "the audit chain holds; every state change has an actor and a cause"
     I14 = "no gap in the candles; no decision on data from after it"

@@ -26,6 +26,7 @@ ORDER_FIELDS = (
     "filled_quantity",
     "filled_quote",
     "reserved_quantity",
+    "ended_at",
     "updated_at",
 )
 POSITION_FIELDS = (

@@ -107,11 +107,13 @@ def _lapse_unsent(order: Order, *, clock: Clock) -> bool:
     if order.state != OrderState.APPROVED.value:
         return False
     after = next_state(order.pk, OrderState.APPROVED, OrderEvent.LAPSE).value
+    now = clock.now()
     changes = {
         "state": after,
         "reason": "CANCELED_UNSENT",
         "reserved_quantity": 0,
-        "updated_at": clock.now(),
+        "ended_at": now,
+        "updated_at": now,
     }
     moved = Order.objects.filter(pk=order.pk, state=OrderState.APPROVED.value).update(**changes)
     if moved:

@@ -42,7 +42,7 @@ MARGIN = timedelta(seconds=2)
 # A claim older than this is renewed before its request is signed.
 CLAIM_LIFETIME = timedelta(seconds=1)
 
-_CLAIM_FIELDS = ("state", "reason", "reserved_quantity", "quantity", "updated_at")
+_CLAIM_FIELDS = ("state", "reason", "reserved_quantity", "quantity", "ended_at", "updated_at")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -186,7 +186,7 @@ def _lapse(order: Order, *, reason: str, now: datetime) -> None:
     order.state = next_state(order.pk, OrderState(order.state), OrderEvent.LAPSE).value
     order.reason = reason
     order.reserved_quantity = Decimal(0)
-    order.updated_at = now
+    order.ended_at = order.updated_at = now
 
 
 def _move_legs(orders: Sequence[Order], *, now: datetime) -> list[Order]:
@@ -196,6 +196,7 @@ def _move_legs(orders: Sequence[Order], *, now: datetime) -> list[Order]:
     for leg in legs:
         parent = parents[leg.parent_id]  # type: ignore[index]
         leg.state, leg.reason, leg.updated_at = parent.state, parent.reason, now
+        leg.ended_at = parent.ended_at
     return legs
 
 

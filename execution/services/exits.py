@@ -13,6 +13,7 @@ from execution.services.cancels import cancel_orders
 from execution.services.claims import claim_orders
 from execution.services.intents import approve_exits
 from execution.services.order_rows import replaced_by
+from execution.services.second_tries import plan_second_tries
 from execution.services.sending import send_claims
 
 
@@ -37,7 +38,13 @@ def exit_positions(
     if order_ids:
         release_protection(order_ids=order_ids, broker=broker, clock=clock)
         claims = claim_orders(order_ids=order_ids, clock=clock)
-        send_claims(claims=claims, broker=broker, clock=clock)
+        sent = send_claims(claims=claims, broker=broker, clock=clock)
+        again = plan_second_tries(sent=sent, broker=broker, clock=clock)
+        if again:
+            send_claims(
+                claims=claim_orders(order_ids=again, clock=clock), broker=broker, clock=clock
+            )
+            order_ids = [*order_ids, *again]
     return order_ids
 
 

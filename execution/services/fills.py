@@ -275,6 +275,9 @@ def _move(books: Books, order: Order, report: OrderReport) -> bool:
     order.state = after.value
     if after.is_final:
         order.reserved_quantity = Decimal(0)
+        order.ended_at = order.ended_at or books.now
+    else:
+        order.ended_at = None
     books.note(order)
     return is_complete
 
@@ -324,6 +327,7 @@ def _move_lists(books: Books, orders: Sequence[Order]) -> None:
         parent.filled_quote = sum((leg.filled_quote for leg in legs), Decimal(0))
         if after.is_final:
             parent.reserved_quantity = Decimal(0)
+            parent.ended_at = parent.ended_at or books.now
         books.note(parent)
 
 

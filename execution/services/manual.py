@@ -109,7 +109,14 @@ def place_manual_order(
         send_orders(order_ids=[order.pk], broker=broker, clock=clock)
         order.refresh_from_db()
     raise_if_denied(order)
-    return order
+    return _latest(order)
+
+
+def _latest(order: Order) -> Order:
+    """Return the second attempt of an order that was refused for our own fault, if there is one."""
+    if order.state != OrderState.REJECTED.value:
+        return order
+    return order.superseded_by.order_by("-pk").first() or order
 
 
 def raise_if_denied(order: Order) -> None:

@@ -105,6 +105,8 @@ def build_order(
         expires_at=wish.expires_at,
         created_at=now,
         updated_at=now,
+        # What the gate refused is over before it begins.
+        ended_at=now if state.is_final else None,
     )
 
 

@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 from datetime import timedelta
 from decimal import Decimal
 
@@ -17,6 +18,7 @@ from execution.services.books import live_orders_of
 from execution.services.cancels import cancel_orders
 from execution.services.claims import claim_orders
 from execution.services.exits import exit_positions, release_protection
+from execution.services.mending import mend
 from execution.services.protective_rows import insert_pairs, plan_for, uncovered
 from execution.services.sending import send_claims
 from markets.selectors import list_rules
@@ -31,26 +33,56 @@ LONGEST_UNPROTECTED = timedelta(seconds=10)
 
 
 def send_protection(*, list_ids: Sequence[int], broker: Broker, clock: Clock) -> None:
-    """Send protective pairs that wait; a pair that is refused closes its position at once."""
+    """Send protective orders that wait; one that is refused closes its position at once.
+
+    Unless the fault was ours and is mended: then it is planned anew, once.
+    """
+    refused = _send(list_ids, broker=broker, clock=clock)
+    if refused.mended:
+        again = [
+            order_id
+            for account_id, keys in refused.mended.items()
+            for order_id in _insert(account_id=account_id, position_ids=keys, clock=clock)
+        ]
+        second = _send(again, broker=broker, clock=clock)
+        for account_id, keys in [*second.mended.items(), *second.final.items()]:
+            refused.final.setdefault(account_id, []).extend(keys)
+    for account_id, position_ids in refused.final.items():
+        _exit_unprotected(
+            account_id=account_id,
+            position_ids=position_ids,
+            why="the exchange refused the protective orders",
+            broker=broker,
+            clock=clock,
+        )
+
+
+@dataclass(slots=True)
+class _Refused:
+    """Positions whose protection was refused, by account: for a mended cause, or for good."""
+
+    mended: dict[int, list[int]] = field(default_factory=dict)
+    final: dict[int, list[int]] = field(default_factory=dict)
+
+
+def _send(list_ids: Sequence[int], *, broker: Broker, clock: Clock) -> _Refused:
+    refused = _Refused()
     if not list_ids:
-        return
+        return refused
     crashpoint("protect.before_claim")
     release_protection(order_ids=list_ids, broker=broker, clock=clock)
     claims = claim_orders(order_ids=list_ids, clock=clock)
     sent = send_claims(claims=claims, broker=broker, clock=clock)
-    refused: dict[int, list[int]] = {}
+    mended = mend(
+        {order.pk: order for order in sent.rejected}, sent.mendable, broker=broker, clock=clock
+    )
     for order in sent.rejected:
         # What a person chose and the exchange refused is replaced by our own in the next round.
-        if order.position_id is not None and order.idempotency_key is None:
-            refused.setdefault(order.account_id, []).append(order.position_id)
-    for account_id, position_ids in refused.items():
-        _exit_unprotected(
-            account_id=account_id,
-            position_ids=position_ids,
-            why="the exchange refused the protective pair",
-            broker=broker,
-            clock=clock,
-        )
+        if order.position_id is None or order.idempotency_key is not None:
+            continue
+        where = refused.mended if order.pk in mended else refused.final
+        where.setdefault(order.account_id, []).append(order.position_id)
+    return refused
 
 
 def protect_positions(*, account_id: int, broker: Broker, clock: Clock) -> int:

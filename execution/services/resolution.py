@@ -248,13 +248,10 @@ def _move(
 ) -> bool:
     """Move an order (and a list's legs) by compare-and-swap."""
     after = next_state(order_id, state, event)
-    changes: dict[str, object] = {
-        "state": after.value,
-        "reason": reason,
-        "updated_at": clock.now(),
-    }
+    now = clock.now()
+    changes: dict[str, object] = {"state": after.value, "reason": reason, "updated_at": now}
     if after.is_final:
-        changes["reserved_quantity"] = 0
+        changes |= {"reserved_quantity": 0, "ended_at": now}
     moved = Order.objects.filter(pk=order_id, state=state.value).update(**changes)
     if moved:
         Order.objects.filter(parent_id=order_id, state=state.value).update(**changes)

@@ -38,6 +38,8 @@ _BATCH = 64
 _LONGEST_WAIT = timedelta(milliseconds=500)
 _STORM_WINDOW = timedelta(seconds=60)
 _STORM_REJECTS = 5
+# Refusals for the clock's or the budget's sake say nothing about the orders.
+_NO_STORM = (-1021, -1015, -1003)
 _ATTEMPT_FIELDS = ("outcome", "evidence", "finished_at")
 # What a class of outcome does to an order that was being sent.
 _EVENTS: dict[Outcome, OrderEvent] = {
@@ -47,6 +49,8 @@ _EVENTS: dict[Outcome, OrderEvent] = {
     # One with our id is open there: the resolver asks for it and adopts it.
     Outcome.DUPLICATE: OrderEvent.LOSE_TRACK,
 }
+# Refusals before the engine saw the order, whose cause is ours and can be mended.
+_MENDABLE = (Reaction.REFRESH_RULES, Reaction.RESYNC_CLOCK)
 _WITHDRAWN = VenueReply(outcome=Outcome.NOT_SENT, message="withdrawn before the first byte")
 
 
@@ -57,12 +61,14 @@ class Sent:
     Attributes:
         protect_ids: Protective lists that wait to be sent.
         rejected: Orders that the exchange refused for certain.
+        mendable: What the refused ones among them ask for first, by order.
         stopped: The exchange asked for quiet; what was left is withdrawn.
     """
 
     protect_ids: list[int] = field(default_factory=list)
     rejected: list[Order] = field(default_factory=list)
     unknown: list[Order] = field(default_factory=list)
+    mendable: dict[int, Reaction] = field(default_factory=dict)
     stopped: bool = False
 
 
@@ -149,6 +155,8 @@ def _book(
     for claim, reply in others:
         if reply.outcome is Outcome.REJECTED:
             sent.rejected.append(claim.order)
+            if reply.reaction in _MENDABLE:
+                sent.mendable[claim.order.pk] = reply.reaction
         elif reply.outcome is not Outcome.NOT_SENT:
             sent.unknown.append(claim.order)
     logger.info("orders.sent count=%s not_accepted=%s", len(replies), len(others))
@@ -180,7 +188,7 @@ def _finish(
             "reason": _reason(reply),
         }
         if after.is_final:
-            changes["reserved_quantity"] = 0
+            changes |= {"reserved_quantity": 0, "ended_at": now}
         # The stream may have been faster than the reply: then the order has moved on already.
         moved = Order.objects.filter(pk=claim.order.pk, state=OrderState.SENDING.value).update(
             **changes
@@ -236,11 +244,12 @@ def _react(others: Sequence[tuple[Claim, VenueReply]], *, clock: Clock) -> None:
 def _stop_storm(*, clock: Clock) -> None:
     """Close the door when the exchange refuses one order after the other."""
     now = clock.now()
-    count = SubmitAttempt.objects.filter(
+    refused = SubmitAttempt.objects.filter(
         kind=SubmitAttempt.Kind.SUBMIT,
         outcome=Outcome.REJECTED.value,
         created_at__gt=now - clock.protocol(_STORM_WINDOW),
-    ).count()
+    )
+    count = refused.exclude(evidence__code__in=_NO_STORM).count()
     if count >= _STORM_REJECTS:
         raise_level(
             level=Level.REDUCE_ONLY,

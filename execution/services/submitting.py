@@ -8,7 +8,8 @@ from execution.ports import Broker
 from execution.services.claims import claim_orders
 from execution.services.exits import release_protection
 from execution.services.protection import send_protection
-from execution.services.sending import send_claims
+from execution.services.second_tries import plan_second_tries
+from execution.services.sending import Sent, send_claims
 
 
 def send_orders(*, order_ids: Sequence[int], broker: Broker, clock: Clock) -> None:
@@ -16,7 +17,15 @@ def send_orders(*, order_ids: Sequence[int], broker: Broker, clock: Clock) -> No
     if not order_ids:
         return
     release_protection(order_ids=order_ids, broker=broker, clock=clock)
+    sent = _send(order_ids, broker=broker, clock=clock)
+    again = plan_second_tries(sent=sent, broker=broker, clock=clock)
+    if again:
+        _send(again, broker=broker, clock=clock)
+
+
+def _send(order_ids: Sequence[int], *, broker: Broker, clock: Clock) -> Sent:
     claims = claim_orders(order_ids=order_ids, clock=clock)
     crashpoint("claim.committed")
     sent = send_claims(claims=claims, broker=broker, clock=clock)
     send_protection(list_ids=sent.protect_ids, broker=broker, clock=clock)
+    return sent

@@ -183,10 +183,17 @@ class VenueClient(Client):
             path = urlsplit(uri).path
             self._budget.require(priority_of(method=method, path=path, side=side))
         try:
-            return super()._request(method, uri, signed, force_params, **kwargs)
+            reply = super()._request(method, uri, signed, force_params, **kwargs)
+            if self._budget is not None and urlsplit(uri).path.endswith("/exchangeInfo"):
+                self._budget.learn_limit(weight_limit_of(reply))
+            return reply
         finally:
             if self.response is not None:
                 self._learn(self.response)
+
+    def get_exchange_info_of(self, *, symbol: str) -> Any:
+        """Return ``exchangeInfo`` of one symbol; the base class only asks for all."""
+        return self._get("exchangeInfo", data={"symbol": symbol})
 
     def quiet_s(self) -> float:
         """Return for how many wall seconds the exchange must be left alone."""
@@ -202,6 +209,15 @@ class VenueClient(Client):
                 http_status=response.status_code,
                 retry_after_s=_whole(headers.get("Retry-After")),
             )
+
+
+def weight_limit_of(info: Any) -> int | None:
+    """Return the request weight per minute that ``exchangeInfo`` tells of; None: it does not."""
+    for item in info.get("rateLimits", ()):
+        kind = (item.get("rateLimitType"), item.get("interval"), item.get("intervalNum"))
+        if kind == ("REQUEST_WEIGHT", "MINUTE", 1):
+            return int(item["limit"])
+    return None
 
 
 def _whole(text: str | None) -> int | None:
@@ -225,14 +241,16 @@ def build_client(
         clock: Also signs.
         api_key: Of the account.
         api_secret: Of the account.
-        weight_limit: Request weight per minute that all clients of this address share; None
-            asks without a budget.
+        weight_limit: Request weight per minute that all clients of this address share; 0 is what
+            the exchange itself says, None asks without a budget.
 
     Raises:
         NeedsOperator: the mode and the address contradict each other.
     """
     addresses = addresses_of(mode=mode, sim_url=sim_url)
-    budget = RateBudget(origin=addresses.origin, limit=weight_limit) if weight_limit else None
+    budget = None
+    if weight_limit is not None:
+        budget = RateBudget(origin=addresses.origin, limit=weight_limit)
     client = VenueClient(
         addresses=addresses, clock=clock, api_key=api_key, api_secret=api_secret, budget=budget
     )

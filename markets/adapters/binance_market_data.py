@@ -3,7 +3,7 @@
 import logging
 import random
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
@@ -24,6 +24,17 @@ logger = logging.getLogger(__name__)
 _ATTEMPTS = 5
 _FIRST_WAIT_S = 0.5
 _LONGEST_WAIT_S = 120.0
+
+
+def listing_of(item: Mapping[str, Any]) -> Listing:
+    """Return one symbol of ``exchangeInfo``."""
+    return Listing(
+        symbol=item["symbol"],
+        base_asset=item["baseAsset"],
+        quote_asset=item["quoteAsset"],
+        status=item["status"],
+        filters=item["filters"],
+    )
 
 
 class BinanceMarketData:
@@ -54,15 +65,7 @@ class BinanceMarketData:
         """Return every spot symbol with its filters."""
         info = self._read(self._client.get_exchange_info)
         return tuple(
-            Listing(
-                symbol=item["symbol"],
-                base_asset=item["baseAsset"],
-                quote_asset=item["quoteAsset"],
-                status=item["status"],
-                filters=item["filters"],
-            )
-            for item in info["symbols"]
-            if item.get("isSpotTradingAllowed", True)
+            listing_of(item) for item in info["symbols"] if item.get("isSpotTradingAllowed", True)
         )
 
     def klines(

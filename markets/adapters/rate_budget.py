@@ -20,6 +20,8 @@ _warnings = redis_client.Throttle()
 _KEPT_S = 120
 # Retry-After may be missing; the exchange's own window is a minute.
 DEFAULT_WAIT_S = 10
+# Binance's documents; it holds until the exchange itself has told.
+ASSUMED_LIMIT = 6000
 
 
 class BudgetSpent(TemporaryExchangeError):
@@ -33,12 +35,15 @@ class RateBudget:
 
     Args:
         origin: The exchange's address: one budget each.
-        limit: Weight per minute that it allows.
+        limit: Weight per minute that it allows; 0: what it says itself, which any process that
+            reads the exchange's rules learns for all.
     """
 
-    def __init__(self, *, origin: str, limit: int) -> None:
+    def __init__(self, *, origin: str, limit: int = 0) -> None:
         self._name = f"budget:{urlsplit(origin).netloc}"
-        self._limit = limit
+        self._is_learning = not limit
+        self._limit = limit or ASSUMED_LIMIT
+        self._learned = 0
         self._known = Usage()
 
     def require(self, priority: Priority) -> None:
@@ -77,6 +82,21 @@ class RateBudget:
         self._known = self._merge(told)
         self._write(told)
 
+    @property
+    def limit(self) -> int:
+        """Weight per minute that is reckoned with."""
+        return self._limit
+
+    def learn_limit(self, limit: int | None) -> None:
+        """Take in the limit that the exchange tells, and share it."""
+        if not limit or not self._is_learning:
+            return
+        self._limit = self._learned = limit
+        try:
+            redis_client.get_client().zadd(redis_client.key(self._name), {"limit": limit})
+        except (redis.RedisError, OSError) as error:
+            self._note(error)
+
     def _merge(self, told: Usage) -> Usage:
         known = self._known
         if told.minute > known.minute:
@@ -93,12 +113,14 @@ class RateBudget:
         minute = now_ms // MINUTE_MS
         try:
             scores = redis_client.get_client().zmscore(
-                redis_client.key(self._name), [f"used:{minute}", "frozen_until_ms"]
+                redis_client.key(self._name), [f"used:{minute}", "frozen_until_ms", "limit"]
             )
         except (redis.RedisError, OSError) as error:
             self._note(error)
             return Usage()
-        used, frozen = scores
+        used, frozen, limit = scores
+        if limit and self._is_learning:
+            self._limit = self._learned = int(limit)
         return Usage(minute=minute, used=int(used or 0), frozen_until_ms=int(frozen or 0))
 
     def _write(self, told: Usage) -> None:
@@ -110,6 +132,8 @@ class RateBudget:
         try:
             with redis_client.get_client().pipeline(transaction=False) as pipeline:
                 pipeline.zadd(key, scores, gt=True)
+                if self._learned:
+                    pipeline.zadd(key, {"limit": self._learned})
                 pipeline.zrem(key, f"used:{told.minute - 2}")
                 pipeline.expire(key, max(_KEPT_S, _seconds_left(told)))
                 pipeline.execute()

@@ -3,11 +3,12 @@
 import logging
 from collections.abc import Collection
 from datetime import datetime
+from typing import Any
 
 from django.db import transaction
 
 from core.errors import NotFound
-from markets.domain.filters import read_filters
+from markets.domain.filters import Listing, read_filters
 from markets.domain.timeframe import Timeframe
 from markets.models import Instrument, Subscription
 from markets.ports import MarketData
@@ -50,15 +51,7 @@ def sync_instruments(
             listing = listings[symbol]
             row, is_new = Instrument.objects.update_or_create(
                 symbol=symbol,
-                defaults={
-                    "base_asset": listing.base_asset,
-                    "quote_asset": listing.quote_asset,
-                    "status": listing.status,
-                    **read_filters(listing),
-                    "filters": [dict(item) for item in listing.filters],
-                    "provenance": provenance.get(symbol, ""),
-                    "synced_at": now,
-                },
+                defaults={**_columns(listing, now), "provenance": provenance.get(symbol, "")},
             )
             ids.append(row.pk)
             if is_new:
@@ -69,6 +62,23 @@ def sync_instruments(
         gone.update(status=DELISTED, synced_at=now)
     forget_rules()
     return ids
+
+
+def refresh_instrument(*, listing: Listing, now: datetime) -> None:
+    """Write one symbol's present rules down; they count from now on."""
+    Instrument.objects.filter(symbol=listing.symbol).update(**_columns(listing, now))
+    forget_rules()
+
+
+def _columns(listing: Listing, now: datetime) -> dict[str, Any]:
+    return {
+        "base_asset": listing.base_asset,
+        "quote_asset": listing.quote_asset,
+        "status": listing.status,
+        **read_filters(listing),
+        "filters": [dict(item) for item in listing.filters],
+        "synced_at": now,
+    }
 
 
 def subscribe(*, instrument_id: int, timeframe: Timeframe) -> bool:

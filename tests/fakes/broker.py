@@ -89,7 +89,8 @@ class FakeBroker(FakeVenue):
                 return LOST
             if fault is not None and fault.kind == "refuse":
                 return refuse(fault.http_status, fault.code, fault.message)
-            if self.clock.now() - signed_at > self.clock.protocol(RECV_WINDOW):
+            age = self.server_time() - signed_at
+            if age > self.clock.protocol(RECV_WINDOW) or age < -timedelta(seconds=1):
                 return refuse(400, -1021, "Timestamp for this request is outside of recvWindow.")
             reply = act()
             return LOST if fault is not None and fault.kind == "lose_reply" else reply

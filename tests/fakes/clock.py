@@ -13,10 +13,19 @@ class HandClock:
     def __init__(self, start: datetime = START, speed: float = 1.0) -> None:
         self.speed = speed
         self._now = start
+        # How far what it tells is from the true time.
+        self.error = timedelta(0)
 
     def now(self) -> datetime:
         self._now += timedelta(milliseconds=1)
-        return self._now
+        return self._now + self.error
+
+    def exact(self) -> datetime:
+        """Return the true time, which the exchange goes by."""
+        return self.now() - self.error
+
+    def steer(self, offset: timedelta) -> None:
+        self.error += offset
 
     def now_ms(self) -> int:
         return to_ms(self.now())

@@ -17,6 +17,8 @@ from execution.domain.fill import Execution, OrderReport, VenueStatus
 from execution.domain.order import Side
 from execution.domain.outcome import Outcome
 from execution.ports import VenueBalance, VenueReply
+from markets.domain.filters import Listing
+from tests.fakes.clock import HandClock
 
 D = Decimal
 FEE = D("0.001")
@@ -64,6 +66,7 @@ class FakeVenue:
     requests: list[Request] = field(default_factory=list)
     before_submit: Callable[[], None] | None = None
     quiet: timedelta = timedelta(0)
+    listings: dict[str, Listing] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.orders: dict[int, OrderReport] = {}
@@ -185,11 +188,15 @@ class FakeVenue:
                 if total
             )
 
+    def listing(self, symbol: str) -> Listing:
+        self._read("listing")
+        return self.listings[symbol]
+
     def quiet_for(self) -> timedelta:
         return self.quiet
 
     def server_time(self) -> datetime:
-        return self.clock.now()
+        return self.clock.exact() if isinstance(self.clock, HandClock) else self.clock.now()
 
     # --- inside ----------------------------------------------------------------------------
 

@@ -6,7 +6,7 @@ from core.clock import Clock
 from execution.domain.invariants import Answer, Finding, Invariant, WorldReport
 from execution.domain.truth import VenueTruth
 from execution.models import Account
-from execution.services.world import money, orders, safety
+from execution.services.world import limits, money, orders, safety
 from execution.services.world.rows import World
 
 Check = Callable[[World], Answer]
@@ -22,7 +22,7 @@ CHECKS: Mapping[Invariant, Check] = {
     Invariant.I8: money.check_reservations,
     Invariant.I9: safety.check_kill,
     Invariant.I10: orders.check_requests,
-    Invariant.I11: money.check_position_count,
+    Invariant.I11: limits.check_limits,
     Invariant.I12: safety.check_protection,
     Invariant.I13: safety.check_records,
     Invariant.I14: safety.check_data,

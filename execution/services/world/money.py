@@ -1,7 +1,6 @@
-"""Balances, positions, profit and reservations: I4, I5, I7, I8 and I11."""
+"""Balances, positions, profit and reservations: I4, I5, I7 and I8."""
 
 from collections.abc import Sequence
-from datetime import UTC, datetime
 from decimal import Decimal
 
 from execution.domain.fifo import fifo
@@ -13,10 +12,8 @@ from execution.services.replay import execution_of, recompute
 from execution.services.world.orders import NO_TRUTH
 from execution.services.world.rows import World
 from risk.domain.order_forms import worst_price
-from risk.selectors import highest_max_positions
 
 _ZERO = Decimal(0)
-_NEVER = datetime(9999, 1, 1, tzinfo=UTC)
 
 
 def check_balances(world: World) -> Answer:
@@ -120,39 +117,3 @@ def check_reservations(world: World) -> Answer:
             what = f"{order.state} reserves {reserved:f}, may cost {left:f}"
             findings.append(Finding(subject=f"order:{order.pk}", problem=what))
     return Answer(compared=len(world.orders), findings=tuple(findings))
-
-
-def check_position_count(world: World) -> Answer:
-    """I11: symbols held or being entered at one time, at every moment of the history."""
-    limit = highest_max_positions()
-    if limit is None:
-        return Answer(compared=0, not_checked="there is no row of limits")
-    changes: list[tuple[datetime, int, int]] = []
-    for start, end, instrument_id in _exposures(world):
-        if end <= start:
-            continue
-        changes += [(start, 1, instrument_id), (end, -1, instrument_id)]
-    held: dict[int, int] = {}
-    findings = []
-    # At the same moment what ends is counted before what begins.
-    for at, step, instrument_id in sorted(changes):
-        held[instrument_id] = held.get(instrument_id, 0) + step
-        if not held[instrument_id]:
-            del held[instrument_id]
-        if step > 0 and len(held) > limit:
-            what = f"{len(held)} symbols with exposure, at most {limit} were ever allowed"
-            findings.append(Finding(subject=f"moment:{at.isoformat()}", problem=what))
-    return Answer(compared=len(changes), findings=tuple(findings))
-
-
-def _exposures(world: World) -> list[tuple[datetime, datetime, int]]:
-    spans = [(row.opened_at, row.closed_at or _NEVER, row.instrument_id) for row in world.positions]
-    for order in world.orders:
-        if order.leg not in (Leg.ENTRY.value, Leg.MANUAL.value) or order.is_reduce_only:
-            continue
-        if order.state == OrderState.DENIED.value:
-            continue
-        is_live = OrderState(order.state) in LIVE_STATES
-        end = _NEVER if is_live else order.updated_at
-        spans.append((order.created_at, end, order.instrument_id))
-    return spans

@@ -6,6 +6,7 @@ import pytest
 
 from execution.adapters.binance_broker import BinanceBroker
 from markets.adapters.binance_client import build_client
+from markets.domain.filters import Listing
 from tests.fakes.broker import FakeBroker
 from tests.fakes.broker_desk import SYMBOL, Desk, sim_clock
 from tests.fakes.clock import HandClock
@@ -23,6 +24,13 @@ def desk(request):
             assets={SYMBOL: ("BTC", "USDT"), "ETHUSDT": ("ETH", "USDT")},
         )
         broker.held["USDT"], broker.held["BTC"] = D("100000"), D("1")
+        grids = [
+            {"filterType": "PRICE_FILTER", "tickSize": "0.01"},
+            {"filterType": "LOT_SIZE", "stepSize": "0.00001"},
+        ]
+        broker.listings[SYMBOL] = Listing(
+            symbol=SYMBOL, base_asset="BTC", quote_asset="USDT", status="TRADING", filters=grids
+        )
         yield Desk(broker, clock, D("50000"))
         return
     sim = request.getfixturevalue("sim_exchange")

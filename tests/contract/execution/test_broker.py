@@ -198,3 +198,10 @@ def test_it_never_lets_another_request_leave_than_was_written_ahead(request, sim
 
 def test_it_tells_the_exchange_s_time(desk):
     assert abs(desk.broker.server_time() - desk.clock.now()) < timedelta(seconds=2)
+
+
+def test_it_tells_the_rules_of_a_symbol(desk):
+    listing = desk.broker.listing(SYMBOL)
+
+    assert (listing.symbol, listing.base_asset, listing.quote_asset) == (SYMBOL, "BTC", "USDT")
+    assert {"PRICE_FILTER", "LOT_SIZE"} <= {item["filterType"] for item in listing.filters}

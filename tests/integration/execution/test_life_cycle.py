@@ -19,17 +19,19 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from core.errors import Denied, NotFound
+from core.errors import Conflict, Denied, InvalidInput, NotFound, OrderRejected
 from execution.domain.decision import Action
 from execution.domain.invariants import Invariant
 from execution.domain.order import OrderType, Side, TimeInForce
 from execution.models import Order
+from execution.services.amending import amend_order
 from execution.services.cancels import cancel_orders
 from execution.services.claims import claim_orders
 from execution.services.completing import record_live
 from execution.services.guarding import Guardian
 from execution.services.intents import approve_decisions
 from execution.services.orders import ManualOrder, place_manual_order, place_orders
+from execution.services.replacing import Changes, replace_order
 from risk.domain.trading_state import Level
 from risk.services.trading_state import raise_level, rearm
 from tests.fakes.broker import Fault
@@ -44,7 +46,29 @@ AT_EVERY_STEP = (
 )
 symbols = st.sampled_from(sorted(PRICES))
 calls = st.sampled_from(
-    ["submit", "submit_oco", "cancel", "query", "open_orders", "all_orders", "trades", "balances"]
+    [
+        *("submit", "submit_oco", "replace", "amend", "cancel"),
+        *("query", "open_orders", "all_orders", "trades", "balances"),
+    ]
+)
+# type, then price, stop price and stop's limit price as shares of the market's for a buy (a sale's
+# are mirrored), trailing delta, time in force
+kinds_by_hand = st.sampled_from(
+    [
+        ("MARKET", None, None, None, None, None),
+        ("LIMIT", "0.99", None, None, None, "GTC"),
+        ("LIMIT", "1.01", None, None, None, "IOC"),
+        ("LIMIT", "0.99", None, None, None, "FOK"),
+        ("LIMIT_MAKER", "0.99", None, None, None, None),
+        ("STOP_LOSS", None, "1.01", None, None, None),
+        ("STOP_LOSS", None, None, None, 100, None),
+        ("STOP_LOSS_LIMIT", "1.015", "1.01", None, None, "GTC"),
+        ("TAKE_PROFIT", None, "0.99", None, None, None),
+        ("TAKE_PROFIT_LIMIT", "0.995", "0.99", None, None, "GTC"),
+        ("OCO", "0.99", "1.01", None, None, None),
+        ("OCO", "0.99", "1.01", "1.015", None, None),
+        ("OCO", "0.99", None, None, 100, None),
+    ]
 )
 scopes = st.sampled_from(["GLOBAL", "symbol:BTCUSDT"])
 kinds = st.sampled_from(["lose_reply", "drop", "refuse", "error", "hide"])
@@ -80,17 +104,29 @@ class LifeCycle(RuleBasedStateMachine):
         if claims:
             claim_orders(order_ids=ids, clock=self.clock)
 
-    @rule(symbol=symbols)
-    def rest(self, symbol):
+    @rule(symbol=symbols, side=st.sampled_from(list(Side)), form=kinds_by_hand)
+    def place_by_hand(self, symbol, side, form):
         self.serial += 1
-        price = self.broker.prices[symbol]
+        market = self.broker.prices[symbol]
+        kind, price, stop, limit, delta, time = form
+
+        def at(share):
+            if share is None:
+                return None
+            distance = D(share) - 1
+            exact = market * (1 + (distance if side is Side.BUY else -distance))
+            return exact.quantize(D("0.01") if market > 10 else D("0.0001"))
+
         wanted = ManualOrder(
             symbol=symbol,
-            side=Side.BUY,
-            type=OrderType.LIMIT,
-            quantity=(D("400") / price).quantize(D("0.1")) or D("0.1"),
-            price=price * D("0.99"),
-            time_in_force=TimeInForce.GTC,
+            side=side,
+            type=OrderType(kind),
+            quantity=(D("400") / market).quantize(D("0.1")) or D("0.01"),
+            price=at(price),
+            stop_price=at(stop),
+            stop_limit_price=at(limit),
+            trailing_delta_bps=delta,
+            time_in_force=time and TimeInForce(time),
         )
         with contextlib.suppress(Denied):  # refused by the gate, and on record
             place_manual_order(
@@ -98,6 +134,52 @@ class LifeCycle(RuleBasedStateMachine):
                 wanted=wanted,
                 idempotency_key=f"key-{self.serial}",
                 actor="tester",
+                broker=self.broker,
+                clock=self.clock,
+            )
+
+    def _resting(self, which):
+        """Return one of the orders that rest here, as far as we know; None without any."""
+        live = Order.objects.filter(parent__isnull=True, state__in=["NEW", "PARTIALLY_FILLED"])
+        rows = list(live.exclude(leg="EXTERNAL").order_by("pk"))
+        return rows[which % len(rows)] if rows else None
+
+    @rule(which=st.integers(0, 9), share=st.sampled_from([D("0.995"), D("1.005"), D("1.5")]))
+    def replace(self, which, share):
+        order = self._resting(which)
+        if order is None:
+            return
+        self.serial += 1
+        name = next((n for n in ("price", "stop_price") if getattr(order, n) is not None), None)
+        changes = Changes(trailing_delta_bps=150)
+        if name is not None:
+            moved = (getattr(order, name) * share).quantize(D("0.01"))
+            changes = Changes(**{name: moved or D("0.01")})
+        with contextlib.suppress(Denied, Conflict, InvalidInput):  # refused, with the reason
+            replace_order(
+                account_id=self.world.account.pk,
+                order_id=order.pk,
+                changes=changes,
+                idempotency_key=f"key-{self.serial}",
+                actor="tester",
+                reason="x",
+                broker=self.broker,
+                clock=self.clock,
+            )
+
+    @rule(which=st.integers(0, 9), share=st.sampled_from([D("0.4"), D("0.8"), D("1.2")]))
+    def amend(self, which, share):
+        order = self._resting(which)
+        if order is None:
+            return
+        # Refused by us, or by the exchange: either way the order is as it was.
+        with contextlib.suppress(Conflict, InvalidInput, OrderRejected):
+            amend_order(
+                account_id=self.world.account.pk,
+                order_id=order.pk,
+                quantity=(order.quantity * share).quantize(D("0.001")) or D("0.001"),
+                actor="tester",
+                reason="x",
                 broker=self.broker,
                 clock=self.clock,
             )
@@ -142,7 +224,8 @@ class LifeCycle(RuleBasedStateMachine):
         left = order.quantity - order.filled_quantity
         part = (left * share).quantize(D("0.00001"))
         if part > 0:
-            self.broker.fill(order.venue_order_id, part, order.price or order.stop_price)
+            price = order.price or order.stop_price or self.broker.prices[order.symbol]
+            self.broker.fill(order.venue_order_id, part, price)
 
     @precondition(lambda self: self.broker.orders)
     @rule(which=st.integers(0, 20), with_trades=st.booleans())

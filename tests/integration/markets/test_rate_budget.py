@@ -3,6 +3,7 @@
 import pytest
 
 from core import redis_client
+from markets.adapters.binance_client import weight_limit_of
 from markets.adapters.rate_budget import BudgetSpent, RateBudget
 from markets.domain.budget import Priority
 
@@ -65,3 +66,33 @@ def test_without_redis_each_goes_on_with_what_it_knows(settings, monkeypatch) ->
         here.require(Priority.CANCEL)
     there.require(Priority.DATA)
     monkeypatch.setattr(redis_client, "_pause_until", 0.0)
+
+
+def test_it_learns_the_limit_from_the_exchange_and_tells_the_others() -> None:
+    first, second = RateBudget(origin=ORIGIN), RateBudget(origin=ORIGIN)
+    pinned = RateBudget(origin=ORIGIN, limit=500)
+
+    first.learn_limit(1200)
+    pinned.learn_limit(1200)
+    first.learn(used=1190, http_status=200, retry_after_s=None)
+
+    assert (first.limit, pinned.limit) == (1200, 500)
+    with pytest.raises(BudgetSpent):
+        second.require(Priority.EXIT)
+    assert second.limit == 1200
+
+
+def test_it_reads_the_limit_of_a_minute() -> None:
+    told = {
+        "rateLimits": [
+            {"rateLimitType": "ORDERS", "interval": "SECOND", "intervalNum": 10, "limit": 100},
+            {
+                "rateLimitType": "REQUEST_WEIGHT",
+                "interval": "MINUTE",
+                "intervalNum": 1,
+                "limit": 6000,
+            },
+        ]
+    }
+
+    assert (weight_limit_of(told), weight_limit_of({})) == (6000, None)
