@@ -16,7 +16,7 @@ import requests
 
 from bench.peers.environment import FREQTRADE
 from tests.contract.simexchange.clients import ccxt_options, truth
-from tests.contract.simexchange.official_clients import PROGRAMS, client_python
+from tests.contract.simexchange.program_clients import PROGRAMS, client_python
 from tests.fakes.sim_clients import control
 from tests.processes import Child, SimExchange, answers, free_port
 

@@ -14,7 +14,8 @@ import pytest
 import requests
 
 from tests.contract.simexchange.clients import SYMBOL, truth
-from tests.contract.simexchange.official_clients import Program, client_python
+from tests.contract.simexchange.program_clients import Program, client_python
+from tests.fakes.sim_clients import control
 from tests.processes import SimExchange
 
 # The first run compiles sixty extension modules.
@@ -110,9 +111,25 @@ async def test_it_trades_and_its_balances_are_the_ledgers(
     assert after["BTC"][0] == Decimal("10.00998")
 
 
-async def test_the_book_it_keeps_is_the_exchanges(bot: Program, sim_exchange: SimExchange) -> None:
+async def assert_it_keeps_the_book(bot: Program, sim: SimExchange) -> None:
     async with asyncio.timeout(60):
-        while (kept := bot.ask("book")) != best_of(sim_exchange):
+        while (kept := bot.ask("book")) != best_of(sim):
             await asyncio.sleep(0.02)
-
     assert kept["bid"] < kept["ask"]
+
+
+async def test_the_book_it_keeps_is_the_exchanges(bot: Program, sim_exchange: SimExchange) -> None:
+    await assert_it_keeps_the_book(bot, sim_exchange)
+
+
+async def test_it_finds_its_way_back_after_its_lines_were_cut(
+    bot: Program, sim_exchange: SimExchange
+) -> None:
+    control(sim_exchange, "POST", "faults", {"fault": "cut_streams"})
+
+    bot.ask("place", side="buy", kind="MARKET", quantity="0.02")
+    events = bot.ask("events", count=3)
+
+    assert [one["kind"] for one in events] == ORDER_EVENTS[:3]
+    await agreed(bot, sim_exchange)
+    await assert_it_keeps_the_book(bot, sim_exchange)
