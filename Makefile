@@ -75,8 +75,8 @@ test-faults: setup-dev ## processes that die, lines that break, an exchange that
 chaos: setup-dev ## random compositions of faults: make chaos SEED=7 RUNS=200
 	@env -u DATABASE_URL CHAOS_SEED=$(or $(SEED),1) CHAOS_RUNS=$(or $(RUNS),50) $(BIN)/python -m pytest -q -x tests/faults/test_chaos.py
 
-test-clients: setup-dev ## freqtrade and hummingbot trade on the local exchange, each in its own environment
-	@env -u DATABASE_URL $(BIN)/python -m pytest -m clients tests/contract
+test-clients: setup-dev ## real clients, freqtrade and hummingbot against the local exchange
+	@env -u DATABASE_URL $(BIN)/python -m pytest -m "clients or contract" tests/contract/simexchange
 
 fuzz-sim: setup-dev ## 100,000 hostile requests, 10,000 sequences with faults against the local exchange
 	@SIM_REQUESTS=$(or $(REQUESTS),100000) SIM_SEQUENCES=$(or $(SEQUENCES),10000) $(BIN)/python -m pytest -q -n 2 --timeout 0 tests/integration/simexchange/test_hostile_requests.py tests/unit/simexchange/engine/test_conservation.py

@@ -19,7 +19,8 @@ from bench.servers import ROOT
 FREQTRADE = "freqtrade==2026.9"
 _NOBODY_THERE = re.compile(
     r"dns error|failed to lookup address|error sending request|Temporary failure in name"
-    r"|Failed to establish a new connection|ConnectTimeout|Network is unreachable",
+    r"|Failed to establish a new connection|Cannot connect to proxy|ConnectTimeout"
+    r"|Network is unreachable",
     re.IGNORECASE,
 )
 

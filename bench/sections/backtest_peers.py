@@ -24,7 +24,7 @@ _PEERS: dict[str, tuple[str, ...]] = {
     "backtestingpy": ("backtesting==0.6.6",),
     "nautilus": ("nautilus_trader==1.231.0", "pandas<3"),
     "freqtrade": (
-        "freqtrade==2026.9",
+        environment.FREQTRADE,
         *("datasieve", "xgboost-cpu", "scikit-learn", "joblib", "tensorboard"),
     ),
 }

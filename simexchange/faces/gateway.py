@@ -10,8 +10,8 @@ from simexchange.faces.limits import Limits, Refused
 from simexchange.faces.routing import Call, Route
 from simexchange.faces.signing import check_signature, check_time, find_key
 
-PROOF = frozenset({"apiKey", "signature", "timestamp", "recvWindow", "returnRateLimits"})
-"""Parameters that prove who asks and when, and how to answer; every signed route reads them."""
+PROOF = frozenset({"signature", "timestamp", "recvWindow"})
+"""Parameters that prove who asks and when; signed routes read them, and no others do."""
 
 
 @dataclass(slots=True)
@@ -148,7 +148,7 @@ class Handling:
             if route.signed:
                 call.account = gateway.authenticate(self.signed, call.params, trades=route.trades)
             if not self.signed.may_say_more:
-                check_unread(route, call.params)
+                check_unread(route, call.params, is_signed=bool(self.signed.signature))
         except ApiError as error:
             self._refused = refusal(error)
 
@@ -183,20 +183,26 @@ class Handling:
             raise
 
 
-def check_unread(route: Route, params: Mapping[str, str]) -> None:
-    """Refuse parameters the route does not know.
+def check_unread(route: Route, params: Mapping[str, str], *, is_signed: bool) -> None:
+    """Refuse parameters the route does not know, the signature counted among them.
 
     Raises:
-        ApiError: -1104.
+        ApiError: -1101 when there are more than the route knows at all, else -1104.
     """
     if route.names is None:
         return
-    read = sum(1 for name in params if name in route.names or name in PROOF)
-    if read < len(params):
+    known = route.names | PROOF if route.signed else route.names
+    sent = params.keys() | {"signature"} if is_signed else params.keys()
+    if len(sent) > len(known):
+        raise ApiError(
+            -1101, f"Too many parameters; expected '{len(known)}' and received '{len(sent)}'."
+        )
+    read = len(sent & known)
+    if read < len(sent):
         raise ApiError(
             -1104,
             f"Not all sent parameters were read; read '{read}' parameter(s) but was sent "
-            f"'{len(params)}'.",
+            f"'{len(sent)}'.",
         )
 
 

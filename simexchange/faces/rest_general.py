@@ -13,6 +13,7 @@ from simexchange.faces.order_params import symbols_of
 from simexchange.faces.params import illegal
 from simexchange.faces.routing import Call, Route, Routes
 
+INFO_NAMES = frozenset({"symbol", "symbols", "permissions", "showPermissionSets", "symbolStatus"})
 PERMISSION = re.compile(r"^[A-Z0-9_]{1,32}$")
 
 
@@ -88,7 +89,7 @@ def routes(exchange: Exchange, limits: Limits) -> Routes:
         return told
 
     return {
-        ("GET", "/api/v3/ping"): Route(ping),
-        ("GET", "/api/v3/time"): Route(time),
-        ("GET", "/api/v3/exchangeInfo"): Route(info, weight=20),
+        ("GET", "/api/v3/ping"): Route(ping, names=frozenset()),
+        ("GET", "/api/v3/time"): Route(time, names=frozenset()),
+        ("GET", "/api/v3/exchangeInfo"): Route(info, weight=20, names=INFO_NAMES),
     }

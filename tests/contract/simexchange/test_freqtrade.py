@@ -16,7 +16,7 @@ import requests
 
 from bench.peers.environment import FREQTRADE
 from tests.contract.simexchange.clients import ccxt_options, truth
-from tests.contract.simexchange.official_clients import PROGRAMS, client_python
+from tests.contract.simexchange.program_clients import PROGRAMS, client_python
 from tests.fakes.sim_clients import control
 from tests.processes import Child, SimExchange, answers, free_port
 
@@ -77,7 +77,7 @@ def freqtrade(
 ) -> tuple[Child, Bot]:
     """Run ``freqtrade trade``; return its process and ``ask(path)`` of its own REST interface."""
     port = free_port()
-    python = client_python("freqtrade", (FREQTRADE,))
+    python = client_python("freqtrade", (FREQTRADE, "ccxt==4.5.90"))
     config = tmp_path / "config.json"
     config.write_text(json.dumps(settings(sim_exchange, port=port, live=request.param == "live")))
     child = start_process(

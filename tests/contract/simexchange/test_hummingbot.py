@@ -14,7 +14,8 @@ import pytest
 import requests
 
 from tests.contract.simexchange.clients import SYMBOL, truth
-from tests.contract.simexchange.official_clients import Program, client_python
+from tests.contract.simexchange.program_clients import Program, client_python
+from tests.fakes.sim_clients import control
 from tests.processes import SimExchange
 
 # The first run compiles sixty extension modules.
@@ -116,3 +117,17 @@ async def test_the_book_it_keeps_is_the_exchanges(bot: Program, sim_exchange: Si
             await asyncio.sleep(0.02)
 
     assert kept["bid"] < kept["ask"]
+
+
+async def test_it_hears_events_again_after_its_lines_were_cut(
+    bot: Program, sim_exchange: SimExchange
+) -> None:
+    control(sim_exchange, "POST", "faults", {"fault": "cut_streams"})
+
+    # It asks for what it missed after minutes only: trade until the new line tells of a fill.
+    async with asyncio.timeout(100):
+        while "OrderFilled" not in {one["kind"] for one in bot.ask("events", count=0)}:
+            bot.ask("place", side="buy", kind="MARKET", quantity="0.001")
+            await asyncio.sleep(1)
+
+    await agreed(bot, sim_exchange)

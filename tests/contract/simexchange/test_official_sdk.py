@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from tests.contract.simexchange.clients import SYMBOL, Refused
-from tests.contract.simexchange.official_clients import SdkDesk, SdkSocketDesk, end_programs
+from tests.contract.simexchange.program_clients import SdkDesk, SdkSocketDesk, end_programs
 from tests.processes import SimExchange
 
 pytestmark = pytest.mark.contract

@@ -17,7 +17,7 @@ from tests.contract.simexchange.clients import (
     SyncDesk,
     truth,
 )
-from tests.contract.simexchange.official_clients import (
+from tests.contract.simexchange.program_clients import (
     ConnectorDesk,
     SdkDesk,
     SdkSocketDesk,

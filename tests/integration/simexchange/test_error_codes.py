@@ -125,6 +125,7 @@ PROVOKED: dict[tuple[int, str], Provocation] = {
     (-1101, "Duplicate values"): lambda raw: raw.send(
         "GET", "order?symbol=BTCUSDT&symbol=ETHUSDT", {"X-MBX-APIKEY": raw.key}
     ),
+    (-1101, "Too many parameters; expected"): lambda raw: raw.send("GET", "time?colour=blue", {}),
     (-1102, "Mandatory parameter"): lambda raw: raw.order(symbol=None),
     (-1102, "must be sent, but both"): lambda raw: raw.call("GET", "order", symbol="BTCUSDT"),
     (-1102, "contains unexpected value"): lambda raw: raw.order(recvWindow=60_001),
@@ -236,7 +237,7 @@ NOT_PROVOKED: tuple[tuple[int, int, str, str], ...] = (
     (-1100, -1108, " a parameter", GENERAL),
     (-1100, -1108, "A parameter was", GENERAL),
     (-1100, -1108, "A mandatory parameter was", GENERAL),
-    (-1101, -1101, "Too many parameters", "more parameters than known ones are answered by -1104"),
+    (-1101, -1101, "Too many parameters sent", GENERAL),
     (-1102, -1106, "ag '%s'", FIX),
     (-1102, -1102, "Field value", FIX),
     (-1103, -1103, "An unknown parameter", "unknown parameters are answered by -1104"),

@@ -28,7 +28,7 @@ async def serve(calls):
         sys.stdout.flush()
 
 
-async def gathered(collected, count, patience_s=20.0):
+async def gathered(collected, count, patience_s=60.0):
     """Wait until `collected` holds `count` things; return them."""
     async with asyncio.timeout(patience_s):
         while len(collected) < count:

@@ -1,4 +1,4 @@
-"""Binance's official clients: each in an environment of its own, in a process of its own.
+"""Clients in environments and processes of their own, Binance's official ones among them.
 
 The SDK's pins and ccxt's cannot be had together; the older connector owns the package `binance`,
 as python-binance does.
@@ -8,7 +8,6 @@ import asyncio
 import functools
 import json
 import subprocess
-import sys
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -22,13 +21,20 @@ PROGRAMS = Path(__file__).parent / "programs"
 PATIENCE_S = 60
 
 
-@functools.cache
 def client_python(name: str, *steps: tuple[str, ...], **variables: str) -> Path:
     """Return the Python that has somebody's client; skip where no registry answers."""
+    python = _made(name, steps, **variables)
+    if python is None:
+        pytest.skip(f"{name} is not installed, and no package registry answers")
+    return python
+
+
+@functools.cache
+def _made(name: str, steps: tuple[tuple[str, ...], ...], **variables: str) -> Path | None:
     try:
         return environment.make(ROOT / "var/peers" / name, steps, variables=variables)
     except environment.Unreachable:
-        pytest.skip(f"{name} is not installed, and no package registry answers")
+        return None
 
 
 class Program:
@@ -40,7 +46,6 @@ class Program:
             [str(python), str(PROGRAMS / name), *options],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
-            stderr=sys.stderr,
             text=True,
         )
 
