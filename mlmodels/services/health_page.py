@@ -219,8 +219,8 @@ def _familiarity(version: ModelVersion) -> Panel:
         .order_by("-close_time", "id")
         .values_list("close_time", "dissimilarity")[:_POINTS]
     )[::-1]
-    far = sum(found > MAX_DISSIMILARITY for _, found in rows)
-    points = [(float(to_ms(at)), float(found)) for at, found in rows]
+    points = [(float(to_ms(at)), found) for at, found in rows if found is not None]
+    far = sum(found > MAX_DISSIMILARITY for _, found in points)
     limit = [(at, MAX_DISSIMILARITY) for at, _ in points]
     return Panel(
         title="Distance to the nearest past close",
