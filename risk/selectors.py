@@ -3,6 +3,7 @@
 from dataclasses import dataclass, fields
 from datetime import datetime
 from decimal import Decimal
+from typing import Any
 
 from django.db.models import QuerySet
 
@@ -84,6 +85,12 @@ def latest_metrics(*, account_id: int | None = None) -> MetricsView | None:
     if row is None:
         return None
     return MetricsView(**{field.name: getattr(row, field.name) for field in fields(MetricsView)})
+
+
+def latest_basis(*, account_id: int) -> dict[str, Any]:
+    """Return what the newest valued record of equity was computed from; empty before the first."""
+    rows = models.RiskMetrics.objects.filter(account_id=account_id, basis__has_key="entry")
+    return rows.order_by("-timestamp", "-id").values_list("basis", flat=True).first() or {}
 
 
 def list_metrics() -> QuerySet[models.RiskMetrics]:

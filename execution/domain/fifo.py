@@ -7,6 +7,7 @@ from decimal import ROUND_HALF_EVEN, Context, Decimal, localcontext
 
 from execution.domain.fill import Execution
 from execution.domain.order import Side
+from execution.domain.position import split_fee
 
 _EXACT = Context(prec=76, rounding=ROUND_HALF_EVEN)
 _GRID = Decimal("1e-18")
@@ -38,8 +39,8 @@ def fifo(
     Args:
         executions: In the order in which they happened.
         base_asset: Asset that is bought and sold; fees in it reduce what is received.
-        quote_asset: Asset that is paid; fees in it are part of cost or proceeds. Fees in a third
-            asset are left out, as in ``apply_execution`` without a price for them.
+        quote_asset: Asset that is paid; fees in it are part of cost or proceeds, and so are fees
+            in a third asset at the price they were booked with.
         carried_quantity: Held already before the first execution.
         carried_cost_quote: What that has cost.
     """
@@ -49,8 +50,7 @@ def fifo(
     realized = _ZERO
     with localcontext(_EXACT):
         for item in executions:
-            base_fee = item.fee if item.fee_asset == base_asset else _ZERO
-            quote_fee = item.fee if item.fee_asset == quote_asset else _ZERO
+            base_fee, quote_fee = split_fee(item, base_asset=base_asset, quote_asset=quote_asset)
             if item.side is Side.BUY:
                 lots.append((item.quantity - base_fee, item.quote_quantity + quote_fee))
                 continue

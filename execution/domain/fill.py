@@ -44,6 +44,8 @@ class Execution:
         quantity: Base units, > 0.
         quote_quantity: Quote units that changed hands, > 0.
         fee: Units of `fee_asset`, >= 0, taken from what we received or held.
+        fee_price: Quote units per unit of a fee in a third asset, as we valued it when it was
+            booked; None: not needed, or nobody knew.
     """
 
     symbol: str
@@ -57,6 +59,7 @@ class Execution:
     fee_asset: str
     is_maker: bool
     executed_at: datetime
+    fee_price: Decimal | None = None
 
     def __post_init__(self) -> None:
         if self.quantity <= 0 or self.price <= 0:

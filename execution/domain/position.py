@@ -72,30 +72,37 @@ def apply_execution(
     *,
     base_asset: str,
     quote_asset: str,
-    fee_price: Decimal | None = None,
 ) -> Applied:
     """Return the position after `execution`.
 
     Args:
         position: Before it.
-        execution: What happened at the exchange.
+        execution: What happened at the exchange. A fee in a third asset without a price is left
+            out of the profit; the ledger holds it in its own asset in any case.
         base_asset: Asset whose quantity the position counts.
         quote_asset: Asset in which cost and profit count.
-        fee_price: Quote per unit of a fee paid in a third asset. None leaves that fee out of
-            the profit; the ledger holds it in its own asset in any case.
     """
     with localcontext(_EXACT):
-        base_fee = execution.fee if execution.fee_asset == base_asset else _ZERO
-        if execution.fee_asset == quote_asset:
-            quote_fee = execution.fee
-        elif base_fee:
-            quote_fee = _ZERO
-        else:
-            quote_fee = _round(execution.fee * (fee_price or _ZERO))
+        base_fee, quote_fee = split_fee(execution, base_asset=base_asset, quote_asset=quote_asset)
         fees = position.fees_quote + quote_fee + _round(base_fee * execution.price)
         if execution.side is Side.BUY:
             return _buy(position, execution, base_fee=base_fee, quote_fee=quote_fee, fees=fees)
         return _sell(position, execution, base_fee=base_fee, quote_fee=quote_fee, fees=fees)
+
+
+def split_fee(
+    execution: Execution, *, base_asset: str, quote_asset: str
+) -> tuple[Decimal, Decimal]:
+    """Return the commission in base and in quote units; one of them is 0.
+
+    A fee in a third asset counts in quote, at the price that it was booked with.
+    """
+    if execution.fee_asset == base_asset:
+        return execution.fee, _ZERO
+    if execution.fee_asset == quote_asset:
+        return _ZERO, execution.fee
+    with localcontext(_EXACT):
+        return _ZERO, _round(execution.fee * (execution.fee_price or _ZERO))
 
 
 def _buy(

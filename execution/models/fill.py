@@ -25,6 +25,9 @@ class Fill(models.Model):
     quote_quantity = ExactDecimalField()
     fee = ExactDecimalField()
     fee_asset = models.CharField(max_length=16)
+    fee_price = ExactDecimalField(
+        null=True, blank=True, help_text="Quote per unit of a fee in a third asset, when booked"
+    )
     realized_pnl = ExactDecimalField(default=0, help_text="Quote, net of fees; 0 for entries")
     is_maker = models.BooleanField()
     venue_trade_id = models.BigIntegerField()

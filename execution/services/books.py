@@ -67,6 +67,7 @@ class Books:
     changed_orders: dict[int, Order] = field(default_factory=dict)
     changed_positions: dict[int, Position] = field(default_factory=dict)
     carried_dust: list[Position] = field(default_factory=list)
+    fee_prices: dict[tuple[str, str], Decimal | None] = field(default_factory=dict)
 
     def change_balance(
         self, asset: str, change: Decimal, *, kind: str, fill: Fill | None, at: datetime

@@ -2,12 +2,16 @@
 
 from datetime import datetime
 
+from django.db import transaction
+
 from alerts.services.raising import raise_alert
 from execution.services.portfolio import value_account
 from risk.domain.metrics import EquityPoint
 from risk.services import equity
+from risk.services.trading_state import lock_account
 
 
+@transaction.atomic
 def record_equity(*, account_id: int, now: datetime) -> EquityPoint | None:
     """Value the account and hand it to risk, which closes the door at a loss limit.
 
@@ -15,6 +19,7 @@ def record_equity(*, account_id: int, now: datetime) -> EquityPoint | None:
         The new point; None when a position has no price: an equity that leaves it out would
         look like a loss.
     """
+    lock_account(account_id)  # a fill that is being booked would count by half
     value = value_account(account_id=account_id)
     if value.missing_marks:
         raise_alert(
@@ -25,12 +30,4 @@ def record_equity(*, account_id: int, now: datetime) -> EquityPoint | None:
             now=now,
         )
         return None
-    return equity.record_equity(
-        account_id=account_id,
-        cash=value.cash,
-        exposure=value.exposure,
-        unrealized_pnl=value.unrealized_pnl,
-        realized_pnl=value.realized_pnl,
-        open_positions=value.open_positions,
-        now=now,
-    )
+    return equity.record_equity(account_id=account_id, worth=value, now=now)

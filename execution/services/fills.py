@@ -25,9 +25,11 @@ from execution.domain.order import (
     Side,
 )
 from execution.domain.position import apply_execution, is_flat
+from execution.domain.recount import share_of
 from execution.models import Fill, LedgerEntry, Order, Position
 from execution.services.books import Books, open_books, state_of, store_state
 from execution.services.external import adopt_external
+from execution.services.fees import price_fee
 from execution.services.messages import fill_message, order_message, position_message
 from execution.services.protective_rows import insert_protection
 from markets.domain.instrument import InstrumentRules
@@ -137,6 +139,7 @@ def _book(books: Books, order: Order, execution: Execution) -> None:
         return
     books.known_trades.add(key)
     rules = books.rules[execution.symbol]
+    execution = replace(execution, fee_price=price_fee(books, execution, rules))
     fill = Fill(
         account=books.account,
         order=order,
@@ -148,6 +151,7 @@ def _book(books: Books, order: Order, execution: Execution) -> None:
         quote_quantity=execution.quote_quantity,
         fee=execution.fee,
         fee_asset=execution.fee_asset,
+        fee_price=execution.fee_price,
         is_maker=execution.is_maker,
         venue_trade_id=execution.trade_id,
         timestamp=execution.executed_at,
@@ -181,7 +185,7 @@ def _apply_to_position(
         covered = _taken_from_position(books, order, rules)
         if covered <= 0 or execution.side is Side.BUY:
             return
-        execution = _share(execution, min(covered, execution.quantity))
+        execution = share_of(execution, min(covered, execution.quantity))
     position = books.positions.get(order.instrument_id)
     if position is None:
         if execution.side is Side.SELL:
@@ -209,18 +213,6 @@ def _taken_from_position(books: Books, order: Order, rules: InstrumentRules) -> 
     if position is None:
         return Decimal(0)
     return position.quantity - (balance.total if balance else Decimal(0))
-
-
-def _share(execution: Execution, quantity: Decimal) -> Execution:
-    if quantity == execution.quantity:
-        return execution
-    fraction = quantity / execution.quantity
-    return replace(
-        execution,
-        quantity=quantity,
-        quote_quantity=(execution.quote_quantity * fraction).quantize(Decimal("1e-18")),
-        fee=(execution.fee * fraction).quantize(Decimal("1e-18")),
-    )
 
 
 def _open_position(books: Books, order: Order, execution: Execution) -> Position:

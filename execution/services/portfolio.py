@@ -10,15 +10,16 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import NamedTuple, Protocol
 
-from django.db.models import Exists, Q
+from django.db.models import Exists, Max, Q
 
 from execution.domain.order import LIVE_STATES, UNRESOLVED_STATES, Leg, OrderState, Side
-from execution.models import Account, Balance, Difference, Order, Position
+from execution.models import Account, Balance, Difference, LedgerEntry, Order, Position
 from markets.domain.ticker import Mark
 from markets.selectors import list_marks, list_rules
+from risk.domain.metrics import Worth
 from risk.domain.order_forms import FORMS, worst_price
 from risk.domain.snapshot import PortfolioSnapshot, RecentOrder, SymbolExposure
-from risk.selectors import latest_metrics
+from risk.selectors import latest_basis, latest_metrics
 
 ZERO = Decimal(0)
 _RECENT = timedelta(minutes=1)
@@ -27,24 +28,14 @@ _IN_DOUBT = {*(state.value for state in UNRESOLVED_STATES), OrderState.QUARANTIN
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Valuation:
-    """What an account is worth at market, quote units.
+class Valuation(Worth):
+    """What an account is worth at market; the dust of closed positions counts.
 
     Attributes:
-        exposure: Open positions and the dust of closed ones, at market.
         missing_marks: Symbols without any price; not empty: the sums are not complete.
     """
 
-    cash: Decimal
-    exposure: Decimal
-    unrealized_pnl: Decimal
-    realized_pnl: Decimal
-    open_positions: int
     missing_marks: tuple[str, ...] = ()
-
-    @property
-    def equity(self) -> Decimal:
-        return self.cash + self.exposure
 
 
 class Intended(Protocol):
@@ -141,7 +132,10 @@ def build_portfolio(
 
 
 def value_account(*, account_id: int) -> Valuation:
-    """Return the account's worth at market now."""
+    """Return the account's worth at market now.
+
+    For figures that belong to one moment the caller holds ``lock_account``.
+    """
     account = Account.objects.get(pk=account_id)
     positions = _list_held(account_id)
     ids = {row.instrument_id for row in positions}
@@ -149,12 +143,32 @@ def value_account(*, account_id: int) -> Valuation:
     realized = sum((row.realized_pnl for row in positions), ZERO) + sum(
         closed.exclude(has_dust=True).values_list("realized_pnl", flat=True).iterator(), ZERO
     )
-    return _value(
+    marks = list_marks(ids) if ids else {}
+    value = _value(
         cash=_totals(account_id).get(account.quote_asset, ZERO),
         positions=positions,
-        marks=list_marks(ids) if ids else {},
+        marks=marks,
         realized=realized,
     )
+    basis = {
+        "entry": LedgerEntry.objects.filter(account=account).aggregate(Max("pk"))["pk__max"],
+        "marks": {str(key): format(marks[key].price, "f") for key in sorted(marks)},
+    }
+    flow = _flow_since(account, latest_basis(account_id=account_id).get("entry"))
+    return replace(value, flow=flow, basis=basis)
+
+
+def _flow_since(account: Account, entry_id: int | None) -> Decimal:
+    """Return deposits less withdrawals of quote since an entry; None: since nothing yet."""
+    if entry_id is None:
+        return ZERO
+    rows = LedgerEntry.objects.filter(
+        account=account,
+        kind=LedgerEntry.Kind.EXTERNAL,
+        asset=account.quote_asset,
+        pk__gt=entry_id,
+    )
+    return sum(rows.values_list("change", flat=True), ZERO)
 
 
 def intent_key(order: Intended) -> str:

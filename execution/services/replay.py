@@ -76,6 +76,7 @@ def execution_of(fill: Fill) -> Execution:
         quote_quantity=fill.quote_quantity,
         fee=fill.fee,
         fee_asset=fill.fee_asset,
+        fee_price=fill.fee_price,
         is_maker=fill.is_maker,
         executed_at=fill.timestamp,
     )

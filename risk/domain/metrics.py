@@ -1,8 +1,10 @@
 """Daily loss and drawdown from mark-to-market equity."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from decimal import Decimal
+from typing import Any
 
 ZERO = Decimal(0)
 
@@ -25,6 +27,34 @@ class EquityPoint:
     def drawdown_fraction(self) -> Decimal:
         """Distance below the high-water mark, 0 to 1 (more when equity is negative)."""
         return drawdown_fraction(equity=self.equity, high_water_mark=self.high_water_mark)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Worth:
+    """What an account is worth at market at one moment, quote units.
+
+    Attributes:
+        cash: Quote balance.
+        exposure: What is held, at market.
+        unrealized_pnl: Of what is held.
+        realized_pnl: Since the account was opened, net of fees.
+        open_positions: How many.
+        flow: Deposits less withdrawals since the last record.
+        basis: What the figures were computed from, for whoever computes them again.
+    """
+
+    cash: Decimal
+    exposure: Decimal
+    unrealized_pnl: Decimal
+    realized_pnl: Decimal
+    open_positions: int = 0
+    flow: Decimal = ZERO
+    basis: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def equity(self) -> Decimal:
+        """Cash and what is held."""
+        return self.cash + self.exposure
 
 
 def drawdown_fraction(*, equity: Decimal, high_water_mark: Decimal) -> Decimal:

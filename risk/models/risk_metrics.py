@@ -23,6 +23,9 @@ class RiskMetrics(models.Model):
     high_water_mark = ExactDecimalField()
     day_start_equity = ExactDecimalField()
     open_positions = models.PositiveIntegerField()
+    # What it was computed from: the last ledger entry and fill, and each price. Whoever has
+    # these and the ledger computes the row again, to the last digit.
+    basis = models.JSONField(default=dict, blank=True)
 
     class Meta:
         db_table = "risk_metrics"

@@ -7,7 +7,7 @@ from decimal import Decimal
 from django.db import transaction
 
 from alerts import push
-from risk.domain.metrics import EquityPoint, next_point
+from risk.domain.metrics import EquityPoint, Worth, next_point
 from risk.domain.snapshot import ZERO
 from risk.domain.trading_state import Level
 from risk.models import RiskMetrics
@@ -19,52 +19,38 @@ _TICK = timedelta(milliseconds=1)
 
 
 @transaction.atomic
-def record_equity(
-    *,
-    account_id: int,
-    cash: Decimal,
-    exposure: Decimal,
-    unrealized_pnl: Decimal,
-    realized_pnl: Decimal,
-    open_positions: int,
-    now: datetime,
-    flow: Decimal = ZERO,
-) -> EquityPoint:
+def record_equity(*, account_id: int, worth: Worth, now: datetime) -> EquityPoint:
     """Store one row of ``risk_metrics`` and raise the kill switch when a loss limit is reached.
 
     A second call for the same moment, or for one before the newest record, stores nothing.
 
     Args:
         account_id: Whose.
-        cash: Quote balance.
-        exposure: Positions at market, quote.
-        unrealized_pnl: Of the open positions, quote.
-        realized_pnl: Since the account was opened, net of fees, quote.
-        open_positions: How many.
+        worth: At the marks of `now`.
         now: Market time of the marks.
-        flow: Deposits less withdrawals since the last record, quote.
     """
     lock_account(account_id)
     previous = latest_metrics(account_id=account_id)
     if previous is not None and previous.timestamp >= now:
         return previous.point
     point = next_point(
-        previous.point if previous else None, equity=cash + exposure, now=now, flow=flow
+        previous.point if previous else None, equity=worth.equity, now=now, flow=worth.flow
     )
     drawdown = point.drawdown_fraction.quantize(_GRID)
     RiskMetrics.objects.create(
         account_id=account_id,
         timestamp=now,
         equity=point.equity,
-        cash=cash,
-        exposure=exposure,
-        unrealized_pnl=unrealized_pnl,
-        realized_pnl=realized_pnl,
+        cash=worth.cash,
+        exposure=worth.exposure,
+        unrealized_pnl=worth.unrealized_pnl,
+        realized_pnl=worth.realized_pnl,
         daily_pnl=point.daily_pnl,
         drawdown_fraction=drawdown,
         high_water_mark=point.high_water_mark,
         day_start_equity=point.day_start_equity,
-        open_positions=open_positions,
+        open_positions=worth.open_positions,
+        basis={**worth.basis, "flow": format(worth.flow, "f")},
     )
     _close_on_loss(point=point, now=now)
     push.publish(
@@ -72,10 +58,10 @@ def record_equity(
             "type": "equity",
             "at": now,
             "equity": point.equity,
-            "cash": cash,
-            "exposure": exposure,
-            "unrealized_pnl": unrealized_pnl,
-            "realized_pnl": realized_pnl,
+            "cash": worth.cash,
+            "exposure": worth.exposure,
+            "unrealized_pnl": worth.unrealized_pnl,
+            "realized_pnl": worth.realized_pnl,
             "daily_pnl": point.daily_pnl,
             "drawdown_fraction": float(drawdown),
         }
@@ -109,6 +95,7 @@ def reset_high_water_mark(*, account_id: int, now: datetime) -> EquityPoint | No
         high_water_mark=previous.equity,
         day_start_equity=previous.day_start_equity,
         open_positions=previous.open_positions,
+        basis={"reset": True},
     )
     return replace(previous.point, at=at, high_water_mark=previous.equity)
 

@@ -4,6 +4,7 @@ from decimal import Decimal
 import pytest
 from django.db import connection
 
+from risk.domain.metrics import Worth
 from risk.domain.trading_state import Level
 from risk.models import RiskMetrics
 from risk.selectors import latest_metrics
@@ -17,18 +18,16 @@ D = Decimal
 pytestmark = pytest.mark.django_db
 
 
-def keep(equity: str, *, minutes: int = 0, **changes):
+def keep(equity: str, *, minutes: int = 0, account_id: int = 7, **changes):
+    figures = {
+        "cash": D(equity),
+        "exposure": D(0),
+        "unrealized_pnl": D(0),
+        "realized_pnl": D(0),
+        **changes,
+    }
     return record_equity(
-        **{
-            "account_id": 7,
-            "cash": D(equity),
-            "exposure": D(0),
-            "unrealized_pnl": D(0),
-            "realized_pnl": D(0),
-            "open_positions": 0,
-            "now": NOON + timedelta(minutes=minutes),
-            **changes,
-        }
+        account_id=account_id, worth=Worth(**figures), now=NOON + timedelta(minutes=minutes)
     )
 
 

@@ -30,6 +30,7 @@ def execution(side, quantity, price, *, fee="0", fee_asset="USDT"):
         quote_quantity=D(quantity) * D(price),
         fee=D(fee),
         fee_asset=fee_asset,
+        fee_price=D("612.34") if fee_asset == "BNB" else None,
         is_maker=False,
         executed_at=AT,
     )

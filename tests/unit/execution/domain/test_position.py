@@ -1,5 +1,6 @@
 """Positions conserve money: nothing is made or lost by the accounting."""
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from decimal import Decimal
 
@@ -31,12 +32,10 @@ def execution(side, price, quantity, fee="0", fee_asset="USDT"):
     )
 
 
-def apply(position, *executions, fee_price=None):
+def apply(position, *executions):
     total = D(0)
     for one in executions:
-        applied = apply_execution(
-            position, one, base_asset="BTC", quote_asset="USDT", fee_price=fee_price
-        )
+        applied = apply_execution(position, one, base_asset="BTC", quote_asset="USDT")
         position, total = applied.position, total + applied.realized_pnl
     return position, total
 
@@ -78,12 +77,12 @@ def test_it_leaves_dust_with_its_cost():
 
 
 def test_it_values_a_fee_in_a_third_asset():
-    position, pnl = apply(
-        PositionState(),
-        execution("BUY", "100", "1", "0.001", "BNB"),
-        execution("SELL", "100", "1", "0.001", "BNB"),
-        fee_price=D("600"),
+    trades = (
+        replace(execution(side, "100", "1", "0.001", "BNB"), fee_price=D("600"))
+        for side in ("BUY", "SELL")
     )
+
+    position, pnl = apply(PositionState(), *trades)
 
     assert pnl == D("-1.2")
     assert position.fees_quote == D("1.2")
