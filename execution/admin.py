@@ -33,6 +33,7 @@ from execution.models import (
 from execution.selectors import get_account
 from execution.services.cancels import request_cancel
 from execution.services.differences import Settlement, settle_difference
+from execution.services.loose_orders import KINDS
 
 
 @admin.register(Strategy)
@@ -203,6 +204,20 @@ class _SettleForm(ActionForm):
         ),
     )
 
+    target = forms.ModelChoiceField(
+        queryset=Strategy.objects.order_by("name"),
+        required=False,
+        label="",
+        to_field_name="name",
+        empty_label="Attach to … (its position's strategy)",
+        widget=forms.Select(
+            attrs={
+                "style": "background: #fff; color: #111",
+                "class": "border rounded-default px-3 py-1",
+            }
+        ),
+    )
+
 
 @admin.register(Difference)
 class DifferenceAdmin(ReadOnlyAdmin):
@@ -216,12 +231,16 @@ class DifferenceAdmin(ReadOnlyAdmin):
     search_fields = ["subject"]
     ordering = ["-last_seen_at", "-id"]
     action_form = _SettleForm
-    actions = ["adopt", "flatten", "ignore"]
+    actions = ["adopt", "attach", "flatten", "ignore"]
 
     @admin.display(description="Ours / theirs")
     def figures(self, row: Difference) -> str:
-        """Show the two sides."""
+        """Show the two sides; of an order what it would do."""
         detail = row.detail
+        if row.kind in KINDS:
+            words = (detail["side"], detail["left"], detail["type"])
+            prices = (detail["price"], detail["stop_price"])
+            return " ".join([*words, *(f"at {price}" for price in prices if price)])
         ours = detail.get("ledger", detail.get("stored", ""))
         theirs = detail.get("exchange", detail.get("recomputed", ""))
         return f"{ours} / {theirs}"
@@ -230,14 +249,27 @@ class DifferenceAdmin(ReadOnlyAdmin):
         """Settling is for those who may change orders."""
         return request.user.has_perm("execution.change_order")
 
-    @admin.action(description="Adopt: book it as deposit or withdrawal", permissions=["settle"])
+    @admin.action(
+        description="Adopt: book a balance as deposit or withdrawal, take an order for known",
+        permissions=["settle"],
+    )
     def adopt(self, request: HttpRequest, queryset: QuerySet[Difference]) -> None:
-        """Enter unexplained balances into the ledger."""
+        """Enter unexplained balances into the ledger; let orders of others rest."""
         self._settle(request, queryset, Difference.Status.ADOPTED)
 
-    @admin.action(description="Flatten: sell the position", permissions=["settle"])
+    @admin.action(
+        description="Attach: the order belongs to its symbol's position, or to a strategy",
+        permissions=["settle"],
+    )
+    def attach(self, request: HttpRequest, queryset: QuerySet[Difference]) -> None:
+        """Take an order of somebody else, or a stop without its position, into management."""
+        self._settle(request, queryset, Difference.Status.ATTACHED)
+
+    @admin.action(
+        description="Flatten: sell the position, cancel the order", permissions=["settle"]
+    )
     def flatten(self, request: HttpRequest, queryset: QuerySet[Difference]) -> None:
-        """Close the positions in question at the market."""
+        """Close the positions in question at the market; cancel orders."""
         self._settle(request, queryset, Difference.Status.FLATTENED)
 
     @admin.action(description="Ignore: it may stay so", permissions=["settle"])
@@ -250,6 +282,7 @@ class DifferenceAdmin(ReadOnlyAdmin):
             status=status,
             reason=request.POST.get("reason", ""),
             actor=request.user.get_username(),
+            target=request.POST.get("target", ""),
         )
         for difference_id in list(queryset.order_by("pk").values_list("pk", flat=True)):
             try:

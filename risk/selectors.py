@@ -46,8 +46,9 @@ def to_limits(row: models.RiskLimits) -> RiskLimits:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MetricsView:
-    """The latest row of ``risk_metrics``; money in quote units."""
+    """A row of ``risk_metrics``; money in quote units."""
 
+    id: int
     account_id: int
     timestamp: datetime
     equity: Decimal
@@ -60,6 +61,7 @@ class MetricsView:
     high_water_mark: Decimal
     day_start_equity: Decimal
     open_positions: int
+    basis: dict[str, Any]
 
     @property
     def point(self) -> EquityPoint:
@@ -82,8 +84,16 @@ def latest_metrics(*, account_id: int | None = None) -> MetricsView | None:
     if account_id is not None:
         rows = rows.filter(account_id=account_id)
     row = rows.first()
-    if row is None:
-        return None
+    return None if row is None else _to_view(row)
+
+
+def load_curve(*, account_id: int) -> list[MetricsView]:
+    """Return all records of an account's equity, oldest first."""
+    rows = models.RiskMetrics.objects.filter(account_id=account_id).order_by("timestamp", "pk")
+    return [_to_view(row) for row in rows]
+
+
+def _to_view(row: models.RiskMetrics) -> MetricsView:
     return MetricsView(**{field.name: getattr(row, field.name) for field in fields(MetricsView)})
 
 

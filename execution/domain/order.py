@@ -5,6 +5,9 @@ from enum import StrEnum
 from core.errors import TradingError
 from risk.domain.order_forms import FORMS, OrderForm
 
+# In the context of somebody else's order that a person attached: who, why, and after which fill.
+ATTACHED = "attached"
+
 
 class Side(StrEnum):
     """Which way the base asset moves."""

@@ -4,6 +4,7 @@ from django.db import models
 
 from core.fields import ExactDecimalField, positive
 from execution.domain.order import (
+    ATTACHED,
     LIVE_STATES,
     UNRESOLVED_STATES,
     Leg,
@@ -115,6 +116,11 @@ class Order(models.Model):
 
     def __str__(self) -> str:
         return f"{self.client_order_id} {self.side} {self.quantity} {self.state}"
+
+    @property
+    def is_attached(self) -> bool:
+        """Whether it is somebody else's, given to a position or a strategy by a person."""
+        return self.leg == Leg.EXTERNAL.value and ATTACHED in self.context
 
 
 class SubmitAttempt(models.Model):

@@ -50,13 +50,14 @@ class Reconciliation(models.Model):
 class Difference(models.Model):
     """One thing in which our books and the exchange's differ, until it is settled.
 
-    Opened by ``reconcile_account``, settled by a person (adopted, ignored, flattened) or by a
-    later comparison that does not find it any more. While one is open, nothing is entered.
+    Opened by ``reconcile_account``, settled by a person (adopted, attached, ignored, flattened) or
+    by a later comparison that does not find it any more. While one is open, nothing is entered.
     """
 
     class Status(models.TextChoices):
         OPEN = "OPEN"
         ADOPTED = "ADOPTED"
+        ATTACHED = "ATTACHED"
         IGNORED = "IGNORED"
         FLATTENED = "FLATTENED"
         VANISHED = "VANISHED"

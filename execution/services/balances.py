@@ -116,9 +116,11 @@ def compare_balances(
         changes = {asset: theirs - ours for asset, (ours, theirs) in suspects.items()}
         enter_external(account=account, changes=changes, reason=accept_external, clock=clock)
         return result
+    # Nobody here trades it: a gift, a fork, a transfer to the wrong account.
+    known = {asset for row in list_rules().values() for asset in (row.base_asset, row.quote_asset)}
     result.differences = [
         {
-            "kind": "BALANCE_DIFFERS",
+            "kind": "BALANCE_DIFFERS" if asset in known else "UNKNOWN_ASSET",
             "asset": asset,
             "ledger": format(ours, "f"),
             "exchange": format(theirs, "f"),

@@ -8,7 +8,7 @@ from decimal import Decimal
 from django.db.models import Max, Q
 
 from execution.domain.fill import OrderReport
-from execution.domain.order import Leg, OrderState
+from execution.domain.order import ATTACHED, Leg, OrderState, Side
 from execution.domain.position import PositionState
 from execution.models import Account, Balance, Fill, LedgerEntry, Order, Position
 from execution.services.saving import update_rows
@@ -216,12 +216,19 @@ def next_attempts(position_ids: Iterable[int], leg: Leg) -> dict[int, int]:
 
 
 def live_orders_of(position_ids: Iterable[int], legs: Iterable[Leg]) -> list[Order]:
-    """Return the orders of these positions that are not final."""
+    """Return the orders of these positions that are not final.
+
+    Somebody else's stop that a person attached to a position protects it like a pair of ours.
+    """
     final = [state.value for state in OrderState if state.is_final]
-    return list(
-        Order.objects.filter(
-            position_id__in=list(position_ids), leg__in=[leg.value for leg in legs]
-        )
-        .exclude(state__in=final)
-        .order_by("pk")
-    )
+    wanted = list(legs)
+    ours = Q(leg__in=[leg.value for leg in wanted])
+    rows = Order.objects.filter(position_id__in=list(position_ids)).exclude(state__in=final)
+    if Leg.PROTECT in wanted:
+        ours |= attached_orders()
+    return list(rows.filter(ours).order_by("pk"))
+
+
+def attached_orders() -> Q:
+    """Return the condition for sales of others that a person attached to a position."""
+    return Q(leg=Leg.EXTERNAL.value, side=Side.SELL.value, context__has_key=ATTACHED)

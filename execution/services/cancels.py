@@ -16,7 +16,6 @@ from execution.domain.fill import OrderReport
 from execution.domain.order import (
     RESTING_STATES,
     UNRESOLVED_STATES,
-    Leg,
     OrderEvent,
     OrderState,
     OrderType,
@@ -28,7 +27,7 @@ from execution.models import Order, SubmitAttempt
 from execution.ports import Broker, VenueReply
 from execution.services.claims import Claim, claim_cancels
 from execution.services.completing import record_complete, record_live
-from execution.services.order_rows import replaced_by
+from execution.services.order_rows import name_at_venue, replaced_by
 from execution.services.saving import update_rows
 from markets.selectors import list_rules
 
@@ -183,9 +182,7 @@ def _book(order: Order, reports: Sequence[OrderReport], *, broker: Broker, clock
 def names_at_venue(order: Order) -> list[str]:
     """Return the client ids under which the exchange has the order: of a list, its legs'."""
     if not OrderType(order.type).is_list:
-        if order.leg == Leg.EXTERNAL.value:
-            return [str(order.context.get("client_order_id", ""))]
-        return [order.client_order_id]
+        return [name_at_venue(order)]
     return list(
         Order.objects.filter(parent=order).order_by("pk").values_list("client_order_id", flat=True)
     )

@@ -7,6 +7,7 @@ from django.db.models import Q
 from core.clock import Clock
 from execution.domain.order import RESTING_STATES, Leg, OrderState, OrderType
 from execution.models import Order, Position
+from execution.services.books import attached_orders
 
 _COVERING = {state.value for state in RESTING_STATES}
 _STOPS_ALONE = [kind.value for kind in OrderType if kind.form.is_stop and not kind.is_list]
@@ -25,6 +26,7 @@ def measure_unprotected(*, account_id: int, clock: Clock) -> dict[int, float]:
     if not bare:
         return {}
     stops = Q(leg=Leg.STOP_LOSS.value) | Q(leg=Leg.PROTECT.value, type__in=_STOPS_ALONE)
+    stops |= attached_orders() & Q(stop_price__isnull=False)
     rows = Order.objects.filter(stops | Q(leg=Leg.EXIT.value), position__in=list(bare)).values_list(
         "position_id", "leg", "state", "updated_at"
     )

@@ -16,10 +16,12 @@ from execution.models import Balance, Difference, Order, Position
 from execution.ports import Broker
 from execution.services.balances import enter_external
 from execution.services.exits import exit_positions
+from execution.services.loose_orders import KINDS, adopt_order, attach_order, cancel_order
 from risk.services.trading_state import lock_account
 
 _SUBJECT_KEYS = ("asset", "trade_id", "order_id", "position_id")
 _Status = Difference.Status
+_BALANCES = frozenset({"BALANCE_DIFFERS", "UNKNOWN_ASSET"})
 
 
 def subject_of(item: dict[str, Any]) -> str:
@@ -77,6 +79,8 @@ class Settlement:
     status: str
     reason: str
     actor: str
+    # To which strategy an order is attached, by name; empty: to its position's, or the only one.
+    target: str = ""
 
 
 def settle_difference(
@@ -84,8 +88,10 @@ def settle_difference(
 ) -> Difference:
     """Settle one open difference; the next comparison shows whether that was all.
 
-    ADOPTED enters an unexplained balance into the ledger as a deposit or withdrawal, FLATTENED
-    sells the position in question, IGNORED leaves the difference as it is. None of them re-arms.
+    ADOPTED enters an unexplained balance into the ledger as a deposit or withdrawal, and takes an
+    order for known. ATTACHED gives an order to the position or strategy that it belongs to.
+    FLATTENED sells the position in question, or cancels the order. IGNORED leaves the difference
+    as it is. None of them re-arms.
 
     Raises:
         NotFound: There is no such difference.
@@ -100,7 +106,9 @@ def settle_difference(
     if row.status != _Status.OPEN:
         raise Conflict(f"The difference is {row.status} already", status=row.status)
     if settlement.status == _Status.ADOPTED:
-        _adopt(row, reason=settlement.reason, broker=broker, clock=clock)
+        _adopt(row, settlement, broker=broker, clock=clock)
+    elif settlement.status == _Status.ATTACHED:
+        _attach(row, settlement, clock=clock)
     elif settlement.status == _Status.FLATTENED:
         _flatten(row, broker=broker, clock=clock)
     elif settlement.status != _Status.IGNORED:
@@ -123,7 +131,7 @@ def _close(row: Difference, settlement: Settlement, *, now: datetime) -> Differe
         action="reconciliation.settle",
         subject=f"difference:{row.pk}",
         before=row.detail,
-        after={"status": settlement.status},
+        after={"status": settlement.status, "target": settlement.target},
         reason=settlement.reason,
         now=now,
     )
@@ -131,10 +139,29 @@ def _close(row: Difference, settlement: Settlement, *, now: datetime) -> Differe
     return row
 
 
-def _adopt(row: Difference, *, reason: str, broker: Broker, clock: Clock) -> None:
-    if row.kind != "BALANCE_DIFFERS":
+def _attach(row: Difference, settlement: Settlement, *, clock: Clock) -> None:
+    if row.kind not in KINDS:
         raise InvalidInput(
-            "only a balance can be adopted; trades and orders are booked by the comparison itself",
+            "only an order can be attached; adopt a balance, flatten a position",
+            field="kind",
+            value=row.kind,
+        )
+    attach_order(
+        row,
+        target=settlement.target,
+        actor=settlement.actor,
+        reason=settlement.reason,
+        clock=clock,
+    )
+
+
+def _adopt(row: Difference, settlement: Settlement, *, broker: Broker, clock: Clock) -> None:
+    if row.kind in KINDS:
+        adopt_order(row, actor=settlement.actor, reason=settlement.reason)
+        return
+    if row.kind not in _BALANCES:
+        raise InvalidInput(
+            "only a balance or an order can be adopted; trades are booked by the comparison itself",
             field="kind",
             value=row.kind,
         )
@@ -147,10 +174,15 @@ def _adopt(row: Difference, *, reason: str, broker: Broker, clock: Clock) -> Non
             f"The difference is {change:f} now and was {row.detail['difference']}; compare again",
             asset=asset,
         )
-    enter_external(account=row.account, changes={asset: change}, reason=reason, clock=clock)
+    enter_external(
+        account=row.account, changes={asset: change}, reason=settlement.reason, clock=clock
+    )
 
 
 def _flatten(row: Difference, *, broker: Broker, clock: Clock) -> None:
+    if row.kind in KINDS:
+        cancel_order(row, broker=broker, clock=clock)
+        return
     positions = Position.objects.filter(account=row.account_id, status=Position.Status.OPEN)
     if "position_id" in row.detail:
         positions = positions.filter(pk=row.detail["position_id"])

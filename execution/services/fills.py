@@ -180,7 +180,7 @@ def _enter_ledger(books: Books, fill: Fill, rules: InstrumentRules) -> None:
 def _apply_to_position(
     books: Books, order: Order, fill: Fill, execution: Execution, rules: InstrumentRules
 ) -> None:
-    if order.leg == Leg.EXTERNAL.value:
+    if order.leg == Leg.EXTERNAL.value and not order.is_attached:
         # Somebody else's trade is not ours to manage, unless it sold what our position held.
         covered = _taken_from_position(books, order, rules)
         if covered <= 0 or execution.side is Side.BUY:

@@ -200,10 +200,17 @@ def to_request(order: Order, *, symbol: str) -> OrderRequest:
     )
 
 
+def name_at_venue(order: Order) -> str:
+    """Return the client id that the exchange knows an order by; somebody else's has its own."""
+    if order.leg == Leg.EXTERNAL.value:
+        return str(order.context.get("client_order_id", ""))
+    return order.client_order_id
+
+
 def to_cancel(order: Order, *, symbol: str) -> CancelRequest:
     """Return the request that cancels an order, or the whole list of a pair."""
     return CancelRequest(
         symbol=symbol,
-        client_order_id=order.client_order_id,
+        client_order_id=name_at_venue(order),
         is_list=OrderType(order.type).is_list,
     )

@@ -300,10 +300,16 @@ def _add(pending: _Pending, order: _Live, *, mark_price: Decimal) -> None:
             trailing_delta_bps=order.trailing_delta_bps,
         )
         pending.buy_notional += left * (worst or ZERO)
-    elif order.leg == Leg.PROTECT.value:
+    elif order.leg == Leg.PROTECT.value or _is_attached_stop(order):
         pending.protective_quantity += left
     else:
         pending.exit_quantity += left
+
+
+def _is_attached_stop(order: _Live) -> bool:
+    """Tell whether it is somebody else's stop that protects a position: an exit cancels it."""
+    is_theirs = order.leg == Leg.EXTERNAL.value and order.position_id is not None
+    return is_theirs and order.stop_price is not None
 
 
 def _list_recent(

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from core.clock import Clock
 from execution.domain.order import Leg, OrderType, Side
 from execution.domain.proposal import build_proposal, entry_quantity
-from execution.models import Account, Decision, Position
+from execution.models import Account, Decision, Position, Strategy
 from execution.services.order_rows import Wish
 from markets.domain.instrument import InstrumentRules
 from markets.domain.ticker import Mark
@@ -73,11 +73,18 @@ def wish_to_exit(
 def scopes_of_decision(decision: Decision, *, symbol: str) -> tuple[str, ...]:
     """Return the kill switches of what a decision wants; its relations must be loaded."""
     strategy, prediction = decision.strategy, decision.prediction
-    scopes = scopes_by_hand(strategy.account, symbol=symbol)
-    scopes += (scope_of(ScopeKind.STRATEGY, strategy.name),)
+    scopes = scopes_of_strategy(strategy.account, symbol=symbol, strategy=strategy)
     if prediction is not None:
         scopes += (scope_of(ScopeKind.MODEL, prediction.model_name),)
     return scopes
+
+
+def scopes_of_strategy(
+    account: Account, *, symbol: str, strategy: Strategy | None
+) -> tuple[str, ...]:
+    """Return the kill switches of what belongs to a strategy, or to none."""
+    scopes = scopes_by_hand(account, symbol=symbol)
+    return scopes if strategy is None else (*scopes, scope_of(ScopeKind.STRATEGY, strategy.name))
 
 
 def scopes_by_hand(account: Account, *, symbol: str) -> tuple[str, ...]:

@@ -147,7 +147,7 @@ def _ours(orders: Sequence[Order]) -> list[Order]:
 def _need(position: Position, live: Sequence[Order], *, stopped: set[int]) -> str:
     """Return what the position lacks: SEND, REPLACE, INSERT, or nothing (empty)."""
     rules = list_rules([position.instrument_id])[position.instrument_id]
-    guards = [order for order in live if order.leg == Leg.PROTECT.value]
+    guards = [row for row in live if row.leg == Leg.PROTECT.value or row.is_attached]
     exits = [order for order in live if order.leg == Leg.EXIT.value]
     wanted = rules.quantize_quantity(max(Decimal(0), position.quantity - _left(exits)))
     if not wanted:

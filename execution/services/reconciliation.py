@@ -21,6 +21,7 @@ from execution.services.balances import compare_balances, take_opening
 from execution.services.cancels import refresh_orders
 from execution.services.completing import record_complete
 from execution.services.differences import note_differences
+from execution.services.loose_orders import find_loose_orders
 from execution.services.replay import find_wrong_positions
 from execution.services.trade_check import check_trades
 from markets.selectors import list_rules
@@ -120,6 +121,7 @@ def reconcile_account(
     comparison.trades += balances.trades_compared
     comparison.differences += balances.differences
     comparison.differences += find_wrong_positions(account_id=account_id)
+    comparison.differences += find_loose_orders(account_id=account_id, clock=clock)
     crashpoint("reconcile.before_conclude")
     return _conclude(account=account, comparison=comparison, clock=clock)
 

@@ -9,16 +9,14 @@ from django.db import transaction
 from django.db.models import Max
 
 from execution.domain.invariants import Finding
-from execution.domain.order import Leg
 from execution.domain.recount import BookedFill, Entry, Recount, expected_entries, in_order
 from execution.models import Account, Balance, Fill, LedgerEntry, Order, Position
 from execution.services.books import state_of
-from execution.services.replay import execution_of
+from execution.services.replay import execution_of, is_external
 from markets.domain.instrument import InstrumentRules
 from markets.selectors import list_rules
 from risk.domain.metrics import EquityPoint, drawdown_fraction, next_point
-from risk.models import RiskMetrics
-from risk.selectors import list_metrics
+from risk.selectors import MetricsView, load_curve
 from risk.services.trading_state import lock_account
 
 _ZERO = Decimal(0)
@@ -87,7 +85,7 @@ class _Stored:
     balances: dict[str, Decimal]
     positions: list[Position]
     orders: dict[int, tuple[Decimal, Decimal]]
-    metrics: list[RiskMetrics]
+    metrics: list[MetricsView]
 
 
 def recount_account(*, account_id: int) -> Recounted:
@@ -134,7 +132,7 @@ def _read_stored(account_id: int) -> _Stored:
             key: (quantity, quote)
             for key, quantity, quote in orders.values_list("pk", "filled_quantity", "filled_quote")
         },
-        metrics=list(list_metrics().filter(**own).order_by("timestamp", "pk")),
+        metrics=load_curve(account_id=account_id),
     )
 
 
@@ -154,7 +152,7 @@ def _load_fills(
             base_asset=own.base_asset,
             quote_asset=own.quote_asset,
             execution=execution_of(row),
-            is_external=row.order.leg == Leg.EXTERNAL.value,
+            is_external=is_external(row),
         )
     return fills, order_of
 
@@ -240,10 +238,10 @@ def _compare_orders(
         section.compare(f"order:{order_id}", "filled_quote", told[1], quote)
 
 
-def _compare_worth(section: Section, row: RiskMetrics, recount: Recount, quote_asset: str) -> None:
+def _compare_worth(section: Section, row: MetricsView, recount: Recount, quote_asset: str) -> None:
     """Compare one point of the equity curve: the same marks on what the ledger held then."""
     marks = {int(key): Decimal(price) for key, price in row.basis["marks"].items()}
-    subject = f"risk_metrics:{row.pk}"
+    subject = f"risk_metrics:{row.id}"
     try:
         worth = recount.value(marks, quote_asset=quote_asset)
     except KeyError as missing:
@@ -255,22 +253,16 @@ def _compare_worth(section: Section, row: RiskMetrics, recount: Recount, quote_a
     section.compare(subject, "equity", row.equity, worth.cash + worth.exposure)
 
 
-def _compare_curve(section: Section, rows: list[RiskMetrics]) -> None:
+def _compare_curve(section: Section, rows: list[MetricsView]) -> None:
     """Compare what each point is measured against with what the points before it make."""
     before: EquityPoint | None = None
     for row in rows:
-        told = EquityPoint(
-            at=row.timestamp,
-            equity=row.equity,
-            day_start_equity=row.day_start_equity,
-            high_water_mark=row.high_water_mark,
-        )
         if "flow" in row.basis:
             flow = Decimal(row.basis["flow"])
             made = next_point(before, equity=row.equity, now=row.timestamp, flow=flow)
-            subject = f"risk_metrics:{row.pk}"
+            subject = f"risk_metrics:{row.id}"
             for name in ("day_start_equity", "high_water_mark"):
-                section.compare(subject, name, getattr(told, name), getattr(made, name))
+                section.compare(subject, name, getattr(row, name), getattr(made, name))
             section.compare(subject, "daily_pnl", row.daily_pnl, made.daily_pnl)
             drawdown = drawdown_fraction(
                 equity=made.equity, high_water_mark=made.high_water_mark
@@ -279,7 +271,7 @@ def _compare_curve(section: Section, rows: list[RiskMetrics]) -> None:
         else:
             # Written by an older version, or by a person who began a new high-water mark.
             section.not_checked += 1
-        before = told
+        before = row.point
 
 
 def _text(value: Any) -> str:

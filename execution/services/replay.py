@@ -7,7 +7,7 @@ from typing import Any
 from django.db import transaction
 
 from execution.domain.fill import Execution
-from execution.domain.order import Leg, Side
+from execution.domain.order import ATTACHED, Leg, Side
 from execution.domain.position import PositionState, apply_execution
 from execution.models import Fill, Position
 from execution.services.books import state_of
@@ -49,7 +49,7 @@ def recompute(
         fills: All its fills, with their orders loaded.
         rules: Of its symbol.
     """
-    if any(fill.order.leg == Leg.EXTERNAL.value for fill in fills):
+    if any(is_external(fill) for fill in fills):
         return None
     state = PositionState(
         quantity=position.carried_quantity, cost_quote=position.carried_cost_quote
@@ -62,6 +62,17 @@ def recompute(
             quote_asset=rules.quote_asset,
         ).position
     return state
+
+
+def is_external(fill: Fill) -> bool:
+    """Tell whether a trade was somebody else's when it was booked. `fill.order` must be loaded.
+
+    Of an order that a person attached only what it traded from then on is ours.
+    """
+    if fill.order.leg != Leg.EXTERNAL.value:
+        return False
+    attached = fill.order.context.get(ATTACHED)
+    return attached is None or fill.pk <= attached["after_fill"]
 
 
 def execution_of(fill: Fill) -> Execution:

@@ -8,7 +8,7 @@ from execution.domain.invariants import Answer, Finding
 from execution.domain.order import LIVE_STATES, Leg, OrderState, Side
 from execution.models import Fill, Position
 from execution.services.books import state_of
-from execution.services.replay import execution_of, recompute
+from execution.services.replay import execution_of, is_external, recompute
 from execution.services.world.orders import NO_TRUTH
 from execution.services.world.rows import World
 from risk.domain.order_forms import worst_price
@@ -62,7 +62,7 @@ def check_profit(world: World) -> Answer:
     compared = 0
     for position in world.positions:
         fills = world.fills_by_position.get(position.pk, [])
-        if any(fill.order.leg == Leg.EXTERNAL.value for fill in fills):
+        if any(is_external(fill) for fill in fills):
             continue
         compared += 1
         findings += _compare_profit(world, position, fills)

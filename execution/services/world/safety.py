@@ -15,7 +15,7 @@ from execution.domain.order import LIVE_STATES, Leg, OrderState, OrderType
 from execution.models import Order, Position, Strategy, SubmitAttempt
 from execution.services.claims import fence_after
 from execution.services.kill import CONFIRMED, confirmation_subject
-from execution.services.order_rows import purpose_of
+from execution.services.order_rows import name_at_venue, purpose_of
 from execution.services.protection import LONGEST_UNPROTECTED
 from execution.services.protective_rows import plan_for
 from execution.services.world.rows import World
@@ -131,7 +131,7 @@ def _is_covered(world: World, position: Position) -> bool:
     stops = [order for order in live if _is_stop(order)]
     if world.truth is not None:
         open_names = {r.client_order_id for r in world.truth.orders if r.status in _OPEN}
-        stops = [order for order in stops if order.client_order_id in open_names]
+        stops = [order for order in stops if name_at_venue(order) in open_names]
     covered = sum((order.quantity - order.filled_quantity for order in stops), Decimal(0))
     rules, limits = world.rules[position.instrument_id], get_limits()
     left = rules.quantize_quantity(max(Decimal(0), position.quantity - covered))
@@ -142,8 +142,8 @@ def _is_covered(world: World, position: Position) -> bool:
 
 
 def _is_stop(order: Order) -> bool:
-    """Tell whether the order is a stop itself: a list's leg, or one that stands alone."""
-    if order.leg == Leg.STOP_LOSS.value:
+    """Tell whether the order is a stop: a list's leg, one that stands alone, an attached one."""
+    if order.leg == Leg.STOP_LOSS.value or (order.is_attached and order.stop_price is not None):
         return True
     kind = OrderType(order.type)
     return order.leg == Leg.PROTECT.value and kind.form.is_stop and not kind.is_list
