@@ -17,10 +17,23 @@ from core.clock import get_clock
 from core.errors import InvalidInput, TradingError
 from risk.domain.limits import BOUNDS, find_problems
 from risk.domain.trading_state import GLOBAL, Level, StateView, parse_scope
-from risk.models import RiskLimits, RiskMetrics, RiskVerdict, TradingState, TradingStateChange
-from risk.selectors import get_limits_row, latest_metrics, list_denials, list_state_changes
+from risk.models import (
+    RearmRequest,
+    RiskLimits,
+    RiskMetrics,
+    RiskVerdict,
+    TradingState,
+    TradingStateChange,
+)
+from risk.selectors import (
+    find_rearm_request,
+    get_limits_row,
+    latest_metrics,
+    list_denials,
+    list_state_changes,
+)
 from risk.services.limits import NAMES, save_limits
-from risk.services.rearming import rearm_trading
+from risk.services.rearming import REQUEST_LIFETIME, rearm_trading
 from risk.services.trading_state import raise_level, read_states
 
 _RECENT = 10
@@ -46,6 +59,9 @@ _LABELS = {
     "fee_fraction": "Fee",
     "fee_reserve": "Reserve for fees",
 }
+
+
+_ASKED = "Asked for. Another person, who did not raise it, must re-arm within ten minutes."
 
 
 def _text(rows: int = 2) -> forms.Textarea:
@@ -183,6 +199,7 @@ class TradingStateAdmin(ReadOnlyAdmin):
         form = RearmForm(request.POST, auto_id="rearm_%s")
         if not form.is_valid():
             return self._page(request, rearm_form=form)
+        clock = get_clock()
         return self._do(
             request,
             lambda: rearm_trading(
@@ -191,8 +208,10 @@ class TradingStateAdmin(ReadOnlyAdmin):
                 reset_drawdown=form.cleaned_data["reset_drawdown"],
                 expected_epoch=form.cleaned_data["expected_epoch"],
                 scope=form.cleaned_data["scope"],
-                now=get_clock().now(),
+                now=clock.now(),
+                lifetime=clock.protocol(REQUEST_LIFETIME),
             ),
+            undone=_ASKED,
         )
 
     @method_decorator(require_POST)
@@ -217,14 +236,21 @@ class TradingStateAdmin(ReadOnlyAdmin):
         if not request.user.has_perm(permission):
             raise PermissionDenied
 
-    def _do(self, request: HttpRequest, act: Any) -> HttpResponse:
-        """Call the service, tell the outcome, and show the page anew: a reload repeats nothing."""
+    def _do(self, request: HttpRequest, act: Any, *, undone: str = "") -> HttpResponse:
+        """Call the service, tell the outcome, and show the page anew: a reload repeats nothing.
+
+        Args:
+            request: Of the button.
+            act: The service's call.
+            undone: What to say when the kill switch is not ACTIVE after it; empty: any is done.
+        """
         try:
-            act()
+            state = act()
         except TradingError as error:
             messages.error(request, error.message)
         else:
-            messages.success(request, "Done.")
+            is_done = not undone or state.level is Level.ACTIVE
+            messages.success(request, "Done." if is_done else undone)
         return HttpResponseRedirect(reverse("admin:risk_tradingstate_changelist"))
 
     def _page(self, request: HttpRequest, **shown: Any) -> HttpResponse:
@@ -248,6 +274,11 @@ class TradingStateAdmin(ReadOnlyAdmin):
             "can_limit": request.user.has_perm("risk.change_risklimits"),
             "halt_form": HaltForm(auto_id="halt_%s"),
             "rearm_form": _rearm_form(GLOBAL, states.views.get(GLOBAL, state)),
+            "asked": find_rearm_request(
+                scope=GLOBAL,
+                epoch=states.views.get(GLOBAL, state).epoch,
+                now=get_clock().now(),
+            ),
             "limits_form": LimitsForm(instance=row, initial={"expected_version": version}),
             **shown,
         }
@@ -270,6 +301,14 @@ class TradingStateChangeAdmin(ReadOnlyAdmin):
     list_display = ["timestamp", "scope", "from_level", "to_level", "actor", "reason"]
     list_filter = ["to_level", "scope"]
     ordering = ["-timestamp", "-id"]
+
+
+@admin.register(RearmRequest)
+class RearmRequestAdmin(ReadOnlyAdmin):
+    """Who asked to re-arm, and who was the second."""
+
+    list_display = ["asked_at", "scope", "asked_by", "reason", "approved_by", "approved_at"]
+    ordering = ["-asked_at", "-id"]
 
 
 @admin.register(RiskVerdict)

@@ -19,6 +19,7 @@ from core.rest.views import ReadListView
 from risk.domain.trading_state import GLOBAL, Level, parse_scope
 from risk.models import RiskMetrics, RiskVerdict
 from risk.selectors import (
+    find_rearm_request,
     get_limits_row,
     list_denials,
     list_metrics,
@@ -27,7 +28,7 @@ from risk.selectors import (
 )
 from risk.services import trading_state
 from risk.services.limits import export_limits, save_limits
-from risk.services.rearming import rearm_trading
+from risk.services.rearming import REQUEST_LIFETIME, rearm_trading
 
 _RECENT = 20
 _SCOPES = "GLOBAL, account:NAME, strategy:NAME, model:NAME or symbol:NAME"
@@ -130,16 +131,19 @@ class RearmView(APIView):
 
     @extend_schema(request=RearmInput, responses=OpenApiTypes.OBJECT)
     def post(self, request: Request) -> Response:
-        """Re-arm, with a reason."""
+        """Re-arm, with a reason; 202: asked for, a second person must do the same."""
         data = _validated(RearmInput, request)
-        rearm_trading(
+        clock = get_clock()
+        state = rearm_trading(
             reason=data["reason"],
             actor=request.user.get_username(),
             reset_drawdown=data["reset_drawdown"],
-            now=get_clock().now(),
+            now=clock.now(),
             scope=parse_scope(data["scope"]),
+            lifetime=clock.protocol(REQUEST_LIFETIME),
         )
-        return Response(_state_body())
+        is_done = state.level is Level.ACTIVE
+        return Response(_state_body(), status=200 if is_done else 202)
 
 
 class MetricsFilter(django_filters.FilterSet):
@@ -230,6 +234,18 @@ def _limits_body() -> dict[str, Any]:
     return {**body, "version": row.version, "updated_at": row.updated_at}
 
 
+def _asked(epoch: int) -> dict[str, Any] | None:
+    row = find_rearm_request(scope=GLOBAL, epoch=epoch, now=get_clock().now())
+    if row is None:
+        return None
+    return {
+        "asked_by": row.asked_by,
+        "reason": row.reason,
+        "asked_at": row.asked_at,
+        "expires_at": row.expires_at,
+    }
+
+
 def _state_body() -> dict[str, Any]:
     states = trading_state.read_states()
     state = states.of()
@@ -242,6 +258,7 @@ def _state_body() -> dict[str, Any]:
             for scope, view in states.raised(Level.REDUCE_ONLY).items()
             if scope != GLOBAL
         ],
+        "rearm_request": _asked(state.epoch),
         "changes": list(
             list_state_changes()[:_RECENT].values(
                 *("scope", "from_level", "to_level", "epoch", "is_running"),

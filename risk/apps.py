@@ -11,6 +11,8 @@ class RiskConfig(AppConfig):
     verbose_name = "Risk"
 
     def ready(self) -> None:
+        from risk.services import staffing  # noqa: F401 - registers its check
+
         post_migrate.connect(_create_rows, sender=self, dispatch_uid="risk.rows")
 
 

@@ -113,6 +113,13 @@ def list_state_changes() -> QuerySet[models.TradingStateChange]:
     return models.TradingStateChange.objects.order_by("-timestamp", "-id")
 
 
+def find_rearm_request(*, scope: str, epoch: int, now: datetime) -> models.RearmRequest | None:
+    """Return the wish to re-arm that waits for a second person; None: nobody has asked."""
+    return models.RearmRequest.objects.filter(
+        scope=scope, epoch=epoch, approved_at=None, expires_at__gt=now
+    ).first()
+
+
 def list_verdicts() -> QuerySet[models.RiskVerdict]:
     """Return the gate's answers, newest first."""
     return models.RiskVerdict.objects.order_by("-created_at", "-id")

@@ -2,7 +2,14 @@
 
 from risk.models.limits import RiskLimits
 from risk.models.risk_metrics import RiskMetrics
-from risk.models.trading_state import TradingState, TradingStateChange
+from risk.models.trading_state import RearmRequest, TradingState, TradingStateChange
 from risk.models.verdict import RiskVerdict
 
-__all__ = ["RiskLimits", "RiskMetrics", "RiskVerdict", "TradingState", "TradingStateChange"]
+__all__ = [
+    "RearmRequest",
+    "RiskLimits",
+    "RiskMetrics",
+    "RiskVerdict",
+    "TradingState",
+    "TradingStateChange",
+]

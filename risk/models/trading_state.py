@@ -38,6 +38,38 @@ class TradingState(models.Model):
         return f"{self.scope}: {self.level}"
 
 
+class RearmRequest(models.Model):
+    """One person's wish to re-arm, until a second person approves it or it is too old.
+
+    Only with ``TWO_PERSON_REARM``. Written by ``services.rearming``; that asker and approver are
+    two is the database's rule too.
+    """
+
+    scope = models.CharField(max_length=64, default=GLOBAL)
+    # The state that was asked about: a later change of the switch makes the request void.
+    epoch = models.BigIntegerField()
+    reason = models.CharField(max_length=500)
+    reset_drawdown = models.BooleanField(default=False)
+    asked_by = models.CharField(max_length=150)
+    asked_at = models.DateTimeField()
+    expires_at = models.DateTimeField()
+    approved_by = models.CharField(max_length=150, blank=True)
+    approved_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        db_table = "rearm_requests"
+        constraints = [
+            models.UniqueConstraint(fields=["scope", "epoch"], name="rearm_request_once"),
+            models.CheckConstraint(
+                condition=~models.Q(approved_by=models.F("asked_by")),
+                name="rearm_request_by_two",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.scope} by {self.asked_by}"
+
+
 class TradingStateChange(models.Model):
     """One change of the kill switch or of running. Append-only, same transaction as the change."""
 

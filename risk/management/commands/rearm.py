@@ -8,8 +8,8 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from core.clock import get_clock
 from core.errors import TradingError
-from risk.domain.trading_state import GLOBAL, parse_scope
-from risk.services.rearming import rearm_trading
+from risk.domain.trading_state import GLOBAL, Level, parse_scope
+from risk.services.rearming import REQUEST_LIFETIME, rearm_trading
 
 
 class Command(BaseCommand):
@@ -18,7 +18,8 @@ class Command(BaseCommand):
     help = """Take the kill switch back to ACTIVE once the cause is known and gone.
 
 After a drawdown stop, --reset-drawdown starts a new high-water mark at the present equity;
-without it the next entry is refused again.
+without it the next entry is refused again. With TWO_PERSON_REARM the first call asks, and the
+call of a second person re-arms.
 
 Example: manage.py rearm --reason "exchange confirmed the prices"
 """
@@ -32,18 +33,24 @@ Example: manage.py rearm --reason "exchange confirmed the prices"
         parser.add_argument("--reset-drawdown", action="store_true")
 
     def handle(self, *args: Any, **options: Any) -> None:
+        clock = get_clock()
         try:
             scope = parse_scope(options["scope"])
             state = rearm_trading(
                 reason=options["reason"],
                 actor=f"cli:{getpass.getuser()}",
                 reset_drawdown=options["reset_drawdown"],
-                now=get_clock().now(),
+                now=clock.now(),
                 scope=scope,
+                lifetime=clock.protocol(REQUEST_LIFETIME),
             )
         except TradingError as error:
             raise CommandError(error.message) from error
         which = "" if scope == GLOBAL else f" of {scope}"
         self.stdout.write(f"Kill switch{which} is at {state.level}, epoch {state.epoch}.")
-        if not state.is_running:
+        if state.level is not Level.ACTIVE:
+            self.stdout.write(
+                "Asked for. A second person, who did not raise it, must re-arm within 10 minutes."
+            )
+        elif not state.is_running:
             self.stdout.write("Trading is stopped; POST /system/start starts it.")

@@ -24,6 +24,10 @@ _NEEDED_BY_MODE = ("API_TOKEN", "SECRET_KEY")
 _MIN_FREE_BYTES = 500_000_000
 
 
+# Warnings that leave somebody helpless when it matters.
+_NEEDS_MENDING = {"risk.W001"}
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Finding:
     """What one look gave; `fix` is set when something must be done."""
@@ -37,11 +41,14 @@ def list_findings() -> Iterator[Finding]:
     """Yield what is found of every variable and service."""
     yield from _variables()
     yield _keys()
-    yield _database()
+    database = _database()
+    is_database_ready = database.verdict.startswith("ok")
+    yield database
     yield _redis()
     yield _disk()
-    for message in run_checks(include_deployment_checks=False):
-        if message.is_serious():
+    databases = [connection.alias] if is_database_ready else None
+    for message in run_checks(include_deployment_checks=False, databases=databases):
+        if message.is_serious() or message.id in _NEEDS_MENDING:
             yield Finding(name=message.id or "check", verdict="wrong", fix=_words(message))
 
 
