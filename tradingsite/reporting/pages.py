@@ -13,6 +13,8 @@ from execution.backtest.charts import Line, line_chart
 
 _NOTHING = "-"
 _CENT = Decimal("0.01")
+# Title, head, rows of text.
+Table = tuple[str, list[str], list[list[str]]]
 _TITLES = (("by_strategy", "Strategy"), ("by_symbol", "Symbol"), ("by_model", "Model"))
 
 
@@ -97,9 +99,8 @@ def tiles(report: Mapping[str, Any]) -> list[tuple[str, str, str]]:
     ]
 
 
-def tables(report: Mapping[str, Any]) -> list[tuple[str, list[str], list[list[str]]]]:
+def tables(report: Mapping[str, Any]) -> list[Table]:
     """Return what is listed: title, head, rows of text."""
-    incidents = report["incidents"]
     found = [
         (
             f"Profit by {title.lower()}",
@@ -123,36 +124,39 @@ def tables(report: Mapping[str, Any]) -> list[tuple[str, list[str], list[list[st
         _counted("Refused by the risk gate", "Code", report["gate"]["by_code"]),
         _counted("Orders", "State", report["orders"]["by_state"]),
         _models(report["models"]),
-        (
-            "Incidents",
-            ["Severity", "Code", "Times", "Last", "What"],
-            [
-                [
-                    row["severity"],
-                    row["code"],
-                    str(row["count"]),
-                    stamp(row["last_at"]),
-                    row["message"],
-                ]
-                for row in incidents["alerts"]
-            ],
-        ),
-        (
-            "Kill switch",
-            ["Time", "Scope", "From", "To", "By", "Why"],
-            [
-                [
-                    stamp(row["timestamp"]),
-                    *(row[name] for name in ("scope", "from_level", "to_level", "actor", "reason")),
-                ]
-                for row in incidents["kill_switch"]
-            ],
-        ),
+        _incidents(report["incidents"]["alerts"]),
+        _kill_switch(report["incidents"]["kill_switch"]),
         _comparisons(report["comparisons"]),
     ]
 
 
-def _models(rows: Sequence[Mapping[str, Any]]) -> tuple[str, list[str], list[list[str]]]:
+def _incidents(rows: Sequence[Mapping[str, Any]]) -> Table:
+    return (
+        "Incidents",
+        ["Severity", "Code", "Times", "Last", "What"],
+        [
+            [
+                row["severity"],
+                row["code"],
+                str(row["count"]),
+                stamp(row["last_at"]),
+                row["message"],
+            ]
+            for row in rows
+        ],
+    )
+
+
+def _kill_switch(rows: Sequence[Mapping[str, Any]]) -> Table:
+    names = ("scope", "from_level", "to_level", "actor", "reason")
+    return (
+        "Kill switch",
+        ["Time", "Scope", "From", "To", "By", "Why"],
+        [[stamp(row["timestamp"]), *(row[name] for name in names)] for row in rows],
+    )
+
+
+def _models(rows: Sequence[Mapping[str, Any]]) -> Table:
     head = ["Model", "Predictions", "Resolved", "Mean error", "Direction", "90 % held", "IC"]
     return (
         "Model health",
@@ -172,15 +176,13 @@ def _models(rows: Sequence[Mapping[str, Any]]) -> tuple[str, list[str], list[lis
     )
 
 
-def _comparisons(counted: Mapping[str, Any]) -> tuple[str, list[str], list[list[str]]]:
+def _comparisons(counted: Mapping[str, Any]) -> Table:
     rows = [["green", str(counted["green"])], ["red", str(counted["red"])]]
     rows += [["open difference", what] for what in counted["open_differences"]]
     return "Comparisons with the exchange", ["Verdict", "Times"], rows
 
 
-def _counted(
-    title: str, what: str, counts: Mapping[str, int]
-) -> tuple[str, list[str], list[list[str]]]:
+def _counted(title: str, what: str, counts: Mapping[str, int]) -> Table:
     return title, [what, "Times"], [[name, str(count)] for name, count in counts.items()]
 
 

@@ -43,7 +43,6 @@ CLOCK = env.text("CLOCK", "")
 # Request weight per minute that the exchange allows one address; all processes share it.
 WEIGHT_LIMIT = env.integer("WEIGHT_LIMIT", 0, minimum=0, maximum=10_000_000)
 TWO_PERSON_REARM = env.flag("TWO_PERSON_REARM", default=False)
-WEIGHT_LIMIT = env.integer("WEIGHT_LIMIT", 6000, minimum=100, maximum=10_000_000)
 KEY_STORE = env.choice("KEY_STORE", "env", ("env", "file"))
 KEY_FILE = DATA_DIR / "keys.json"
 MASTER_PASSWORD = env.text("MASTER_PASSWORD", "")

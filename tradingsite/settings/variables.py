@@ -61,7 +61,6 @@ VARIABLES: tuple[Variable, ...] = (
     _plain("SIM_MIRROR", "", "whose prices paper mode follows: an https address; empty: Binance"),
     _plain("WEIGHT_LIMIT", "0", "request weight per minute; 0 is what the exchange says"),
     _plain("TWO_PERSON_REARM", "false", "re-arming needs a second person, not who raised or asked"),
-    _plain("WEIGHT_LIMIT", "6000", "request weight per minute that the exchange allows"),
     _plain("CRASHPOINT", "", "for fault tests only; leave it empty"),
     _plain("CLOCK", "", "set by `manage.py trade`; leave it empty"),
     _plain("COMPONENT", "", "name of the process; set by `manage.py trade`; leave it empty"),

@@ -22,6 +22,19 @@ D = Decimal
 LIST = "/admin/execution/difference/"
 
 
+def rest(world, symbol, side, quantity, *, price=None, stop_price=None):
+    """Leave an order at the exchange past the system, as the account's owner can."""
+    return world.broker._new(
+        symbol=symbol,
+        name="web_2",
+        side=side,
+        kind="STOP_LOSS" if stop_price else "LIMIT",
+        quantity=quantity,
+        price=price,
+        stop_price=stop_price,
+    )
+
+
 def place(world, symbol="BTCUSDT"):
     place_orders(decision_ids=[world.decide(symbol).pk], broker=world.broker, clock=world.clock)
 
@@ -47,7 +60,7 @@ def protect(world):
 
 @pytest.fixture
 def foreign_bid(world):
-    world.broker.rest_foreign("BTCUSDT", Side.BUY, D("0.01"), price=D("40000"))
+    rest(world, "BTCUSDT", Side.BUY, D("0.01"), price=D("40000"))
     assert found(world) == [("EXTERNAL_ORDER", "OPEN")]
     return world
 
@@ -59,7 +72,7 @@ def foreign_stop(world):
     world.broker.cancel_all("BTCUSDT")
     position = Position.objects.get()
     quantity = position.quantity.quantize(D("0.00001"), rounding="ROUND_DOWN")
-    world.broker.rest_foreign("BTCUSDT", Side.SELL, quantity, stop_price=D("48000"))
+    rest(world, "BTCUSDT", Side.SELL, quantity, stop_price=D("48000"))
     assert found(world) == [("EXTERNAL_ORDER", "OPEN")]
     return world
 
@@ -143,7 +156,7 @@ def test_an_exit_takes_an_attached_stop_away_first(foreign_stop):
 def test_a_stop_that_covers_too_little_is_not_attached(world):
     place(world)
     world.broker.cancel_all("BTCUSDT")
-    world.broker.rest_foreign("BTCUSDT", Side.SELL, D("0.001"), stop_price=D("48000"))
+    rest(world, "BTCUSDT", Side.SELL, D("0.001"), stop_price=D("48000"))
     found(world)
 
     with pytest.raises(InvalidInput, match=r"sells 0\.001 of 0\.01998"):
@@ -156,7 +169,7 @@ def test_a_stop_that_covers_too_little_is_not_attached(world):
 def test_a_stop_without_a_position_is_an_orphan(world):
     world.broker.held["BTC"] += D("1")
     world.reconcile(accept_external="my coins")
-    world.broker.rest_foreign("BTCUSDT", Side.SELL, D("1"), stop_price=D("40000"))
+    rest(world, "BTCUSDT", Side.SELL, D("1"), stop_price=D("40000"))
 
     assert found(world) == [("ORPHAN_STOP", "OPEN")]
     with pytest.raises(InvalidInput, match="no open position"):
