@@ -43,6 +43,7 @@ _GROUPS = (
     ("Protection of each position", ("stop_loss_fraction", "take_profit_fraction")),
     ("Sanity of an order", ("price_collar_fraction", "max_data_age_bars", "duplicate_window_s")),
     ("Costs", ("fee_fraction", "fee_reserve")),
+    ("Selling everything (FLATTEN)", ("flatten_slice_notional", "flatten_slippage_fraction")),
 )
 _LABELS = {
     "max_daily_loss": "Daily loss",
@@ -58,6 +59,8 @@ _LABELS = {
     "duplicate_window_s": "Window for duplicates",
     "fee_fraction": "Fee",
     "fee_reserve": "Reserve for fees",
+    "flatten_slice_notional": "Largest slice",
+    "flatten_slippage_fraction": "Slippage cap",
 }
 
 

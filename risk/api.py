@@ -50,6 +50,8 @@ class LimitsInput(StrictSerializer):
     fee_fraction = ExactDecimal(required=False, allow_zero=True)
     fee_reserve = ExactDecimal(required=False, allow_zero=True)
     duplicate_window_s = Whole(required=False)
+    flatten_slice_notional = ExactDecimal(required=False)
+    flatten_slippage_fraction = ExactDecimal(required=False)
     reason = serializers.CharField(max_length=500)
     version = Whole(required=False, help_text="The version that you saw; another one answers 409")
 

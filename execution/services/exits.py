@@ -24,8 +24,9 @@ def exit_positions(
     broker: Broker,
     clock: Clock,
     is_manual: bool = False,
+    is_sliced: bool = False,
 ) -> list[int]:
-    """Close positions; return the ids of the exit orders that the gate let through.
+    """Close positions, or sell a slice of each; return the exit orders that the gate let through.
 
     The gate is asked first: while it forbids exits, a position keeps its protection. So it does
     from a start until the comparison with the exchange that follows it.
@@ -33,7 +34,11 @@ def exit_positions(
     if not Account.objects.filter(pk=account_id, ready_at__isnull=False).exists():
         return []
     order_ids = approve_exits(
-        account_id=account_id, position_ids=position_ids, is_manual=is_manual, clock=clock
+        account_id=account_id,
+        position_ids=position_ids,
+        is_manual=is_manual,
+        clock=clock,
+        is_sliced=is_sliced,
     )
     if order_ids:
         release_protection(order_ids=order_ids, broker=broker, clock=clock)

@@ -28,6 +28,8 @@ logger = logging.getLogger(__name__)
 
 CONFIRMED = "kill.confirmed"
 _IN_DOUBT = [*(state.value for state in UNRESOLVED_STATES), OrderState.QUARANTINED.value]
+# More would keep the sweep from cancelling what appears meanwhile.
+_SLICES_PER_SWEEP = 10
 _SECOND = timedelta(seconds=1)
 
 
@@ -119,9 +121,22 @@ def _held(*, account_id: int, states: StateTable) -> list[Position]:
 
 
 def _flatten(*, account_id: int, states: StateTable, broker: Broker, clock: Clock) -> None:
-    position_ids = [row.pk for row in _held(account_id=account_id, states=states)]
-    if position_ids:
-        exit_positions(account_id=account_id, position_ids=position_ids, broker=broker, clock=clock)
+    """Sell what is held, slice by slice, as long as slices find buyers; the next sweep goes on."""
+    for _ in range(_SLICES_PER_SWEEP):
+        held = _held(account_id=account_id, states=states)
+        if not held:
+            return
+        before = {row.pk: row.quantity for row in held}
+        exit_positions(
+            account_id=account_id,
+            position_ids=list(before),
+            broker=broker,
+            clock=clock,
+            is_sliced=True,
+        )
+        after = {row.pk: row.quantity for row in _held(account_id=account_id, states=states)}
+        if after == before:
+            return  # no buyer above the cap, or the exchange does not answer
 
 
 def confirmation_subject(*, account_id: int, scope: str, epoch: int) -> str:

@@ -4,8 +4,9 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from core.clock import Clock
-from execution.domain.order import Leg, OrderType, Side
+from execution.domain.order import Leg, OrderType, Side, TimeInForce
 from execution.domain.proposal import build_proposal, entry_quantity
+from execution.domain.slicing import Slice
 from execution.models import Account, Decision, Position, Strategy
 from execution.services.order_rows import Wish
 from markets.domain.instrument import InstrumentRules
@@ -50,8 +51,9 @@ def wish_to_exit(
     now: datetime,
     clock: Clock,
     decision_id: int | None = None,
+    piece: Slice | None = None,
 ) -> Wish:
-    """Return the market sale of all that can be sold of a position."""
+    """Return the sale of a position: all that can be sold at the market, or one slice of it."""
     return Wish(
         account=position.account,
         instrument_id=position.instrument_id,
@@ -59,8 +61,12 @@ def wish_to_exit(
         leg=Leg.EXIT,
         attempt=attempt,
         side=Side.SELL,
-        type=OrderType.MARKET,
-        quantity=rules.quantize_quantity(position.quantity) or position.quantity,
+        type=OrderType.MARKET if piece is None else OrderType.LIMIT,
+        quantity=piece.quantity
+        if piece is not None
+        else rules.quantize_quantity(position.quantity) or position.quantity,
+        price=None if piece is None else piece.price,
+        time_in_force=None if piece is None else TimeInForce.IOC,
         position=position,
         strategy_id=position.strategy_id,
         decision_id=decision_id,

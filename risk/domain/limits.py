@@ -49,6 +49,10 @@ BOUNDS: dict[str, Bound] = {
     "fee_fraction": _bound("0", "0.02", "a fraction (0.001 = 0.1 %)"),
     "fee_reserve": _bound("0", "100000", "quote units"),
     "duplicate_window_s": _bound("0", "3600", "seconds"),
+    "flatten_slice_notional": _bound("0", "1000000", "quote units", is_low_allowed=False),
+    "flatten_slippage_fraction": _bound(
+        "0", "0.2", "a fraction (0.01 = 1 %)", is_low_allowed=False
+    ),
 }
 _WHOLE = {"max_positions", "max_data_age_bars", "max_open_orders", "duplicate_window_s"}
 _OPTIONAL = {"max_order_notional"}
@@ -72,6 +76,8 @@ class RiskLimits:
         fee_fraction: Worst fee of one execution.
         fee_reserve: Quote that no order may use.
         duplicate_window_s: The same order again within these seconds is a mistake.
+        flatten_slice_notional: Most that FLATTEN sells of a symbol in one order.
+        flatten_slippage_fraction: How far below the present price FLATTEN sells at worst.
 
     Raises:
         LimitsInvalid: A value is outside its bounds.
@@ -90,6 +96,8 @@ class RiskLimits:
     fee_fraction: Decimal = Decimal("0.001")
     fee_reserve: Decimal = Decimal(10)
     duplicate_window_s: int = 5
+    flatten_slice_notional: Decimal = Decimal(10000)
+    flatten_slippage_fraction: Decimal = Decimal("0.01")
 
     def __post_init__(self) -> None:
         check_limits({field.name: getattr(self, field.name) for field in fields(self)})

@@ -54,6 +54,12 @@ class RiskLimits(models.Model):
     duplicate_window_s = models.PositiveSmallIntegerField(
         default=5, help_text="The same order within these seconds is refused"
     )
+    flatten_slice_notional = ExactDecimalField(
+        default=Decimal(10000), help_text="Most that FLATTEN sells in one order, quote units"
+    )
+    flatten_slippage_fraction = ExactDecimalField(
+        default=Decimal("0.01"), help_text="How far below the price FLATTEN sells at worst"
+    )
     # Counts changes: a form that shows an older one is stale and must not overwrite.
     version = models.PositiveIntegerField(default=1, editable=False)
     updated_at = models.DateTimeField(null=True, editable=False)

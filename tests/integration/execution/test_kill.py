@@ -15,6 +15,7 @@ from execution.services.orders import ManualOrder, place_manual_order, place_ord
 from execution.services.reconciliation import close_gate
 from execution.services.sending import send_claims
 from risk.domain.trading_state import Level
+from risk.models import RiskLimits
 from risk.services.trading_state import raise_level, rearm
 from tests.fakes.broker import Fault
 
@@ -287,3 +288,38 @@ def test_what_was_approved_before_a_start_waits_for_its_comparison(world):
     assert guardian.run_round()
 
     assert Order.objects.get(pk=ids[0]).state == "FILLED"
+
+
+def flatten(world):
+    raise_level(level=Level.FLATTEN, reason="x", actor="tester", now=world.clock.now())
+    return cancel_resting(account_id=world.account.pk, broker=world.broker, clock=world.clock)
+
+
+def test_flatten_sells_in_slices_with_a_worst_price(world):
+    RiskLimits.objects.update(flatten_slice_notional=D("400"))
+    place_orders(decision_ids=[world.decide("BTCUSDT").pk], broker=world.broker, clock=world.clock)
+
+    swept = flatten(world)
+
+    assert swept.is_confirmed
+    exits = Order.objects.filter(leg="EXIT").order_by("pk")
+    assert [(row.quantity, row.price, row.time_in_force, row.state) for row in exits] == [
+        (D("0.008"), D("49500"), "IOC", "FILLED"),
+        (D("0.008"), D("49500"), "IOC", "FILLED"),
+        (D("0.00398"), D("49500"), "IOC", "FILLED"),
+    ]
+    assert not world.broker._open()
+
+
+def test_flatten_waits_for_buyers_above_the_cap_and_goes_on_from_the_new_price(world):
+    place_orders(decision_ids=[world.decide("BTCUSDT").pk], broker=world.broker, clock=world.clock)
+    world.broker.prices["BTCUSDT"] = D("48000")  # the book is there, our ticker is not yet
+
+    first = flatten(world)
+    assert (first.held, Order.objects.get(leg="EXIT").state) == (1, "EXPIRED")
+
+    world.move_price("BTCUSDT", "48000")
+    world.clock.advance(1)
+    again = cancel_resting(account_id=world.account.pk, broker=world.broker, clock=world.clock)
+    assert (again.held, Position.objects.get().status) == (0, "closed")
+    assert Order.objects.filter(leg="EXIT").order_by("pk")[1].price == D("47520")

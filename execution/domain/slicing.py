@@ -1,0 +1,49 @@
+"""Selling a lot without chasing the book down: slices, each with a worst price."""
+
+from dataclasses import dataclass
+from decimal import Decimal
+
+from execution.domain.order import Side
+from markets.domain.instrument import InstrumentRules
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Slice:
+    """One immediate-or-cancel sale: base units, and the least quote per base that it takes."""
+
+    quantity: Decimal
+    price: Decimal
+
+
+def plan_slice(
+    *,
+    held: Decimal,
+    mark_price: Decimal,
+    most_notional: Decimal,
+    slippage_fraction: Decimal,
+    rules: InstrumentRules,
+) -> Slice | None:
+    """Return the next sale of what is held; None when the exchange would take none of so little.
+
+    Args:
+        held: Base units left to sell.
+        mark_price: Present price; each slice is measured from the price of its own moment.
+        most_notional: Most quote units of one slice; the last one takes a rest along that would
+            be too small to sell alone.
+        slippage_fraction: 0.01 sells at 1 % below the present price at worst.
+        rules: The symbol's grids and least sizes.
+    """
+    whole = rules.quantize_quantity(held)
+    # Rounded up, as every sale is: never below the cap.
+    price = rules.quantize_price(mark_price * (1 - slippage_fraction), Side.SELL)
+    if not whole or whole < rules.min_quantity or whole * price < rules.min_notional:
+        return None
+    part = rules.quantize_quantity(most_notional / mark_price)
+    if rules.max_quantity:
+        part = min(part, rules.max_quantity)
+    least = max(rules.min_quantity, rules.min_notional / price)
+    part = max(part, rules.quantize_quantity(least) + rules.step_size)
+    rest = whole - part
+    if rest < rules.min_quantity or rest * price < rules.min_notional:
+        part = whole
+    return Slice(quantity=min(part, whole), price=price)
