@@ -77,6 +77,15 @@ GOALS = (
         _itself,
         1.25,
     ),
+    *(
+        Goal(
+            f"candle -> order p95 while a training runs / without, {size} symbols",
+            (f"tick_training_{size}_p95_ms", f"tick_calm_{size}_p95_ms"),
+            _ratio,
+            2.0,
+        )
+        for size in (20, 100)
+    ),
     Goal(
         "predict 100 rows / the trees' bare inplace_predict",
         ("predict_100_ms", "inplace_predict_100_ms"),

@@ -8,6 +8,9 @@ from django.contrib import admin, messages
 from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.shortcuts import redirect
+from django.urls import reverse
+from django.utils.html import format_html
+from django.utils.http import urlencode
 from simple_history.admin import SimpleHistoryAdmin
 from unfold.admin import ModelAdmin, TabularInline
 from unfold.forms import ActionForm
@@ -68,11 +71,17 @@ class AccountAdmin(ReadOnlyAdmin):
 class DecisionAdmin(ReadOnlyAdmin):
     """Every decision with its reasons."""
 
-    list_display = ["close_time", "instrument", "strategy", "action", "reason", "confidence"]
+    list_display = ["close_time", "instrument", "strategy", "action", "reason", "confidence", "why"]
     list_filter = ["action", "reason"]
     search_fields = ["instrument__symbol"]
     list_select_related = ["instrument", "strategy"]
     ordering = ["-close_time", "-id"]
+
+    @admin.display(description="Why")
+    def why(self, row: Decision) -> str:
+        """Link to the page that explains the close."""
+        asked = urlencode({"symbol": row.instrument.symbol, "at": row.close_time.isoformat()})
+        return format_html('<a href="{}?{}">explain</a>', reverse("desk-decisions"), asked)
 
 
 class _AttemptInline(TabularInline):

@@ -169,12 +169,12 @@ def after_close(
 ) -> None:
     """Predict beside the champion and explain, once the orders are on their way."""
     from markets.services.windows import get_window_store
-    from mlmodels.services.after_close import explain_close, shadow_close
+    from mlmodels.services.after_close import explain_predictions, shadow_close
 
     arguments = (Timeframe(timeframe), from_ms(close_time_ms), instrument_ids)
     models, now = get_model_cache(), get_clock().now()
     shadow_close(*arguments, windows=get_window_store(), models=models, now=now)
-    explain_close(*arguments, models=models, now=now)
+    explain_predictions(arguments[0], models=models, now=now)
 
 
 @shared_task(bind=True, name="mlmodels.verify_features", queue="train", ignore_result=True)

@@ -40,7 +40,12 @@ _PARITY_SPAN = timedelta(days=1)
 
 
 def give_models(
-    series: Sequence[Series], request: BacktestRequest, progress: Progress, *, workers: int = 1
+    series: Sequence[Series],
+    request: BacktestRequest,
+    progress: Progress,
+    *,
+    workers: int = 1,
+    has_database: bool = True,
 ) -> ModelHistory:
     """Return the models of a request over time: the registry's, or trained on the way.
 
@@ -50,6 +55,7 @@ def give_models(
         progress: Hears of the trainings.
         workers: Processes to train in, with 1 this one does it. What is trained when live
             training would have been depends on the trainings before it, and needs one.
+        has_database: Settings are stored; without a database they are the defaults.
     """
     candles = {item.rules.instrument_id: item.candles for item in series}
     around = partial(
@@ -64,7 +70,7 @@ def give_models(
         found = list_past_models(request.interval.value)
         given = around([model.bundle.spec for _, model in found])
         return _history(found, given)
-    plan = _plan(series, request)
+    plan = _plan(series, request, has_database=has_database)
     given = around([plan.spec])
     if request.models == LIVE:
         threshold = (request.model_parameters or {})["retrain_error_threshold"]
@@ -89,7 +95,7 @@ def _history(found: Sequence[tuple[int, Forecaster]], around: Surroundings) -> M
     )
 
 
-def _plan(series: Sequence[Series], request: BacktestRequest) -> WalkPlan:
+def _plan(series: Sequence[Series], request: BacktestRequest, *, has_database: bool) -> WalkPlan:
     first = max(int(item.close_ms[0]) for item in series)
     given = request.model_parameters or {}
     pool = sorted(series, key=lambda item: item.rules.instrument_id)
@@ -100,6 +106,7 @@ def _plan(series: Sequence[Series], request: BacktestRequest) -> WalkPlan:
         begin_ms=first if request.start is None else int(request.start.timestamp() * 1000),
         every_bars=int(given["retrain_bars"]),
         train_bars=int(given["train_bars"]),
+        has_database=has_database,
     )
 
 

@@ -10,6 +10,7 @@ from tradingsite.api import backtests as backtests_api
 from tradingsite.api import metrics, system
 from tradingsite.dashboard.views import dashboard
 from tradingsite.desk import backtests as backtests_desk
+from tradingsite.desk import decisions as decisions_desk
 
 admin.autodiscover()
 
@@ -24,6 +25,7 @@ urlpatterns = [
     path("system/stop", system.SystemStopView.as_view()),
     path("backtests", backtests_api.BacktestsView.as_view(), name="backtests"),
     path("backtests/<int:backtest_id>", backtests_api.BacktestView.as_view(), name="backtest"),
+    path("desk/decisions", decisions_desk.decisions, name="desk-decisions"),
     path("desk/backtests", backtests_desk.backtests, name="desk-backtests"),
     path("desk/backtests/start", backtests_desk.start_backtest, name="desk-backtest-start"),
     path("desk/backtests/<int:backtest_id>", backtests_desk.backtest, name="desk-backtest"),

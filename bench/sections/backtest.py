@@ -101,7 +101,7 @@ def _planted() -> tuple[Any, Any, Any]:
     """Return a market with a faint signal, a model trained on its start, and the strategy."""
     from decimal import Decimal
 
-    from execution.backtest.request import PARAMETERS
+    from execution.backtest.parts import PARAMETERS
     from execution.domain.decision import StrategyConfig
     from mlmodels.domain.features import FeatureSpec
     from mlmodels.domain.label_spec import LabelSpec

@@ -3,10 +3,11 @@
 import time
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Any
 
 from bench import desk as desks
 from bench import servers, system
+from bench.beside_training import close_while_training
+from bench.closing import close_or_again
 from bench.counting import count_close
 from bench.desk import SIZES, Desk
 from bench.desk_start import running_desk
@@ -21,8 +22,6 @@ _EMPTY_500_ROUNDS = 3
 _HISTORY_SIZE = 100
 _HISTORY_BARS = 10_000
 _GATE_CALLS = 200
-_LIMIT_S = 30.0
-_TRIES = 3
 
 
 def measure(folder: Path) -> dict[str, float]:
@@ -36,7 +35,7 @@ def measure(folder: Path) -> dict[str, float]:
         floor = stack.enter_context(running_floor(folder, database_url=database))
         rounds = _Rounds(desk, floor)
         rounds.run()
-        figures = {**rounds.summary(), **_gate(desk)}
+        figures = {**rounds.summary(), **_gate(desk), **close_while_training(desk, folder)}
         desk.close_all()
         return {name: round(value, 3) for name, value in (figures | count_close(desk)).items()}
 
@@ -78,7 +77,7 @@ class _Rounds:
 
     def _run_one(self, *, is_warm: bool) -> None:
         for size in SIZES:
-            accepted, booked, to_wire = self._close(size)
+            accepted, booked, to_wire = close_or_again(self._desk, size)
             floor = self._floor.close_ms(size)
             if is_warm:
                 self.accepted[size].append(accepted)
@@ -91,16 +90,6 @@ class _Rounds:
                 found.append(self._floor.empty_chains_ms(size))
         if is_warm:
             self._tell()
-
-    def _close(self, size: int) -> tuple[float, float, list[float]]:
-        """Close a candle; again when the machine was so busy that the close had become stale."""
-        for _ in range(_TRIES):
-            try:
-                return close_once(self._desk, size)
-            except NotEntered as error:
-                system.say(str(error))
-                self._desk.close_all()
-        raise RuntimeError(f"{size} symbols: {_TRIES} closes in a row were not entered on")
 
     def summary(self) -> dict[str, float]:
         figures: dict[str, float] = {
@@ -135,74 +124,6 @@ class _Rounds:
         ]
         number = len(self.accepted[1])
         system.say(f"round {number}, symbols: real (floor)  {'  '.join(parts)}")
-
-
-class NotEntered(Exception):
-    """A symbol that should enter was decided otherwise; the message says how."""
-
-
-def close_once(desk: Desk, size: int) -> tuple[float, float, list[float]]:
-    """Close one candle for `size` symbols.
-
-    Returns:
-        Milliseconds until the exchange had accepted the last order (its own time of the request),
-        until all orders' outcomes were booked, and from each decision to its order's request.
-    """
-    from tradingsite.pipeline import start_chain
-
-    close_ms, rows = desk.next_rows(size)
-    started = time.time()
-    start_chain(timeframe=desks.TIMEFRAME, close_time_ms=close_ms, rows=rows)
-    orders = _wait_for_orders(desk, size, close_ms)
-    received = {
-        entry["client_order_id"]: desk.wall_s_of_ms(entry["time"])
-        for entry in desk.ledger(8 * len(orders) + 20)["requests"]
-        if entry["method"] == "POST"
-    }
-    accepted = max(received[order["client_order_id"]] for order in orders) - started
-    booked = max(desk.wall_s(order["attempts__finished_at"]) for order in orders) - started
-    to_wire = [
-        1000 * (received[order["client_order_id"]] - desk.wall_s(order["decision__created_at"]))
-        for order in orders
-    ]
-    return accepted * 1000, booked * 1000, to_wire
-
-
-def _wait_for_orders(desk: Desk, size: int, close_ms: int) -> list[dict[str, Any]]:
-    """Wait until the close's entries are booked and protected; return them."""
-    from core.clock import from_ms
-    from execution.models import Order
-
-    expected = desk.entering_in(size)
-    entries = Order.objects.filter(
-        leg="ENTRY", instrument_id__in=expected, decision__close_time=from_ms(close_ms)
-    )
-    protections = Order.objects.filter(leg="PROTECT", instrument_id__in=expected, state="NEW")
-    deadline = time.monotonic() + _LIMIT_S
-    while time.monotonic() < deadline:
-        # The times come from the records, so that a rare look costs no accuracy.
-        time.sleep(0.05)
-        filled = entries.filter(state="FILLED", attempts__finished_at__isnull=False)
-        if filled.count() == len(expected) and protections.count() == len(expected):
-            return list(
-                filled.values("client_order_id", "decision__created_at", "attempts__finished_at")
-            )
-        if held := _held(desk, size, close_ms):
-            raise NotEntered(f"{size} symbols: {held}")
-    raise RuntimeError(f"{size} symbols: {protections.count()} of {len(expected)} protected")
-
-
-def _held(desk: Desk, size: int, close_ms: int) -> dict[str, int]:
-    """Return why symbols were held that should have entered, and how many of them."""
-    from collections import Counter
-
-    from core.clock import from_ms
-    from execution.models import Decision
-
-    made = Decision.objects.filter(
-        close_time=from_ms(close_ms), instrument_id__in=desk.entering_in(size), action="HOLD"
-    )
-    return dict(Counter(made.values_list("reason", flat=True)))
 
 
 def _store_old_candles(desk: Desk) -> None:

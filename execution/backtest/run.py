@@ -224,8 +224,8 @@ def _shake(
         if part.kind == EMA_RSI and changed["fast"] >= changed["slow"]:
             continue
         parts = tuple(
-            replace(other, parameters=changed) if other is part else other
-            for other in request.parts
+            replace(whole, parameters=changed) if whole.name == part.name else whole
+            for whole in request.parts
         )
         other = replace(backtest, request=replace(request, parameters=flatten(parts)))
         outcome = replay(backtest.series, build_strategies(other, foresight), setup)

@@ -131,6 +131,7 @@ def _by_month(close_ms: Times, expected: Floats, realized: Floats) -> list[dict[
     rows = []
     for month in sorted(set(months.tolist())):
         mask = months == month
-        ic = correlation(expected[mask], realized[mask])
+        is_enough = int(mask.sum()) >= _LEAST
+        ic = correlation(expected[mask], realized[mask]) if is_enough else None
         rows.append({"month": month, "ic": ic, "forecasts": int(mask.sum())})
     return rows

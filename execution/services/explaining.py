@@ -22,7 +22,8 @@ def explain_decision(*, symbol: str, at: datetime) -> dict[str, Any]:
         at: A moment in market time.
 
     Returns:
-        ``{"symbol", "close_time", "decisions": [{reason, factors, vetoes, prediction, orders}]}``.
+        ``{"symbol", "close_time", "decisions"}``, each decision with its reason, factors, vetoes,
+        what it was given, prediction and orders.
 
     Raises:
         NotFound: The symbol is unknown, or nothing was decided on it until then.
@@ -59,6 +60,7 @@ def _describe(decision: Decision) -> dict[str, Any]:
         "target_notional": decision.target_notional,
         "factors": decision.factors,
         "vetoes": decision.vetoes,
+        "given": decision.inputs,
         "prediction": _describe_prediction(decision.prediction),
         "orders": [_describe_order(order) for order in decision.orders.all()],
     }

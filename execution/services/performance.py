@@ -5,6 +5,7 @@ from typing import Any
 
 from execution.models import Position
 from execution.selectors import find_account_id, list_fills
+from execution.services.attribution import attribute_results
 
 _ZERO = Decimal(0)
 
@@ -31,5 +32,6 @@ def measure_performance(*, account_name: str) -> dict[str, Any]:
         "fees_quote": sum((fees for _pnl, fees in results), _ZERO),
         "win_fraction": len(gains) / len(results) if results else None,
         "mean_pnl": realized / len(results) if results else None,
+        "by_model": attribute_results(account_name=account_name),
         "profit_factor": sum(gains, _ZERO) / lost if lost else None,
     }

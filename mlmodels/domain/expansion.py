@@ -100,6 +100,8 @@ class Expansion:
         Raises:
             ValueError: A feature, period or timeframe does not exist or does not fit.
         """
+        for timeframe in self.include_timeframes:
+            _check_timeframe(timeframe, interval_ms)
         frames = ["", *(f"@{tf}" for tf in self.include_timeframes if _is_above(tf, interval_ms))]
         symbols = ["", *(f"#{symbol}" for symbol in self.include_corr_pairlist)]
         shifts = ["", *(f"~{k}" for k in range(1, self.include_shifted_candles + 1))]
@@ -136,6 +138,19 @@ def default_names(*, interval_ms: int, has_references: bool = False) -> tuple[st
     if has_references:
         names += _MARKET
     return tuple(names)
+
+
+def _check_timeframe(timeframe: str, interval_ms: int) -> None:
+    """Refuse what can never be made of the candles; a shorter one is for another timeframe's model.
+
+    Raises:
+        ValueError: Naming it.
+    """
+    length = parse_timeframe_ms(timeframe)
+    if _DAY_MS % length or (length > interval_ms and length % interval_ms):
+        raise ValueError(
+            f"include_timeframes: {timeframe!r} must divide a day and be whole candles of the model"
+        )
 
 
 def _is_above(timeframe: str, interval_ms: int) -> bool:

@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import numpy as np
 
@@ -20,6 +20,9 @@ logger = logging.getLogger(__name__)
 
 TOP = 8
 NEAREST = 3
+# How far back predictions without an explanation are looked for, and how many are done at once.
+MADE_UP = timedelta(days=7)
+MOST_AT_ONCE = 500
 
 
 def shadow_close(
@@ -63,17 +66,11 @@ def shadow_close(
     return stored
 
 
-def explain_close(
-    timeframe: Timeframe,
-    close_time: datetime,
-    instrument_ids: Sequence[int],
-    *,
-    models: ModelSource,
-    now: datetime,
-) -> int:
-    """Store why the champion's predictions of a close came out as they did.
+def explain_predictions(timeframe: Timeframe, *, models: ModelSource, now: datetime) -> int:
+    """Store why the champion's newest predictions came out as they did.
 
-    A second call for the same close writes nothing.
+    All that nobody explained yet: messages that were lost, or whose worker was busy with a
+    training, are made up for by the next one. A second call writes nothing.
 
     Returns:
         How many explanations were written.
@@ -88,12 +85,11 @@ def explain_close(
     rows = list(
         Prediction.objects.filter(
             model_version_id=model.version_id,
-            instrument_id__in=instrument_ids,
             timeframe=timeframe.value,
-            close_time=close_time,
+            close_time__gt=now - MADE_UP,
             features__isnull=False,
             explanation__isnull=True,
-        ).order_by("instrument_id")
+        ).order_by("-close_time", "instrument_id")[:MOST_AT_ONCE]
     )
     if not rows:
         return 0

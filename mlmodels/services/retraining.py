@@ -1,6 +1,7 @@
 """When to train again: by appointment, and when the numbers ask for it."""
 
 from collections import defaultdict
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -25,6 +26,7 @@ from mlmodels.services.resolved import load_resolved
 
 _ROWS = 3000
 _EVENTS = 20
+LOST_AFTER = timedelta(hours=2)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -128,6 +130,8 @@ def _is_heard(
 ) -> bool:
     """Decide whether an alarm is followed, and store it unless nothing is new about it."""
     past = _list_past(scope)
+    if _is_asked_for(past, run, now=now):
+        return False
     outcome = what_to_do(alarm, past=past, last_trained_at=run.started_at if run else None, now=now)
     if outcome is None:
         return False
@@ -144,6 +148,16 @@ def _is_heard(
     if outcome is EventOutcome.STOPPED:
         announce_stopped(scope=scope, trigger=alarm.trigger.value, now=now)
     return outcome is EventOutcome.STARTED
+
+
+def _is_asked_for(past: Sequence[PastEvent], run: TrainingRun | None, *, now: datetime) -> bool:
+    """Tell whether a training was asked for that has not begun: its worker may be busy.
+
+    After `LOST_AFTER` its message counts as lost, and it is asked for again.
+    """
+    if not past or past[0].outcome is not EventOutcome.STARTED or run is None:
+        return False
+    return run.started_at < past[0].at and now - past[0].at < LOST_AFTER
 
 
 def _list_past(scope: str) -> list[PastEvent]:

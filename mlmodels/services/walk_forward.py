@@ -11,6 +11,7 @@ from mlmodels.domain.dataset import Dataset, build_dataset
 from mlmodels.domain.features import Candles, FeatureSpec
 from mlmodels.domain.label_spec import LabelSpec
 from mlmodels.domain.surroundings import Surroundings
+from mlmodels.models import MLSettings
 from mlmodels.ports import Progress, Trainer
 from mlmodels.selectors import get_settings
 from mlmodels.services.fitting import TooFewCandles, fit_ensemble
@@ -59,6 +60,7 @@ def plan_like_live(
     begin_ms: int,
     every_bars: int,
     train_bars: int,
+    has_database: bool = True,
 ) -> WalkPlan:
     """Return a plan with the columns and the label that a training of these symbols has now.
 
@@ -69,11 +71,12 @@ def plan_like_live(
         begin_ms: As in the plan.
         every_bars: As in the plan.
         train_bars: As in the plan.
+        has_database: Read the settings; without one they are the defaults.
 
     Raises:
         InvalidInput: ``feature_parameters`` of the settings cannot be read.
     """
-    settings = get_settings()
+    settings = get_settings() if has_database else MLSettings()
     spec = choose_spec_for(symbols, timeframe=timeframe, parameters=settings.feature_parameters)
     return WalkPlan(
         spec=spec,

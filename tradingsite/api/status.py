@@ -1,16 +1,19 @@
 """The state of the whole system, for operators and for probes."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.conf import settings
 
 from execution.selectors import find_account_id, latest_reconciliation, list_positions
+from execution.services.attribution import count_closing_reasons
 from markets.selectors import list_marks, list_subscriptions
 from mlmodels.selectors import get_champion
 from risk.domain.trading_state import StateView
 from risk.selectors import latest_metrics
 from tradingsite.dashboard.snapshot import list_component_rows
+
+_DAY = timedelta(days=1)
 
 
 def describe_system(*, state: StateView, now: datetime) -> dict[str, Any]:
@@ -40,6 +43,7 @@ def describe_system(*, state: StateView, now: datetime) -> dict[str, Any]:
             _describe_model(timeframe, now=now)
             for timeframe in sorted({s.timeframe.value for s in subscriptions})
         ],
+        "closing_reasons": count_closing_reasons(since=now - _DAY, until=now),
         "reconciliation": None
         if reconciliation is None
         else {

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from mlmodels.models import ModelVersion, Prediction, PredictionExplanation
-from mlmodels.services.after_close import explain_close, shadow_close
+from mlmodels.services.after_close import explain_predictions, shadow_close
 from tests.integration.mlmodels.conftest import H1, NOW
 from tests.integration.mlmodels.test_inference import predict
 
@@ -16,8 +16,8 @@ def test_it_explains_each_prediction_once(market, train, cache, windows, close):
     version = ModelVersion.objects.get(pk=train(market))
     views = predict(market, windows=windows, models=cache)
 
-    assert explain_close(**close, models=cache, now=NOW) == 3
-    assert explain_close(**close, models=cache, now=NOW) == 0
+    assert explain_predictions(H1, models=cache, now=NOW) == 3
+    assert explain_predictions(H1, models=cache, now=NOW) == 0
 
     found = PredictionExplanation.objects.get(prediction_id=views[0].prediction_id)
     assert len(found.top_features) == 8
@@ -27,6 +27,16 @@ def test_it_explains_each_prediction_once(market, train, cache, windows, close):
     assert len(found.nearest_cases) == 3
     assert found.nearest_cases[0]["distance"] <= found.nearest_cases[1]["distance"]
     assert found.dissimilarity == pytest.approx(found.nearest_cases[0]["distance"], abs=1e-3)
+
+
+def test_it_makes_up_for_closes_whose_message_was_lost(market, train, cache, windows):
+    train(market)
+    predict(market, windows=windows, models=cache)
+    Prediction.objects.update(close_time=NOW - 30 * H1.delta)
+    predict(market, windows=windows, models=cache)
+
+    assert explain_predictions(H1, models=cache, now=NOW) == 6
+    assert not Prediction.objects.filter(explanation=None).exists()
 
 
 def test_its_contributions_add_up_to_what_was_said(market, train, cache, windows):

@@ -99,6 +99,15 @@ def test_it_is_due_at_first_and_then_after_the_interval(market, train):
     assert due(NOW + timedelta(hours=48)) == [("1h", "interval", 6)]
 
 
+def test_it_asks_once_for_a_training_whose_worker_is_busy(market, train):
+    train(market)
+
+    assert due(NOW + timedelta(hours=24)) == [("1h", "interval", 12)]
+    assert due(NOW + timedelta(hours=24, minutes=30)) == []
+    # nobody took it: the message is lost
+    assert due(NOW + timedelta(hours=26)) == [("1h", "interval", 12)]
+
+
 def test_it_waits_before_it_tries_again_what_failed(market):
     TrainingRun.objects.create(
         scope="1h",
@@ -177,7 +186,7 @@ def test_it_minds_the_error_only_where_it_measures_the_model(market, train, hori
 def test_it_does_not_train_in_circles(market, train):
     version_id = train(market, horizon_bars=24)
     resolved(version_id, market, expected=0.0, realized=0.03, horizon=24)
-    moments = [NOW + timedelta(hours=7 + n / 2) for n in range(4)]
+    moments = [NOW + timedelta(hours=7 + 2 * n) for n in range(4)]
 
     triggers = [due(now) for now in moments]
 

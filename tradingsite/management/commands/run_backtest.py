@@ -19,6 +19,7 @@ from core.progress import Bar
 from execution.backtest.parts import MODEL
 from execution.backtest.request import (
     LIVE,
+    REGISTRY,
     SOURCES,
     BacktestRequest,
     parse_request,
@@ -116,7 +117,8 @@ class Command(BaseCommand):
                     limits=RiskLimits(),
                     is_thorough=not options["quick"],
                 )
-                return run_backtest(backtest, train=train, progress=bar.show)[0]
+                alone = partial(train, has_database=False)
+                return run_backtest(backtest, train=alone, progress=bar.show)[0]
             now = get_clock().now()
             row = backtests.create_backtest(request=request, actor="run_backtest", now=now)
             backtests.begin_backtest(backtest_id=row.pk, now=now)
@@ -153,6 +155,8 @@ def _request(options: Mapping[str, Any]) -> BacktestRequest:
     missing = [symbol for symbol in symbols if files and symbol not in files]
     if missing:
         raise InvalidInput(f"--file {missing[0]}=PATH is missing", field="file")
+    if files and options["models"] == REGISTRY:
+        raise InvalidInput("--models registry needs --source db", field="models")
     share = options["participation"]
     return parse_request(
         {

@@ -165,6 +165,9 @@ def test_it_carries_out_a_whole_request():
     free, dear = (report["cost_curve"][place]["return"] for place in (0, 4))
     assert free > dear
     assert {row["value"] for row in report["sensitivity"]} == {6, 9, 12, 18, 24}
+    assert len({row["trades"] for row in report["sensitivity"]}) > 2
+    unchanged = next(row for row in report["sensitivity"] if row["value"] == 12)
+    assert unchanged["trades"] == report["summary"]["trades"]
     assert {"replaying", "other costs", "shaken parameters"} <= set(stages)
     assert outcome.trades
 

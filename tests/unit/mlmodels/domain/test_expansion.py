@@ -62,3 +62,17 @@ def test_it_takes_named_columns_and_external_series_as_they_are():
 def test_it_says_what_is_wrong_with_a_configuration(given, message):
     with pytest.raises(ValueError, match=message):
         Expansion.from_json(given).names(interval_ms=HOUR_MS)
+
+
+@pytest.mark.parametrize("timeframe", ["7m", "5h"])
+def test_it_refuses_a_timeframe_that_no_candles_make(timeframe):
+    wanted = Expansion.from_json({"features": ["rsi_7"], "include_timeframes": [timeframe]})
+
+    with pytest.raises(ValueError, match=f"include_timeframes: '{timeframe}'"):
+        wanted.names(interval_ms=3_600_000)
+
+
+def test_it_passes_over_timeframes_for_models_of_shorter_candles():
+    wanted = Expansion.from_json({"features": ["rsi_7"], "include_timeframes": ["15m", "1h", "4h"]})
+
+    assert wanted.names(interval_ms=3_600_000) == ("rsi_7", "rsi_7@4h")
