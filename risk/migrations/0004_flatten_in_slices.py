@@ -8,7 +8,7 @@ from django.db import migrations
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('risk', '0001_initial'),
+        ('risk', '0003_rearm_requests'),
     ]
 
     operations = [
