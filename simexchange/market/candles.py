@@ -208,7 +208,7 @@ class CandleStore:
                 amount = round(amount * scale)
             row[column] = amount + self._extra[column]
         differs = scale != 1.0 or any(self._extra) or row[:SOURCE_COLUMNS] != source_row
-        self._keep_running(row)
+        self._keep_running(row, is_sources=not differs)
         return differs
 
     def close_as_played(self) -> None:
@@ -217,8 +217,11 @@ class CandleStore:
             raise ValueError("no candle is open")
         self._keep_running(self._running)
 
-    def _keep_running(self, row: list[int]) -> None:
-        self._rows.put_one(self._size, self._running_ms, row, row[FIRST_ID])
+    def _keep_running(self, row: list[int], *, is_sources: bool = False) -> None:
+        if is_sources and self._rows.holds(self._size, self._running_ms):
+            self._rows.keep_id(self._size, row[FIRST_ID])
+        else:
+            self._rows.put_one(self._size, self._running_ms, row, row[FIRST_ID])
         self._running = None
         self._extra = [0] * SOURCE_COLUMNS
         self._size += 1

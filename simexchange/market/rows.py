@@ -86,8 +86,11 @@ class CandleRows:
             if row[number] > LARGEST_SHORT:
                 self._widen(number, row[number])
             self._columns[number][place] = row[number]
-        if first_id != NO_ID:
-            self._keep_id(place, first_id)
+        self.keep_id(place, first_id)
+
+    def holds(self, place: int, open_ms: int) -> bool:
+        """Say whether the source's own row of that time is there already."""
+        return place < len(self.times) and bool(self.times[place] == open_ms)
 
     def _widen(self, number: int, largest: int) -> None:
         column = self._columns[number]
@@ -96,7 +99,10 @@ class CandleRows:
         elif largest > LARGEST_SHORT and column.dtype == np.int32:
             self._columns[number] = column.astype(np.int64)
 
-    def _keep_id(self, place: int, first_id: int) -> None:
+    def keep_id(self, place: int, first_id: int) -> None:
+        """Note the id of a row's first trade, if it has one."""
+        if first_id == NO_ID:
+            return
         if not len(self._ids):
             self._ids_from = place
         offset = place - self._ids_from
