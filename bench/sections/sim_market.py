@@ -18,8 +18,8 @@ _CLIENTS = 10
 _SYMBOLS = tuple(f"B{number:03}USDT" for number in range(500))
 _STREAM_S = 18.0
 _REPLAYED = ("BTC", "ETH", "SOL", "XRP", "ADA", "DOGE", "BNB", "LTC", "TRX", "DOT")
-_REPLAY_DAYS = 60
-"""A sixth of a year: reading and playing a whole one takes a minute and a half."""
+_REPLAY_DAYS = 30
+"""A twelfth of a year: reading and playing a whole one takes a minute and a half."""
 _MINUTE_MS = 60_000
 _START_MS = 1_672_531_200_000
 _HISTORY_BARS = 1_000
@@ -52,7 +52,7 @@ def _streamed(folder: Path) -> dict[str, float]:
 
 
 async def _listen(port: int) -> list[tuple[float, float]]:
-    """Return (seconds since the start, ms late) of every candle that every client got."""
+    """Return (seconds since the start, ms since its second was over) of every candle heard."""
     lates: list[tuple[float, float]] = []
     names = "/".join(f"{symbol.lower()}@kline_1s" for symbol in _SYMBOLS)
     lines = [
@@ -68,9 +68,9 @@ async def _listen(port: int) -> list[tuple[float, float]]:
                     text = await line.recv(decode=False)
             except TimeoutError:
                 continue
-            told = text.index(b'"E":') + 4
+            closed = text.index(b'"T":') + 4
             now = time.time()
-            lates.append((now - begun, now * 1000 - int(text[told : told + 13])))
+            lates.append((now - begun, now * 1000 - int(text[closed : closed + 13])))
 
     await asyncio.gather(*(hear(line) for line in lines))
     for line in lines:
