@@ -25,6 +25,7 @@ SECTIONS = (
     "push",
     "api",
     "sim",
+    "sim_market",
     "demo",
     "tick",
 )

@@ -174,6 +174,22 @@ GOALS = (
         is_at_least=True,
     ),
     Goal("list of 50, answers that are not 200", ("api_list50_errors",), _itself, 0),
+    *(
+        Goal(f"local exchange, orders/s {how}", (name,), _itself, least, is_at_least=True)
+        for how, name, least in (
+            ("in process", "sim_orders_per_s_inproc", 3_000.0),
+            ("over HTTP", "sim_orders_per_s_http", 1_000.0),
+        )
+    ),
+    Goal("local exchange, order p99 at 100/s, ms", ("sim_order_p99_ms",), _itself, 5.0),
+    Goal(
+        "500 x 1s to 10 clients, p95 late: last third / first",
+        ("sim_stream_last_third_p95_ms", "sim_stream_first_third_p95_ms"),
+        _ratio,
+        1.5,
+    ),
+    Goal("local exchange streaming, peak MB", ("sim_stream_peak_mb",), _itself, 400.0),
+    Goal("local exchange replaying, peak MB", ("sim_replay_peak_mb",), _itself, 400.0),
     Goal("demo ready in a fresh clone, s", ("demo_ready_cold_s",), _itself, 120.0),
     Goal("demo ready the second time, s", ("demo_ready_warm_s",), _itself, 10.0),
     Goal("demo's first fill, s after ready", ("demo_first_fill_s",), _itself, 60.0),

@@ -10,6 +10,7 @@ from decimal import Decimal, InvalidOperation
 from pathlib import Path
 
 from simexchange.faces.limits import ORDERS_10S_LIMIT, WEIGHT_LIMIT
+from simexchange.journal import COMPACT_ABOVE
 from simexchange.market.opening import MarketOptions
 from simexchange.market.venue import DEFAULT_URL
 from simexchange.program import ClockOrigin, Options, Program
@@ -74,6 +75,17 @@ def read_seconds(text: str) -> float:
     return seconds
 
 
+def read_megabytes(text: str) -> int:
+    """Read megabytes above zero; return bytes."""
+    try:
+        megabytes = float(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(f"megabytes are a number, was {text!r}") from error
+    if not 0 < megabytes < float("inf"):
+        raise argparse.ArgumentTypeError(f"megabytes must be above zero, was {text}")
+    return int(megabytes * 2**20)
+
+
 def read_speed(text: str) -> float | None:
     """Read a speed, None for ``manual``."""
     if text == "manual":
@@ -125,6 +137,12 @@ def build_parser() -> argparse.ArgumentParser:
     add("--fee-bps", type=read_fee, default=Decimal(10), help="maker and taker fee (default 10)")
     add("--state", type=Path, default=None, help="file that outlives the process")
     add("--sync-every", type=read_seconds, default=1.0, help="seconds; 0: with every record")
+    add(
+        "--compact-mb",
+        type=read_megabytes,
+        default=COMPACT_ABOVE,
+        help="compact the --state file from so many megabytes on (default 64)",
+    )
     add("--key", default="", help="API key; generated with prefix SIM when left out")
     add("--secret", default="", help="its secret")
     add("--clock", type=read_clock, default=None, help="ORIGIN_WALL_MS:ORIGIN_SIM_MS:SPEED")
@@ -167,6 +185,7 @@ def read_options(arguments: list[str]) -> Options:
         sync_every_s=given.sync_every,
         key=given.key,
         secret=given.secret,
+        compact_above=given.compact_mb,
         clock=given.clock,
         weight_limit=given.weight_limit,
         orders_limit=given.orders_limit,

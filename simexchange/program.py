@@ -3,11 +3,12 @@
 import asyncio
 import contextlib
 import gc
+import itertools
 import secrets
 import signal
 import socket
 import sys
-from collections.abc import Generator
+from collections.abc import Generator, Iterator
 from dataclasses import dataclass, field
 from decimal import Decimal
 from pathlib import Path
@@ -42,12 +43,12 @@ from simexchange.faces.streams import MarketStreams
 from simexchange.faces.user_streams import UserStreams
 from simexchange.faces.ws_api import SocketApi
 from simexchange.faults import Faults
-from simexchange.journal import SYNC_EVERY_S, Journal
+from simexchange.journal import COMPACT_ABOVE, SYNC_EVERY_S, Journal
 from simexchange.market.floor import Floor
 from simexchange.market.opening import MarketOptions, open_market
 from simexchange.market.resting import RestingOrders
 from simexchange.pauses import keep_pauses_short
-from simexchange.saved import Saved
+from simexchange.saved import FORMAT_RECORD, Saved, candle_record
 
 LONGEST_ADDRESS = 65_536
 """A stream address names up to 1024 streams; the library's own bound ends at about 450."""
@@ -79,6 +80,7 @@ class Options:
     fee_bps: Decimal = Decimal(10)
     state: Path | None = None
     sync_every_s: float = SYNC_EVERY_S
+    compact_above: int = COMPACT_ABOVE
     key: str = ""
     secret: str = ""
     clock: ClockOrigin | None = None
@@ -110,7 +112,7 @@ class Program:
 
     def __init__(self, options: Options) -> None:
         self.options = options
-        saved = Saved(options.state, options.market.seed)
+        saved = self._saved = Saved(options.state, options.market.seed)
         self.clock, self.market = self._open_market(saved)
         self.exchange = Exchange(ledger=saved.ledger, market=self.market, clock=self.clock)
         for symbol, rules in self.exchange.rules.items():
@@ -123,8 +125,9 @@ class Program:
         if options.state is not None:
             self.journal = Journal(
                 options.state,
-                [*saved.candle_records(), *self._state_records()],
+                self._state_records(),
                 sync_every_s=options.sync_every_s,
+                compact_above=options.compact_above,
             )
             self.market.on_touched(self._keep_candle)
         self.exchange.record = self._record
@@ -135,6 +138,12 @@ class Program:
         self.app = self._compose()
 
     def _open_market(self, saved: Saved) -> tuple[SimClock, Floor]:
+        if saved.market is None:
+            return self._open_market_of(saved)
+        with saved.naming_the_file():
+            return self._open_market_of(saved)
+
+    def _open_market_of(self, saved: Saved) -> tuple[SimClock, Floor]:
         origin = self.options.clock
         if origin is None:
             return open_market(self.options.market, saved=saved.market_at(saved.now_ms))
@@ -155,7 +164,9 @@ class Program:
         self.resting.take(record)
 
     def _keep_candle(self, symbol: str, open_ms: int, row: list[int]) -> None:
-        self._record({"k": "candle", "symbol": symbol, "row": [open_ms, *row]})
+        record = candle_record(symbol, open_ms, row)
+        self._saved.keep_candle(record)
+        self._record(record)
 
     def _is_unwatched(self) -> bool:
         return not self.streams.follows_prints and not any(self.exchange.matching.books.values())
@@ -183,15 +194,17 @@ class Program:
         ledger.add_account(account)
         return account
 
-    def _state_records(self) -> list[dict[str, Any]]:
+    def _state_records(self) -> Iterator[dict[str, Any]]:
+        """Take hold of all that a restart needs, to be read by and by."""
         exchange = self.exchange
-        return [
-            *saving.ledger_records(exchange.ledger),
+        others = [
+            *self._saved.candle_records(),
             *(exchange.symbol_record(rules) for rules in exchange.rules.values()),
             exchange.rules_record(),
             {"k": "market", "market": self.market.snapshot()},
             {"k": "time", "t": self.clock.now_ms()},
         ]
+        return itertools.chain([FORMAT_RECORD], saving.ledger_records(exchange.ledger), others)
 
     def _compose(self) -> App:
         limits = Limits(
@@ -285,6 +298,8 @@ class Program:
         if self.journal is not None:
             tasks.append(asyncio.create_task(self._keep_marks(), name="marks"))
             tasks.append(asyncio.create_task(self.journal.keep_synced(), name="sync"))
+            compacting = self.journal.keep_compact(self._state_records)
+            tasks.append(asyncio.create_task(compacting, name="compact"))
         serving = asyncio.create_task(server.serve(sockets=[listener]), name="server")
         self._announce(listener)
         gc.collect()

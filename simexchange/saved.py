@@ -1,11 +1,25 @@
 """What a state file holds, read back."""
 
+import contextlib
+import shlex
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from simexchange.engine import saving
 from simexchange.engine.ledger import Ledger
 from simexchange.journal import read_journal
+
+FORMAT = 2
+"""Of the state file. 1 had no word of its format; much of it can be read still."""
+FORMAT_RECORD = {"k": "format", "version": FORMAT}
+LARGEST_JSON = 2**63 - 1
+
+
+def candle_record(symbol: str, open_ms: int, row: list[int]) -> dict[str, Any]:
+    """Return the record of a closed candle; what is too large for JSON's integers is text."""
+    cells = [cell if cell <= LARGEST_JSON else str(cell) for cell in row]
+    return {"k": "candle", "symbol": symbol, "row": [open_ms, *cells]}
 
 
 class Saved:
@@ -23,16 +37,36 @@ class Saved:
         self.market: dict[str, Any] | None = None
         self.candles: dict[str, dict[int, list[int]]] = {}
         self.now_ms = 0
-        for record in read_journal(path) if path else ():
-            try:
+        self.format = 1
+        self._path = path
+        with self.naming_the_file():
+            for record in read_journal(path) if path else ():
                 self._take(record)
-            except (KeyError, TypeError) as error:
-                raise ValueError(
-                    f"{path} holds a record this version cannot read ({error!r}); "
-                    "choose another --state"
-                ) from error
+
+    @contextlib.contextmanager
+    def naming_the_file(self) -> Iterator[None]:
+        """Let what is wrong with the file's content say which file it is and what to do.
+
+        Raises:
+            ValueError: in the place of what came.
+        """
+        try:
+            yield
+        except (LookupError, TypeError, AttributeError, ValueError, ArithmeticError) as error:
+            file = shlex.quote(str(self._path))
+            reason = str(error) if isinstance(error, ValueError) else repr(error)
+            raise ValueError(
+                f"{self._path} (format {self.format}; this program writes {FORMAT}) cannot be "
+                f"taken up: {reason}. Nothing in it was changed. To keep it and start with new "
+                f"books: mv {file} {file}.old (of a demo move its whole DATA_DIR: the database "
+                "belongs to it)"
+            ) from error
 
     def _take(self, record: dict[str, Any]) -> None:
+        if record["k"] == "format":
+            self.format = int(record["version"])
+            if self.format > FORMAT:
+                raise ValueError("it is of a newer program")
         saving.apply(self.ledger, record)
         self.now_ms = max(self.now_ms, record.get("t", 0))
         if record["k"] == "symbol":
@@ -40,10 +74,14 @@ class Saved:
         elif record["k"] == "rules":
             self.rules = record
         elif record["k"] == "candle":
-            self.candles.setdefault(record["symbol"], {})[record["row"][0]] = record["row"]
+            self.keep_candle(record)
         elif record["k"] == "market":
             self.market = record["market"]
             self.now_ms = max(self.now_ms, record["market"]["now_ms"])
+
+    def keep_candle(self, record: dict[str, Any]) -> None:
+        """Remember a candle that users or hands made differ."""
+        self.candles.setdefault(record["symbol"], {})[record["row"][0]] = record["row"]
 
     def market_at(self, now_ms: int) -> dict[str, Any] | None:
         """Return the market's snapshot at `now_ms`, no trade id of ours left to be used again."""

@@ -33,23 +33,31 @@ def account_record(account: Account) -> dict[str, Any]:
 
 
 def ledger_records(ledger: Ledger) -> Iterator[dict[str, Any]]:
-    """Yield records that `apply` rebuilds the ledger from."""
-    for account in ledger.accounts.values():
-        yield account_record(account)
-    for order in ledger.orders.values():
-        yield {"k": "x", "o": [to_record(order)]}
-    for group in ledger.lists.values():
-        yield {"k": "x", "l": [to_record(group)]}
-    for row in ledger.fills.values():
-        for fill in row:
-            yield {"k": "x", "f": [to_record(fill)]}
-    for match in ledger.prevented:
-        yield {"k": "x", "p": [to_record(match)]}
-    for held in ledger.amendments.values():
-        yield {"k": "x", "a": [to_record(one) for one in held]}
-    for request in ledger.requests:
-        yield {"k": "request", **request}
-    yield {"k": "x", "n": ledger.ids()}
+    """Return records that `apply` rebuilds the ledger from.
+
+    What there is is taken hold of at once, and read by and by. An order or a list that changes
+    meanwhile is told as it is then; the journal has its changes behind this.
+    """
+    rows: list[tuple[str, list[Any]]] = [
+        ("o", list(ledger.orders.values())),
+        ("l", list(ledger.lists.values())),
+        ("f", [fill for row in ledger.fills.values() for fill in row]),
+        ("p", list(ledger.prevented)),
+        ("a", [one for held in ledger.amendments.values() for one in held]),
+    ]
+    accounts = [account_record(account) for account in ledger.accounts.values()]
+    requests, ids = list(ledger.requests), ledger.ids()
+
+    def read() -> Iterator[dict[str, Any]]:
+        yield from accounts
+        for name, held in rows:
+            for one in held:
+                yield {"k": "x", name: [to_record(one)]}
+        for request in requests:
+            yield {"k": "request", **request}
+        yield {"k": "x", "n": ids}
+
+    return read()
 
 
 def apply(ledger: Ledger, record: dict[str, Any]) -> None:

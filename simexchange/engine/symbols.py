@@ -5,7 +5,7 @@ from copy import deepcopy
 from decimal import Decimal
 from typing import Any
 
-from simexchange.engine.decimals import ZERO, read_decimal
+from simexchange.engine.decimals import ZERO, cut_atoms, read_decimal
 from simexchange.engine.default_filters import FIELDS, PERMISSIONS, default_filters
 from simexchange.market.api import Instrument
 
@@ -45,9 +45,10 @@ def read_numbers(filters: Iterable[Mapping[str, Any]]) -> Numbers:
 
 def _number(filter_type: Any, name: str, held: Any) -> Decimal:
     number = read_decimal(f"{filter_type} {name}", held)
-    if not 0 <= number < MOST_OF_A_FILTER:
+    if not 0 <= number < MOST_OF_A_FILTER or number != cut_atoms(number):
         raise ValueError(
-            f"{filter_type} {name} must lie from 0 to {MOST_OF_A_FILTER}, was {held!r}"
+            f"{filter_type} {name} must lie from 0 to {MOST_OF_A_FILTER:f}, at most 8 decimals, "
+            f"was {held!r}"
         )
     return number
 
@@ -63,7 +64,7 @@ def merge_filters(present: Iterable[Mapping[str, Any]], patch: Any) -> list[dict
         else:
             merged.setdefault(entry["filterType"], {}).update(entry)
     for name, entry in merged.items():
-        missing = [field for field in FIELDS[name] if field not in entry]
+        missing = [field for field in FIELDS[name] if isinstance(entry.get(field, True), bool)]
         if missing:
             raise ValueError(f"{name} needs {', '.join(missing)}")
     return list(merged.values())

@@ -17,7 +17,9 @@ def asked_streams(scope: MutableMapping[str, Any]) -> list[str]:
     path = unquote(scope["path"])
     if path.startswith("/ws/"):
         return [name for name in path[4:].split("/") if name]
-    query = parse_qs(scope.get("query_string", b"").decode("latin-1"))
+    # The plus of a time zone (@kline_1d@+08:00) is meant as it stands, not as a form's blank.
+    text = scope.get("query_string", b"").decode("latin-1").replace("+", "%2B")
+    query = parse_qs(text)
     return [name for part in query.get("streams", []) for name in part.split("/") if name]
 
 

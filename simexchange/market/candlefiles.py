@@ -19,9 +19,11 @@ PRICES = ("open", "high", "low", "close")
 NATIVE = ("quote_volume", "trades", "taker_buy_base", "taker_buy_quote")
 NUMBERS = (*PRICES, "volume", *NATIVE)
 WIRE_DECIMALS = 8
-WIRE_UNIT = 10**WIRE_DECIMALS
+LARGEST = 2**63 - 1
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     IntArray = array[int]
 
 
@@ -34,26 +36,122 @@ class FoundFile(NamedTuple):
 
 
 class FileColumns:
-    """Candles of files, ascending: open times, and numbers as integers of 1e-8.
+    """Candles of files, ascending: open times, and numbers as 64-bit integers of small units.
 
     Args:
         open_ms: shape (n,).
         numbers: shape (n, 9), in the order of `PRICES`, volume, `NATIVE`.
+        decimals: of each column's unit; 8 unless its numbers are too large for that.
         missing: native columns that some row lacks.
     """
 
-    def __init__(self, open_ms: Ints, numbers: Ints, missing: frozenset[str]) -> None:
+    def __init__(
+        self, open_ms: Ints, numbers: Ints, decimals: Sequence[int], missing: frozenset[str]
+    ) -> None:
         self.open_ms = open_ms
         self.missing = [name for name in NATIVE if name in missing]
         self._numbers = numbers
+        self._decimals = decimals
 
     def __len__(self) -> int:
         return len(self.open_ms)
 
-    def column(self, *names: str) -> Ints:
-        """Return one column, shape (n,), or several one after the other."""
-        columns = [self._numbers[:, NUMBERS.index(name)] for name in names]
-        return columns[0] if len(columns) == 1 else np.concatenate(columns)
+    def units(self, name: str, decimals: int) -> Ints:
+        """Return a column in units of 10**-decimals, rounded half up, shape (n,).
+
+        Raises:
+            ValueError: when a number needs more than 64 bits then.
+        """
+        place = NUMBERS.index(name)
+        column, spare = self._numbers[:, place], self._decimals[place] - decimals
+        unit = 10 ** abs(spare)
+        if spare >= 0:
+            rounded: Ints = column // unit + (column % unit >= (unit + 1) // 2)
+            return rounded
+        if len(column) and int(column.max()) > LARGEST // unit:
+            raise ValueError(f"{name} is too large for its {decimals} decimals")
+        finer: Ints = column * unit
+        return finer
+
+    def floats(self, name: str) -> "NDArray[np.float64]":
+        """Return a column as floating point numbers, shape (n,)."""
+        place = NUMBERS.index(name)
+        return self._numbers[:, place] / 10.0 ** self._decimals[place]
+
+    def places(self, *names: str) -> int:
+        """Return the most decimal places in these columns, trailing zeros aside."""
+        found = [NUMBERS.index(name) for name in names]
+        return max(_places(self._numbers[:, one], self._decimals[one]) for one in found)
+
+
+class _Table:
+    """Numbers of files, row by row. Fast while they fit into 64 bits in units of 1e-8."""
+
+    def __init__(self) -> None:
+        self.times: IntArray = array("q")
+        self.missing: set[str] = set()
+        self.decimals = [WIRE_DECIMALS] * len(NUMBERS)
+        self._numbers: IntArray = array("q")
+        self._is_coarse = False
+
+    def add(self, open_ms: int, row: list[int]) -> None:
+        """Append a candle, its numbers in units of 1e-8.
+
+        Raises:
+            OverflowError: a number does not fit into 64 bits, even without its trailing zeros.
+        """
+        if self._is_coarse:
+            self._fit(row)
+        size = len(self._numbers)
+        try:
+            self._numbers.extend(row)
+        except OverflowError:
+            del self._numbers[size:]
+            self._coarsen(row)
+            self._numbers.extend(row)
+        self.times.append(open_ms)
+
+    def _fit(self, row: list[int]) -> None:
+        for place, decimals in enumerate(self.decimals):
+            if decimals < WIRE_DECIMALS:
+                unit = 10 ** (WIRE_DECIMALS - decimals)
+                if row[place] % unit:
+                    raise OverflowError(f"{NUMBERS[place]} has too many digits")
+                row[place] //= unit
+
+    def _coarsen(self, row: list[int]) -> None:
+        """Keep columns that have grown too large without trailing zeros that all of them have."""
+        self._is_coarse = True
+        whole = np.array(self._numbers, dtype=np.int64).reshape(-1, len(NUMBERS))
+        for place, number in enumerate(row):
+            if number <= LARGEST:
+                continue
+            dropped = self._zeros(whole[:, place], number, self.decimals[place])
+            if number // 10**dropped > LARGEST:
+                raise OverflowError(f"{NUMBERS[place]} has too many digits")
+            whole[:, place] //= 10**dropped
+            row[place] //= 10**dropped
+            self.decimals[place] -= dropped
+        self._numbers = array("q", whole.tobytes())
+
+    @staticmethod
+    def _zeros(column: Ints, number: int, decimals: int) -> int:
+        """Return how many decimals are zero in all of a column and in a number."""
+        for dropped in range(decimals, 0, -1):
+            if number % 10**dropped == 0 and not np.any(column % 10**dropped):
+                return dropped
+        return 0
+
+    def columns(self) -> FileColumns:
+        """Return the candles ascending; of a repeated one the first stands."""
+        # The memory is shared, not copied: a year of minutes takes forty megabytes.
+        open_ms = np.frombuffer(self.times or array("q"), dtype=np.int64, count=len(self.times))
+        flat = np.frombuffer(self._numbers, dtype=np.int64, count=len(self._numbers))
+        numbers = flat.reshape(-1, len(NUMBERS))
+        if bool(np.any(np.diff(open_ms) <= 0)):
+            open_ms, places_of = np.unique(open_ms, return_index=True)
+            numbers = numbers[places_of]
+        return FileColumns(open_ms, numbers, self.decimals, frozenset(self.missing))
 
 
 def find_files(paths: Iterable[Path]) -> list[FoundFile]:
@@ -116,29 +214,15 @@ def read_columns(paths: Sequence[Path]) -> FileColumns:
     Raises:
         ValueError: with file and line, when a row cannot be a candle.
     """
-    times: IntArray = array("q")
-    numbers: IntArray = array("q")
-    missing: set[str] = set()
+    table = _Table()
     for path in paths:
         opener = gzip.open if path.suffix == ".gz" else open
         with opener(path, "rt", encoding="utf-8", newline="") as stream:
-            _read_file(path, csv.reader(stream), times, numbers, missing)
-    open_ms = np.frombuffer(times, dtype=np.int64) if times else np.zeros(0, dtype=np.int64)
-    table = np.frombuffer(numbers, dtype=np.int64) if numbers else np.zeros(0, dtype=np.int64)
-    table = table.reshape(-1, len(NUMBERS))
-    if bool(np.any(np.diff(open_ms) <= 0)):
-        open_ms, places_of = np.unique(open_ms, return_index=True)
-        table = table[places_of]
-    return FileColumns(open_ms, table, frozenset(missing))
+            _read_file(path, csv.reader(stream), table)
+    return table.columns()
 
 
-def _read_file(
-    path: Path,
-    reader: Iterator[list[str]],
-    times: "IntArray",
-    numbers: "IntArray",
-    missing: set[str],
-) -> None:
+def _read_file(path: Path, reader: Iterator[list[str]], table: _Table) -> None:
     """Append a file's rows; what a native column lacks is written as zero."""
     header = next(reader, [])
     lacks = [name for name in ("open_time", *PRICES, "volume") if name not in header]
@@ -147,7 +231,7 @@ def _read_file(
     time_place = header.index("open_time")
     at = [header.index(name) if name in header else -1 for name in NUMBERS]
     optional = len(NUMBERS) - len(NATIVE)
-    missing.update(name for name, place in zip(NUMBERS, at, strict=True) if place < 0)
+    table.missing.update(name for name, place in zip(NUMBERS, at, strict=True) if place < 0)
     for number, record in enumerate(reader, start=2):
         if not record:
             continue
@@ -156,14 +240,20 @@ def _read_file(
             opened, high, low, close, volume = row[:optional]
             if not 0 < low <= min(opened, close) or high < max(opened, close) or volume < 0:
                 raise ValueError("prices out of order")
-            times.append(int(record[time_place]))
-        except (IndexError, ValueError, OverflowError) as error:
+            open_ms = int(record[time_place])
+        except (IndexError, ValueError) as error:
             raise ValueError(f"{path.name}, line {number}: not a candle") from error
         for place in range(optional, len(row)):
             if row[place] < 0:
-                missing.add(NUMBERS[place])
+                table.missing.add(NUMBERS[place])
                 row[place] = 0
-        numbers.extend(row)
+        try:
+            table.add(open_ms, row)
+        except OverflowError as error:
+            raise ValueError(
+                f"{path.name}, line {number}: {error}; what 64 bits hold is taken, "
+                f"{LARGEST} units of the finest decimal place in the column"
+            ) from error
 
 
 def to_units(text: str) -> int:
@@ -184,9 +274,9 @@ def to_units(text: str) -> int:
     return int(round(number, WIRE_DECIMALS).scaleb(WIRE_DECIMALS))
 
 
-def places(units: Ints) -> int:
-    """Return the most decimal places among integers of 1e-8, trailing zeros aside."""
-    for decimals in range(WIRE_DECIMALS):
-        if not np.any(units % 10 ** (WIRE_DECIMALS - decimals)):
+def _places(units: Ints, unit_decimals: int) -> int:
+    """Return the most decimal places among integers of 10**-unit_decimals, zeros aside."""
+    for decimals in range(unit_decimals):
+        if not np.any(units % 10 ** (unit_decimals - decimals)):
             return decimals
-    return WIRE_DECIMALS
+    return unit_decimals

@@ -20,7 +20,9 @@ from simexchange.market.bars import (
     Ints,
 )
 from simexchange.market.intervals import INTERVAL_MS, floor_time, floor_times, next_open
-from simexchange.market.rows import NO_ID, CandleRows
+from simexchange.market.rows import LARGEST_LONG, NO_ID, CandleRows
+
+SUMS = [VOLUME, QUOTE, COUNT, TAKER, TAKER_QUOTE]
 
 
 class Candle(NamedTuple):
@@ -206,7 +208,7 @@ class CandleStore:
                 amount = round(amount * scale)
             row[column] = amount + self._extra[column]
         differs = scale != 1.0 or any(self._extra) or row[:SOURCE_COLUMNS] != source_row
-        self._keep_running(row)
+        self._keep_running(row, is_sources=not differs)
         return differs
 
     def close_as_played(self) -> None:
@@ -215,8 +217,11 @@ class CandleStore:
             raise ValueError("no candle is open")
         self._keep_running(self._running)
 
-    def _keep_running(self, row: list[int]) -> None:
-        self._rows.put_one(self._size, self._running_ms, row, row[FIRST_ID])
+    def _keep_running(self, row: list[int], *, is_sources: bool = False) -> None:
+        if is_sources and self._rows.holds(self._size, self._running_ms):
+            self._rows.keep_id(self._size, row[FIRST_ID])
+        else:
+            self._rows.put_one(self._size, self._running_ms, row, row[FIRST_ID])
         self._running = None
         self._extra = [0] * SOURCE_COLUMNS
         self._size += 1
@@ -255,7 +260,9 @@ class CandleStore:
         times, rows = self._rows.times[low:closed], self._rows.block(low, closed)
         if high > self._size and self._running is not None:
             times = np.append(times, self._running_ms)
-            rows = np.concatenate([rows, np.array([self._running], dtype=np.int64)])
+            is_long = max(self._running) > LARGEST_LONG
+            newest = np.array([self._running], dtype=object if is_long else np.int64)
+            rows = np.concatenate([rows, newest])
         return times, rows
 
     def candles(
@@ -311,14 +318,15 @@ class CandleStore:
     def _fold(times: Ints, rows: Ints, interval: str, shift_ms: int) -> tuple[Ints, Ints]:
         opens = floor_times(times, interval, shift_ms)
         starts = np.concatenate([[0], np.flatnonzero(np.diff(opens)) + 1])
-        folded = np.empty((len(starts), rows.shape[1]), dtype=np.int64)
+        if int(rows[:, SUMS].max()) > LARGEST_LONG // len(rows):
+            rows = rows.astype(object)
+        folded = np.empty((len(starts), rows.shape[1]), dtype=rows.dtype)
         folded[:, OPEN] = rows[starts, OPEN]
         folded[:, HIGH] = np.maximum.reduceat(rows[:, HIGH], starts)
         folded[:, LOW] = np.minimum.reduceat(rows[:, LOW], starts)
         ends = np.concatenate([starts[1:], [len(rows)]]) - 1
         folded[:, CLOSE] = rows[ends, CLOSE]
-        sums = [VOLUME, QUOTE, COUNT, TAKER, TAKER_QUOTE]
-        folded[:, sums] = np.add.reduceat(rows[:, sums], starts, axis=0)
+        folded[:, SUMS] = np.add.reduceat(rows[:, SUMS], starts, axis=0)
         folded[:, FIRST_ID] = rows[starts, FIRST_ID]
         return opens[starts], folded
 

@@ -21,11 +21,9 @@ from simexchange.market.bars import (
 from simexchange.market.bridge import prints_per_candle
 from simexchange.market.candlefiles import (
     WIRE_DECIMALS,
-    WIRE_UNIT,
     FileColumns,
     choose_files,
     find_files,
-    places,
     read_columns,
 )
 from simexchange.market.grid import Grid
@@ -174,12 +172,14 @@ def file_grid(symbol: str, found: FileColumns, length_ms: int) -> Grid:
 
     The step, to which orders keep, is the usual one for the price and never finer than the file.
     """
-    price_decimals = places(found.column("open", "high", "low", "close"))
-    volume_decimals = places(found.column("volume", "taker_buy_base"))
-    last = float(found.column("close")[-1]) / WIRE_UNIT
+    price_decimals = found.places("open", "high", "low", "close")
+    volume_decimals = found.places("volume", "taker_buy_base")
+    last = float(found.floats("close")[-1])
     step_decimals = min(usual_step_decimals(symbol, last), volume_decimals)
-    notional = found.column("volume").astype(np.float64) * found.column("high") / WIRE_UNIT**2
+    notional = found.floats("volume") * found.floats("high")
     per_month = float(notional.max()) * LONGEST_MONTH_MS / length_ms
+    if float(found.floats("volume").sum()) * 10.0**volume_decimals > LARGEST_SUM:
+        raise ValueError(f"{symbol} has volumes too large for {volume_decimals} decimals")
     quote_decimals = min(WIRE_DECIMALS, price_decimals + volume_decimals)
     while quote_decimals and per_month * 10.0**quote_decimals > LARGEST_SUM:
         quote_decimals -= 1
@@ -199,25 +199,23 @@ def as_units(found: FileColumns, grid: Grid, prints: int) -> Ints:
     tape's own number of trades.
     """
     rows = np.zeros((len(found), SOURCE_COLUMNS), dtype=np.int64)
-    price_unit = 10 ** (WIRE_DECIMALS - grid.price_decimals)
-    volume_unit = 10 ** (WIRE_DECIMALS - grid.volume_decimals)
-    quote_unit = 10 ** (WIRE_DECIMALS - grid.quote_decimals)
     for column, name in enumerate(("open", "high", "low", "close")):
-        rows[:, column] = found.column(name) // price_unit
-    rows[:, VOLUME] = volume = found.column("volume") // volume_unit
+        rows[:, column] = found.units(name, grid.price_decimals)
+    rows[:, VOLUME] = volume = found.units("volume", grid.volume_decimals)
     if "quote_volume" in found.missing:
         typical = rows[:, :4].sum(axis=1) // 4
         pairs = zip(typical.tolist(), volume.tolist(), strict=True)
         rows[:, QUOTE] = [grid.quote_units(ticks, units) for ticks, units in pairs]
     else:
-        rows[:, QUOTE] = (found.column("quote_volume") + quote_unit // 2) // quote_unit
+        rows[:, QUOTE] = found.units("quote_volume", grid.quote_decimals)
     has_taker = "taker_buy_base" not in found.missing
-    rows[:, TAKER] = found.column("taker_buy_base") // volume_unit if has_taker else volume // 2
+    taken = found.units("taker_buy_base", grid.volume_decimals) if has_taker else volume // 2
+    rows[:, TAKER] = taken
     if "taker_buy_quote" in found.missing:
         share = rows[:, TAKER] / np.maximum(1, volume)
         rows[:, TAKER_QUOTE] = np.rint(rows[:, QUOTE] * share).astype(np.int64)
     else:
-        rows[:, TAKER_QUOTE] = (found.column("taker_buy_quote") + quote_unit // 2) // quote_unit
-    trades = prints if "trades" in found.missing else found.column("trades") // WIRE_UNIT
+        rows[:, TAKER_QUOTE] = found.units("taker_buy_quote", grid.quote_decimals)
+    trades = prints if "trades" in found.missing else found.units("trades", 0)
     rows[:, COUNT] = np.where(volume > 0, trades, 0)
     return rows

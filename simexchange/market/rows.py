@@ -26,15 +26,23 @@ if TYPE_CHECKING:
 
 NO_ID = -1
 GROWTH_ROWS = 512
-LARGEST_SHORT = 2**31 - 1
+LARGEST_SHORT, LARGEST_LONG = 2**31 - 1, 2**63 - 1
 SUMMED = (VOLUME, QUOTE, COUNT, TAKER, TAKER_QUOTE)
+
+
+def total(column: "Column") -> int:
+    """Return the sum of a column of at least one number, exact whatever it takes."""
+    if int(column.max()) > LARGEST_LONG // len(column):
+        return sum(column.tolist())
+    return int(column.sum(dtype=np.int64))
 
 
 class CandleRows:
     """Rows of candles by place, oldest first; the owner says how many of them count.
 
-    A column takes four bytes a row while its numbers fit, else eight. Ids of first trades are kept
-    from the first row on that has one: what was never played has none.
+    A column takes four bytes a row while its numbers fit, else eight; beyond that, which only
+    prices moved by hand reach, it holds Python's integers. Ids of first trades are kept from the
+    first row on that has one: what was never played has none.
 
     Args:
         capacity: rows to have room for.
@@ -78,14 +86,23 @@ class CandleRows:
             if row[number] > LARGEST_SHORT:
                 self._widen(number, row[number])
             self._columns[number][place] = row[number]
-        if first_id != NO_ID:
-            self._keep_id(place, first_id)
+        self.keep_id(place, first_id)
+
+    def holds(self, place: int, open_ms: int) -> bool:
+        """Say whether the source's own row of that time is there already."""
+        return place < len(self.times) and bool(self.times[place] == open_ms)
 
     def _widen(self, number: int, largest: int) -> None:
-        if largest > LARGEST_SHORT:
-            self._columns[number] = self._columns[number].astype(np.int64, copy=False)
+        column = self._columns[number]
+        if largest > LARGEST_LONG:
+            self._columns[number] = column.astype(object, copy=False)
+        elif largest > LARGEST_SHORT and column.dtype == np.int32:
+            self._columns[number] = column.astype(np.int64)
 
-    def _keep_id(self, place: int, first_id: int) -> None:
+    def keep_id(self, place: int, first_id: int) -> None:
+        """Note the id of a row's first trade, if it has one."""
+        if first_id == NO_ID:
+            return
         if not len(self._ids):
             self._ids_from = place
         offset = place - self._ids_from
@@ -103,7 +120,8 @@ class CandleRows:
 
     def block(self, low: int, high: int) -> Ints:
         """Return the rows of places low..high in wide form, shape (high - low, 10)."""
-        rows = np.empty((high - low, FIRST_ID + 1), dtype=np.int64)
+        is_long = any(column.dtype == object for column in self._columns)
+        rows = np.empty((high - low, FIRST_ID + 1), dtype=object if is_long else np.int64)
         for number, column in enumerate(self._columns):
             rows[:, number] = column[low:high]
         rows[:, FIRST_ID] = self.first_ids(low, high)
@@ -133,7 +151,7 @@ class CandleRows:
         folded[OPEN], folded[CLOSE] = int(parts[OPEN][0]), int(parts[CLOSE][-1])
         folded[HIGH], folded[LOW] = int(parts[HIGH].max()), int(parts[LOW].min())
         for number in SUMMED:
-            folded[number] = int(parts[number].sum(dtype=np.int64))
+            folded[number] = total(parts[number])
         ids = self.first_ids(low, high)
         known = ids[ids != NO_ID]
         folded[FIRST_ID] = int(known[0]) if len(known) else NO_ID

@@ -4,8 +4,6 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-import numpy as np
-
 from simexchange.market.bars import (
     CLOSE,
     COUNT,
@@ -15,7 +13,6 @@ from simexchange.market.bars import (
     TAKER_QUOTE,
     VOLUME,
     Bar,
-    Ints,
 )
 from simexchange.market.symbolstate import SymbolState
 
@@ -88,7 +85,9 @@ def check_signature(source: Signed, data: dict[str, Any]) -> None:
     ours, theirs = source.signature(), data["source"]
     if ours != theirs:
         differs = sorted(k for k in ours | theirs if ours.get(k) != theirs.get(k))
-        raise ValueError(f"the snapshot is of another market: {', '.join(differs)} differ")
+        raise ValueError(
+            f"the snapshot is of another market: {', '.join(differs)} differ from the options"
+        )
 
 
 def pass_over(state: SymbolState, traces: Traces, bar: Bar, index: int) -> None:
@@ -97,7 +96,7 @@ def pass_over(state: SymbolState, traces: Traces, bar: Bar, index: int) -> None:
     saved = traces.touched.get(bar.open_ms)
     if saved is None:
         factor = state.factor if bar.open_ms >= traces.running_ms else 1.0
-        saved = scaled(row, factor).tolist()
+        saved = scaled(row.tolist(), factor)
         if traces.running_ms == bar.open_ms:
             for column in VOLUMES:
                 saved[column] += traces.extra[column]
@@ -107,11 +106,11 @@ def pass_over(state: SymbolState, traces: Traces, bar: Bar, index: int) -> None:
     state.last_ticks, state.source_ticks = saved[CLOSE], int(row[CLOSE])
 
 
-def scaled(row: Ints, factor: float) -> Ints:
+def scaled(row: list[int], factor: float) -> list[int]:
     """Return a source row with prices and quote volumes moved by `factor`."""
-    moved = row.copy()
-    if factor != 1.0:
-        moved[:4] = np.maximum(1, np.rint(row[:4] * factor))
-        for column in (QUOTE, TAKER_QUOTE):
-            moved[column] = round(int(row[column]) * factor)
+    if factor == 1.0:
+        return row
+    moved = [max(1, round(ticks * factor)) for ticks in row[: CLOSE + 1]] + row[CLOSE + 1 :]
+    for column in (QUOTE, TAKER_QUOTE):
+        moved[column] = round(row[column] * factor)
     return moved

@@ -152,8 +152,9 @@ class Witness:
 
 
 def rows_of(ledger: Ledger) -> list[dict[str, Any]]:
-    """Return the whole ledger as records, without its request log."""
-    return [one for one in ledger_records(ledger) if one["k"] != "request"]
+    """Return the whole ledger as records in an order of their own, without its request log."""
+    kept = [one for one in ledger_records(ledger) if one["k"] != "request"]
+    return sorted(kept, key=orjson.dumps)
 
 
 @contextlib.asynccontextmanager

@@ -26,8 +26,9 @@ KILLS = int(os.environ.get("SIM_KILLS", "4"))
 OPTIONS = (
     *("--generate", "--symbols", "BTCUSDT", "--history-days", "1", "--seed", "5"),
     *("--key", "SIMkey", "--secret", "SIMsecret", "--orders-limit", "100000"),
-    *("--balance", "BTC=10,USDT=1000000"),
+    *("--balance", "BTC=10,USDT=1000000", "--compact-mb", "0.01"),
 )
+"""Its file is compacted all the time, so that some of the kills meet it then."""
 
 
 class Diary:

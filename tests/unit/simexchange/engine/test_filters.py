@@ -98,6 +98,8 @@ def test_it_refuses_orders_on_a_closed_market() -> None:
     [
         ({"filters": [{"filterType": "LOT_SIZE", "stepSize": "x"}]}, "LOT_SIZE stepSize must be"),
         ({"filters": [{"filterType": "LOT_SIZE", "minQty": "-1"}]}, "must lie from 0 to"),
+        ({"filters": [{"filterType": "LOT_SIZE", "stepSize": 1e-300}]}, "at most 8 decimals"),
+        ({"filters": [{"filterType": "MAX_NUM_ORDERS", "maxNumOrders": True}]}, "needs maxNumO"),
         ({"filters": [{"stepSize": "1"}]}, "filterType must be one of"),
         ({"filters": [{"filterType": "MAX_POSITION"}]}, "MAX_POSITION needs maxPosition"),
         ({"filters": [{"filterType": "FANCY"}]}, "filterType must be one of"),

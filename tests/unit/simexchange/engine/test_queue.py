@@ -148,3 +148,15 @@ def test_a_quote_is_no_trade_that_sets_stops_off(desk: Desk) -> None:
 
     assert stop.status == "NEW"
     assert stop.waits_for_stop
+
+
+def test_two_orders_wait_for_the_same_depth_only_once(desk: Desk) -> None:
+    other = desk.ledger.accounts["2"]
+    orders = [desk.place("BUY", "LIMIT", quantity="1", price="99") for _ in range(2)]
+    taken = len(desk.market.consumed)
+
+    sold = desk.place("SELL", quantity="12", account=other)
+
+    assert [order.executed for order in orders] == [1, 1]
+    assert sold.status == "FILLED"
+    assert [trade.quantity for trade in desk.market.consumed[taken:]] == [10, 1, 1]

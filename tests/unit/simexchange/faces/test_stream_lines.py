@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from simexchange.faces.stream_wire import asked_streams
 from simexchange.faces.streams import MOST_CONNECTS
 from simexchange.faults import Faults, read_fault
 from tests.fakes.sim_streams import Connection, StreamedMarket
@@ -93,3 +94,13 @@ def test_a_rule_ends_after_its_time() -> None:
         found.append(faults.take({}, names) is not None)
 
     assert found == [False, True, True, False]
+
+
+@pytest.mark.parametrize("name", ["btcusdt@kline_1d@+08:00", "btcusdt%40kline_1d%40%2B08%3A00"])
+@pytest.mark.parametrize("address", ["/ws/{}", "/stream?streams={}"])
+def test_a_time_zones_plus_is_read_as_one(name: str, address: str) -> None:
+    path, _, query = address.format(name).partition("?")
+
+    asked = asked_streams({"path": path, "query_string": query.encode()})
+
+    assert asked == ["btcusdt@kline_1d@+08:00"]

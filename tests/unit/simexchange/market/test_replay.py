@@ -153,6 +153,42 @@ def test_it_refuses_files_that_do_not_fit(tmp_path: Path) -> None:
         open_market(MarketOptions(data=(tmp_path,), history_bars=120))
 
 
+def write_cheap(folder: Path, volumes: list[str]) -> Path:
+    """Write candles of a coin that is traded by the million million."""
+    path = folder / "PEPEUSDT_1m_test.csv"
+    lines = [",".join(("open_time", "open", "high", "low", "close", "volume", *NATIVE))]
+    for minute, volume in enumerate(volumes):
+        quote = f"{Decimal(volume) * Decimal('0.00001'):f}"
+        prices = "0.00001,0.00001002,0.00000999,0.00001"
+        lines.append(f"{START + minute * MINUTE},{prices},{volume},{quote},900,{volume},{quote}")
+    path.write_text("\n".join(lines) + "\n")
+    return path
+
+
+def test_volumes_beyond_64_bits_of_the_eighth_decimal_come_out_exactly(tmp_path: Path) -> None:
+    volumes = ["5000.00000000", "92233720369.00", "123456789012345", "1.0", "99999999999999.0"]
+    path = write_cheap(tmp_path, volumes * 8)
+
+    _, market = play(path, (), history=5, minutes=35, step_ms=MINUTE)
+
+    state = market.states["PEPEUSDT"]
+    candles = state.store.candles("1m", limit=1000)
+    assert len(candles) == 40
+    for candle, volume in zip(candles, volumes * 8, strict=True):
+        assert Decimal(state.grid.volume_text(candle.volume)) == Decimal(volume)
+        assert Decimal(state.grid.volume_text(candle.taker)) == Decimal(volume)
+        exact = Decimal(volume) * Decimal("0.00001")
+        shown = Decimal(state.grid.quote_text(candle.quote))
+        assert abs(shown - exact) <= Decimal(10) ** -state.grid.quote_decimals / 2
+
+
+def test_a_volume_that_no_64_bits_hold_is_named(tmp_path: Path) -> None:
+    path = write_cheap(tmp_path, ["5000.12345678", "92233720369.00"])
+
+    with pytest.raises(ValueError, match=r"line 3: volume has too many digits; what 64 bits hold"):
+        open_market(MarketOptions(data=(path,), history_bars=1))
+
+
 @pytest.mark.skipif(not SHARED.exists(), reason="the shared candles are not here")
 def test_real_candles_come_out_as_they_went_in() -> None:
     path = SHARED / "futures_um_1m_native" / "NEARUSDT_1m_2023-08-01_2023-10-31.csv.gz"

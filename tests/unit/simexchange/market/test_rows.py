@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from simexchange.market.bars import COUNT, QUOTE, SOURCE_COLUMNS, VOLUME
+from simexchange.market.candles import CandleStore
 from simexchange.market.rows import NO_ID, CandleRows
 
 LARGE = 2**40
@@ -49,3 +50,29 @@ def test_it_takes_less_room_than_wide_rows() -> None:
     taken = held.times.nbytes + sum(column.nbytes for column in held._columns)
 
     assert taken == 10_000 * (8 + 4 * SOURCE_COLUMNS)
+
+
+def test_it_holds_and_sums_what_64_bits_do_not_hold() -> None:
+    rows = CandleRows(2)
+    large = [5, 5, 5, 5, 2**62, 2**70, 3, 2**62, 2**69]
+    for place in range(3):
+        rows.put_one(place, place, large)
+
+    folded = rows.fold(0, 3)
+
+    assert rows.row(1) == large
+    assert folded[4:9] == [3 * 2**62, 3 * 2**70, 9, 3 * 2**62, 3 * 2**69]
+    assert rows.block(0, 3)[:, 5].tolist() == [2**70] * 3
+
+
+def test_a_price_moved_by_hand_beyond_64_bits_is_folded_exactly() -> None:
+    store = CandleStore("1m", CandleRows(0), 0)
+    for minute in range(4):
+        store.append_closed(minute * 60_000, [9, 9, 9, 9, 2**40, 2**62, 1, 0, 0])
+    store.open_candle(240_000, 9)
+    store.add_print(ticks=9, units=1, quote=2**66, trades=1, is_buyer_maker=True, trade_id=7)
+
+    (candle,) = store.candles("5m", limit=1)
+
+    assert candle.quote == 4 * 2**62 + 2**66
+    assert candle.volume == 4 * 2**40 + 1
