@@ -4,6 +4,12 @@ from typing import Any
 
 from django import forms
 from unfold.forms import ActionForm
+from unfold.widgets import (
+    UnfoldAdminDecimalFieldWidget,
+    UnfoldAdminIntegerFieldWidget,
+    UnfoldAdminSelectWidget,
+    UnfoldAdminTextInputWidget,
+)
 
 from core.errors import InvalidInput
 from execution.domain.order import OrderType, Side, TimeInForce
@@ -53,21 +59,41 @@ class ChangeForm(ReasonForm):
     stop_price = forms.DecimalField(required=False, label="", widget=_bar_input("stop", "7rem"))
 
 
+def _number(help_text: str, *, required: bool = False) -> forms.DecimalField:
+    return forms.DecimalField(
+        required=required,
+        min_value=0,
+        help_text=help_text,
+        widget=UnfoldAdminDecimalFieldWidget(),
+    )
+
+
 class ManualOrderForm(forms.ModelForm):
     """A person's order; it passes the same gate as the machine's."""
 
-    symbol = forms.CharField(max_length=32)
-    side = forms.ChoiceField(choices=[(item.value, item.value) for item in Side])
-    type = forms.ChoiceField(choices=[(item.value, item.value) for item in OrderType])
-    quantity = forms.DecimalField(help_text="Base units", min_value=0)
-    price = forms.DecimalField(required=False, help_text="Limit; of an OCO the target's")
-    stop_price = forms.DecimalField(required=False)
-    stop_limit_price = forms.DecimalField(required=False, help_text="Of an OCO's stop leg")
+    symbol = forms.CharField(max_length=32, widget=UnfoldAdminTextInputWidget())
+    side = forms.ChoiceField(
+        choices=[(item.value, item.value) for item in Side], widget=UnfoldAdminSelectWidget()
+    )
+    type = forms.ChoiceField(
+        choices=[(item.value, item.value) for item in OrderType], widget=UnfoldAdminSelectWidget()
+    )
+    quantity = _number("Base units", required=True)
+    price = _number("Limit; of an OCO the target's")
+    stop_price = _number("Where a stop or a target comes to life")
+    stop_limit_price = _number("Of an OCO's stop leg; empty: it sells at the market")
     trailing_delta_bps = forms.IntegerField(
-        required=False, min_value=1, max_value=5000, help_text="100 is 1 %"
+        required=False,
+        min_value=1,
+        max_value=5000,
+        help_text="How far a trailing stop follows; 100 is 1 %",
+        widget=UnfoldAdminIntegerFieldWidget(),
     )
     time_in_force = forms.ChoiceField(
-        required=False, choices=[("", ""), *((item.value, item.value) for item in TimeInForce)]
+        required=False,
+        choices=[("", ""), *((item.value, item.value) for item in TimeInForce)],
+        widget=UnfoldAdminSelectWidget(),
+        help_text="Of orders with a limit; empty is GTC",
     )
 
     class Meta:
