@@ -1,8 +1,10 @@
 """Admin of execution: strategies are edited, everything else is a record of what happened."""
 
+import uuid
+from collections.abc import Callable
+from decimal import Decimal
 from typing import Any
 
-from django import forms
 from django.conf import settings
 from django.contrib import admin, messages
 from django.db.models import QuerySet
@@ -13,12 +15,12 @@ from django.utils.html import format_html
 from django.utils.http import urlencode
 from simple_history.admin import SimpleHistoryAdmin
 from unfold.admin import ModelAdmin, TabularInline
-from unfold.forms import ActionForm
 
 from core.admin import ReadOnlyAdmin
 from core.clock import get_clock
 from core.errors import TradingError
 from execution.adapters.factory import get_broker
+from execution.admin.forms import ChangeForm, ManualOrderForm, SettleForm
 from execution.models import (
     Account,
     Backtest,
@@ -34,9 +36,12 @@ from execution.models import (
     SubmitAttempt,
 )
 from execution.selectors import get_account
+from execution.services.amending import amend_order
 from execution.services.cancels import request_cancel
 from execution.services.differences import Settlement, settle_difference
 from execution.services.loose_orders import KINDS
+from execution.services.manual import place_manual_order
+from execution.services.replacing import Changes, replace_order
 
 
 @admin.register(Strategy)
@@ -105,7 +110,9 @@ class OrderAdmin(ReadOnlyAdmin):
         "instrument",
         "leg",
         "side",
+        "type",
         "quantity",
+        "price",
         "state",
         "reason",
         "client_order_id",
@@ -115,11 +122,96 @@ class OrderAdmin(ReadOnlyAdmin):
     list_select_related = ["instrument"]
     ordering = ["-created_at", "-id"]
     inlines = [_AttemptInline]
-    actions = ["cancel_orders"]
+    action_form = ChangeForm
+    actions = ["cancel_orders", "amend_orders", "replace_orders"]
+
+    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return request.user.has_perm("execution.add_order")
+
+    def get_form(self, request: HttpRequest, obj: Any = None, *args: Any, **kwargs: Any) -> Any:
+        if obj is None:
+            return ManualOrderForm
+        return super().get_form(request, obj, *args, **kwargs)
+
+    def get_fields(self, request: HttpRequest, obj: Any = None) -> list[Any]:
+        if obj is None:
+            return list(ManualOrderForm.base_fields)
+        return super().get_fields(request, obj)
+
+    def get_inlines(self, request: HttpRequest, obj: Any = None) -> list[Any]:
+        return [] if obj is None else [_AttemptInline]
+
+    def save_model(self, request: HttpRequest, obj: Order, form: Any, change: bool) -> None:  # noqa: FBT001 - Django's signature
+        """Place the order; what the gate or the exchange says is shown on the next page."""
+        try:
+            placed = place_manual_order(
+                account_id=get_account(settings.ACCOUNT_NAME).pk,
+                wanted=form.to_order(),
+                idempotency_key=uuid.uuid4().hex,
+                actor=request.user.get_username(),
+                broker=get_broker(),
+                clock=get_clock(),
+            )
+        except TradingError as error:
+            messages.error(request, f"{error.message} {_details(error)}".strip())
+        else:
+            obj.pk = placed.pk
+            messages.success(request, f"Order {placed.pk} is {placed.state}")
+
+    def log_addition(self, request: HttpRequest, obj: Order, message: Any) -> None:
+        """The audit trail has it, with what became of it."""
+
+    def response_add(self, request: HttpRequest, obj: Order, post_url_continue: Any = None) -> Any:
+        return redirect("admin:execution_order_changelist")
 
     def has_cancel_permission(self, request: HttpRequest) -> bool:
         """Cancelling is for those who may change orders; changing rows is for nobody."""
         return request.user.has_perm("execution.change_order")
+
+    @admin.action(description="Amend: make smaller, same place", permissions=["cancel"])
+    def amend_orders(self, request: HttpRequest, queryset: QuerySet[Order]) -> None:
+        """Give the chosen orders a smaller quantity, for a reason."""
+        values = _changes(request)
+        self._each(
+            request,
+            queryset,
+            lambda order_id, **common: amend_order(
+                order_id=order_id, quantity=values.get("quantity") or Decimal(0), **common
+            ),
+        )
+
+    @admin.action(description="Replace by one with these figures", permissions=["cancel"])
+    def replace_orders(self, request: HttpRequest, queryset: QuerySet[Order]) -> None:
+        """Replace the chosen orders, for a reason."""
+        values = _changes(request)
+        self._each(
+            request,
+            queryset,
+            lambda order_id, **common: replace_order(
+                order_id=order_id,
+                changes=Changes(**values),
+                idempotency_key=uuid.uuid4().hex,
+                **common,
+            ),
+        )
+
+    def _each(
+        self, request: HttpRequest, queryset: QuerySet[Order], act: Callable[..., Order]
+    ) -> None:
+        for order_id in list(queryset.order_by("pk").values_list("pk", flat=True)):
+            try:
+                order = act(
+                    order_id,
+                    account_id=get_account(settings.ACCOUNT_NAME).pk,
+                    actor=request.user.get_username(),
+                    reason=request.POST.get("reason", ""),
+                    broker=get_broker(),
+                    clock=get_clock(),
+                )
+            except TradingError as error:
+                messages.error(request, f"{error.message} {_details(error)}".strip())
+            else:
+                messages.success(request, f"Order {order.pk} is {order.state}")
 
     @admin.action(description="Cancel at the exchange", permissions=["cancel"])
     def cancel_orders(self, request: HttpRequest, queryset: QuerySet[Order]) -> None:
@@ -137,6 +229,19 @@ class OrderAdmin(ReadOnlyAdmin):
                 messages.error(request, error.message)
             else:
                 messages.success(request, f"Order {order_id} is {order.state}")
+
+
+def _changes(request: HttpRequest) -> dict[str, Any]:
+    """Return the figures of the bar of actions that are there and are numbers."""
+    form = ChangeForm(request.POST)
+    form.is_valid()
+    names = ("quantity", "price", "stop_price")
+    return {name: value for name in names if (value := form.cleaned_data.get(name))}
+
+
+def _details(error: TradingError) -> str:
+    limit, value = error.context.get("limit"), error.context.get("value")
+    return f"(limit {limit}, was {value})" if limit else ""
 
 
 @admin.register(Fill)
@@ -196,38 +301,6 @@ class BacktestAdmin(ReadOnlyAdmin):
         return redirect("desk-backtest", backtest_id=queryset.values_list("pk", flat=True)[0])
 
 
-class _SettleForm(ActionForm):
-    """An action, and why."""
-
-    reason = forms.CharField(
-        max_length=500,
-        required=False,
-        label="",
-        widget=forms.TextInput(
-            attrs={
-                "placeholder": "Reason (kept for ever)",
-                # The bar of actions is coloured: say both colours.
-                "style": "background: #fff; color: #111; width: 20rem",
-                "class": "border rounded-default px-3 py-1",
-            }
-        ),
-    )
-
-    target = forms.ModelChoiceField(
-        queryset=Strategy.objects.order_by("name"),
-        required=False,
-        label="",
-        to_field_name="name",
-        empty_label="Attach to … (its position's strategy)",
-        widget=forms.Select(
-            attrs={
-                "style": "background: #fff; color: #111",
-                "class": "border rounded-default px-3 py-1",
-            }
-        ),
-    )
-
-
 @admin.register(Difference)
 class DifferenceAdmin(ReadOnlyAdmin):
     """What differs from the exchange, and what was done about it. Open ones forbid entries."""
@@ -239,7 +312,7 @@ class DifferenceAdmin(ReadOnlyAdmin):
     list_filter = ["status", "kind"]
     search_fields = ["subject"]
     ordering = ["-last_seen_at", "-id"]
-    action_form = _SettleForm
+    action_form = SettleForm
     actions = ["adopt", "attach", "flatten", "ignore"]
 
     @admin.display(description="Ours / theirs")
