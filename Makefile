@@ -72,6 +72,9 @@ test-postgres: setup-dev ## the same on a PostgreSQL that it starts itself
 test-faults: setup-dev ## processes that die, lines that break, an exchange that lies
 	@env -u DATABASE_URL $(BIN)/python -m pytest -q tests/faults
 
+test-tft: setup-dev ## the transformer, with torch in a folder of its own
+	@env -u DATABASE_URL sh scripts/test_tft.sh
+
 chaos: setup-dev ## random compositions of faults: make chaos SEED=7 RUNS=200
 	@env -u DATABASE_URL CHAOS_SEED=$(or $(SEED),1) CHAOS_RUNS=$(or $(RUNS),50) $(BIN)/python -m pytest -q -x tests/faults/test_chaos.py
 
@@ -94,6 +97,12 @@ check: lint types contracts system-check migrations-check test-unit test-archite
 
 bench: setup-dev ## measure; writes DATA_DIR/bench.json
 	@$(BIN)/python -m bench
+
+real-data: setup-dev ## judge recipes on recorded hours: make real-data DATA=../shared/data
+	@$(BIN)/python scripts/real_data_table.py $(or $(DATA),../shared/data)/candles/spot_1h
+
+honesty: setup-dev ## what the recipe makes of noise and planted signals: 200 markets
+	@$(BIN)/python -m bench.honesty --seeds $(or $(SEEDS),200)
 
 bench-peers: setup-dev ## measure beside other systems, each in its own environment
 	@$(BIN)/python -m bench --peers

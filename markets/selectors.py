@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from django.db import connection
-from django.db.models import OuterRef, Subquery
+from django.db.models import OuterRef, QuerySet, Subquery, Sum
 
 from core.clock import to_ms
 from core.errors import NotFound
@@ -246,15 +246,29 @@ def list_revised_closes(
     *, instrument_id: int, timeframe: Timeframe, start: datetime, end: datetime
 ) -> list[int]:
     """Return the closes (ms) of candles that the exchange changed after they were stored."""
-    rows = Candle.objects.filter(
-        instrument_id=instrument_id,
+    rows = _revised([instrument_id], timeframe, start, end)
+    times = rows.order_by("open_time").values_list("open_time", flat=True)
+    return [to_ms(moment) + timeframe.ms for moment in times]
+
+
+def count_revisions(
+    *, instrument_ids: Sequence[int], timeframe: Timeframe, start: datetime, end: datetime
+) -> int:
+    """Return how often candles of these symbols were changed after they were first stored."""
+    found = _revised(instrument_ids, timeframe, start, end).aggregate(total=Sum("revision"))
+    return int(found["total"] or 0)
+
+
+def _revised(
+    instrument_ids: Sequence[int], timeframe: Timeframe, start: datetime, end: datetime
+) -> QuerySet[Candle]:
+    return Candle.objects.filter(
+        instrument_id__in=instrument_ids,
         timeframe=timeframe.value,
         open_time__gte=start,
         open_time__lt=end,
         revision__gt=0,
     )
-    times = rows.order_by("open_time").values_list("open_time", flat=True)
-    return [to_ms(moment) + timeframe.ms for moment in times]
 
 
 def list_newest_open_times(timeframe: Timeframe) -> dict[int, int]:

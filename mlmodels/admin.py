@@ -24,11 +24,13 @@ from mlmodels.models import (
     ModelVersion,
     Prediction,
     RetrainEvent,
+    Search,
     TrainingRun,
     Trial,
 )
 from mlmodels.services.health_page import read_health
 from mlmodels.services.promotion import promote, rollback
+from mlmodels.services.search_page import read_search
 
 
 class ReasonForm(ActionForm):
@@ -151,6 +153,42 @@ class TrialAdmin(ReadOnlyAdmin):
     ordering = ["-id"]
 
 
+@admin.register(Search)
+class SearchAdmin(ReadOnlyAdmin):
+    """Searches for better configurations, newest first."""
+
+    list_display = ["id", "scope", "status", "wanted", "page", "created_at", "finished_at", "actor"]
+    list_filter = ["status", "scope"]
+    ordering = ["-id"]
+
+    def get_urls(self) -> list[Any]:
+        """Add the page of one search."""
+        page = path(
+            "<int:search_id>/page/",
+            self.admin_site.admin_view(self.page_view),
+            name="mlmodels_search_page",
+        )
+        return [page, *super().get_urls()]
+
+    @admin.display(description="Report")
+    def page(self, search: Search) -> str:
+        """Link to the search's plots."""
+        address = reverse("admin:mlmodels_search_page", args=[search.pk])
+        return format_html('<a class="underline" href="{}">Plots</a>', address)
+
+    def page_view(self, request: HttpRequest, search_id: int) -> HttpResponse:
+        """Show what was found, and how much of it was luck."""
+        if not self.has_view_permission(request):
+            raise PermissionDenied
+        search = get_object_or_404(Search, pk=search_id)
+        context = {
+            **self.admin_site.each_context(request),
+            **read_search(search),
+            "title": f"Search {search.pk}",
+        }
+        return render(request, "mlmodels/search.html", context)
+
+
 @admin.register(RetrainEvent)
 class RetrainEventAdmin(ReadOnlyAdmin):
     """Alarms that asked for training, with their evidence."""
@@ -201,6 +239,17 @@ class PredictionAdmin(ReadOnlyAdmin):
 
 class MLSettingsForm(forms.ModelForm):
     """Refuses columns that this program cannot compute."""
+
+    def clean_label_primary(self) -> str:
+        from mlmodels.domain.indicators.terms import parse_term
+
+        name = str(self.cleaned_data["label_primary"]).strip()
+        if name:
+            try:
+                parse_term(name, Timeframe.H1.ms)
+            except ValueError as error:
+                raise forms.ValidationError(str(error)) from error
+        return name
 
     def clean_feature_parameters(self) -> dict[str, Any]:
         # The pages' process has no numpy until somebody needs it.

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 from uuid import UUID
 
 import numpy as np
@@ -35,8 +35,30 @@ class FittedModel(Protocol):
     def contributions(self, features: Features) -> FloatArray:
         """Return what each feature adds to the log-odds, shape (n, features)."""
 
+    def insight(self, features: Features) -> dict[str, Any]:
+        """Return what else it says of itself, for its page; empty: contributions say all."""
+
     def to_files(self) -> dict[str, bytes]:
-        """Return file names and contents; JSON or UBJ, never a pickle."""
+        """Return file names and contents; JSON, UBJ or safetensors, never a pickle."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FitRows:
+    """What a trainer learns from; n rows in order of time.
+
+    Attributes:
+        features: shape (n, features).
+        names: Of the columns, in the words of ``FeatureSpec``; ``~k`` is k bars earlier.
+        is_up: shape (n,), whether the label's return was above 0.
+        outcome: shape (n,), the return in units of the volatility known at the close.
+        weight: shape (n,), mean 1.
+    """
+
+    features: Features
+    names: Sequence[str]
+    is_up: NDArray[np.bool_]
+    outcome: FloatArray
+    weight: FloatArray
 
 
 class Trainer(Protocol):
@@ -46,13 +68,22 @@ class Trainer(Protocol):
     def name(self) -> str:
         """Short and stable: it is part of a recipe's name."""
 
+    @property
+    def columns(self) -> Mapping[str, Any]:
+        """What it wants to see, as ``feature_parameters``; empty: whatever the settings say."""
+
+    @property
+    def must_challenge(self) -> bool:
+        """Whether it never serves before it has shown beside a champion that it is better."""
+
     def libraries(self) -> dict[str, str]:
         """Return names and versions of the packages that a fit depends on."""
 
-    def fit(
-        self, *, features: Features, is_up: NDArray[np.bool_], weight: FloatArray, seed: int
-    ) -> FittedModel:
-        """Fit on features of shape (n, features), outcomes and weights (mean 1) of shape (n,)."""
+    def figures(self) -> dict[str, Any]:
+        """Return what can be turned in it, and how it stands."""
+
+    def fit(self, rows: FitRows, *, seed: int) -> FittedModel:
+        """Fit."""
 
     def load(self, files: Mapping[str, bytes]) -> FittedModel:
         """Rebuild what ``to_files`` gave.
@@ -60,6 +91,16 @@ class Trainer(Protocol):
         Raises:
             ArtifactError: The contents are not such a model.
         """
+
+
+class WalkMemory(Protocol):
+    """Keeps what members said of a block until the training has ended."""
+
+    def recall(self, name: str) -> FloatArray | None:
+        """Return log-odds of shape (members, rows); None: not kept, or not readable."""
+
+    def keep(self, name: str, margins: FloatArray) -> None:
+        """Keep them, whole or not at all."""
 
 
 class Progress(Protocol):
@@ -88,6 +129,9 @@ class ArtifactStore(Protocol):
         Raises:
             ArtifactError: A file is missing, changed, foreign or too large.
         """
+
+    def memory(self) -> WalkMemory:
+        """Return where trainings that are under way keep what they have."""
 
 
 class WindowSource(Protocol):

@@ -15,6 +15,7 @@ from mlmodels.models import (
     ModelVersion,
     Prediction,
     PredictionExplanation,
+    Search,
     TrainingRun,
 )
 
@@ -118,6 +119,11 @@ def get_version(version_id: int) -> ModelVersion:
 def list_versions() -> QuerySet[ModelVersion]:
     """Return all versions, newest first."""
     return ModelVersion.objects.select_related("run").order_by("-created_at", "-id")
+
+
+def list_searches() -> QuerySet[Search]:
+    """Return all searches, newest first."""
+    return Search.objects.order_by("-created_at", "-id")
 
 
 def list_predictions() -> QuerySet[Prediction]:

@@ -107,7 +107,14 @@ def live_past_models(
     )
 
 
-@shared_task(bind=True, name="mlmodels.train", queue="train", ignore_result=True)
+@shared_task(
+    bind=True,
+    name="mlmodels.train",
+    queue="train",
+    ignore_result=True,
+    soft_time_limit=int(LEASE.total_seconds()) - 120,
+    time_limit=int(LEASE.total_seconds()) - 60,
+)
 def train(
     self: Task,
     *,
@@ -153,14 +160,36 @@ def train(
 def retrain_due(self: Task, **_: Any) -> None:
     """Enqueue the trainings that are due."""
     from mlmodels.services.retraining import list_due
+    from mlmodels.services.search_orders import list_stalled
 
-    for due in list_due(now=get_clock().now()):
+    now = get_clock().now()
+    for search_id in list_stalled(now=now):
+        search_step.delay(search_id=search_id)
+    for due in list_due(now=now):
         train.delay(
             timeframe=due.timeframe,
             instrument_ids=list(due.instrument_ids),
             horizon_bars=due.horizon_bars,
             trigger=due.trigger,
         )
+
+
+@shared_task(
+    bind=True,
+    name="mlmodels.search_step",
+    queue="train",
+    ignore_result=True,
+    soft_time_limit=int(LEASE.total_seconds()) - 120,
+    time_limit=int(LEASE.total_seconds()) - 60,
+)
+def search_step(self: Task, *, search_id: int, **_: Any) -> None:
+    """Judge one configuration and ask for the next: trainings in between find their turn."""
+    from mlmodels.adapters.factory import get_changed_trainers
+    from mlmodels.services.searching import run_trial
+
+    now = get_clock().now()
+    if run_trial(search_id=search_id, make_trainers=get_changed_trainers, now=now):
+        search_step.delay(search_id=search_id)
 
 
 @shared_task(bind=True, name="mlmodels.after_close", queue="train", ignore_result=True)

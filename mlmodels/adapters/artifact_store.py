@@ -10,19 +10,20 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
 
+from mlmodels.adapters.walk_memory import FolderWalkMemory
 from mlmodels.ports import ArtifactError, StoredArtifact
 
 MANIFEST = "manifest.json"
 MAX_FILE_BYTES = 64 * 1024 * 1024
 MAX_MANIFEST_BYTES = 64 * 1024
-_NAME = re.compile(r"[a-z][a-z0-9_]*\.(json|ubj)")
+_NAME = re.compile(r"[a-z][a-z0-9_]*\.(json|ubj|safetensors)")
 
 
 class FolderArtifactStore:
     """One folder per model under `root`, named by a UUID.
 
-    Nothing in it is ever unpickled: JSON and UBJ hold numbers, not code. The manifest lists size
-    and hash of each file, and the manifest's own hash lives in the database.
+    Nothing in it is ever unpickled: JSON, UBJ and safetensors hold numbers, not code. The manifest
+    lists size and hash of each file, and the manifest's own hash lives in the database.
     """
 
     def __init__(self, root: Path) -> None:
@@ -89,6 +90,10 @@ class FolderArtifactStore:
                 )
             files[name] = content
         return files
+
+    def memory(self) -> FolderWalkMemory:
+        """Return the folder in which trainings keep what they would need after a kill."""
+        return FolderWalkMemory(self.root / ".walks")
 
 
 def _manifest(files: Mapping[str, bytes]) -> bytes:

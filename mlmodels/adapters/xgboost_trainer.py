@@ -7,17 +7,17 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from mlmodels.adapters.lean_xgboost import load_xgboost
-from mlmodels.ports import ArtifactError, Features, FloatArray
+from mlmodels.adapters.plain_trainer import PlainModel, PlainTrainer
+from mlmodels.ports import ArtifactError, Features, FitRows, FloatArray
 
 FILE = "model.ubj"
 # How each of our files begins. The library aborts the whole process on bytes that are no UBJ at
 # all; damage further in is found by the store's hashes before it gets here.
 HEADER = b"{L\x00\x00\x00\x00\x00\x00\x00\x07learner"
-ROUNDS = 200
 PARAMETERS: dict[str, Any] = {
+    "rounds": 200,
     "objective": "binary:logistic",
     "base_score": 0.5,
     "tree_method": "hist",
@@ -35,7 +35,7 @@ PARAMETERS: dict[str, Any] = {
 }
 
 
-class XGBoostModel:
+class XGBoostModel(PlainModel):
     """Trained trees."""
 
     name = "xgboost"
@@ -60,22 +60,25 @@ class XGBoostModel:
         return {FILE: bytes(self._booster.save_raw("ubj"))}
 
 
-class XGBoostTrainer:
+class XGBoostTrainer(PlainTrainer):
     """Fits and loads trees."""
 
     name = "xgboost"
+    DEFAULTS = PARAMETERS
 
     def libraries(self) -> dict[str, str]:
         return {"xgboost": str(load_xgboost().__version__)}
 
-    def fit(
-        self, *, features: Features, is_up: NDArray[np.bool_], weight: FloatArray, seed: int
-    ) -> XGBoostModel:
+    def fit(self, rows: FitRows, *, seed: int) -> XGBoostModel:
         xgboost = load_xgboost()
         data = xgboost.DMatrix(
-            features, label=is_up.astype(np.float32), weight=weight.astype(np.float32), nthread=1
+            rows.features,
+            label=rows.is_up.astype(np.float32),
+            weight=rows.weight.astype(np.float32),
+            nthread=1,
         )
-        booster = xgboost.train({**PARAMETERS, "seed": seed}, data, num_boost_round=ROUNDS)
+        given = {**self.parameters, "seed": seed}
+        booster = xgboost.train(given, data, num_boost_round=given.pop("rounds"))
         return XGBoostModel(booster)
 
     def load(self, files: Mapping[str, bytes]) -> XGBoostModel:

@@ -91,6 +91,22 @@ class Calibrated:
     sigma: FloatArray
     base_rate: FloatArray
 
+    def turned(self, side: FloatArray) -> "Calibrated":
+        """Return the same in the price's words, where they were in those of standing on `side`.
+
+        Args:
+            side: shape (n,), 1 or -1; a gain of a short is a fall.
+        """
+        is_short = side < 0
+        return Calibrated(
+            p_up=np.where(is_short, 1.0 - self.p_up, self.p_up),
+            expected_return=self.expected_return * side,
+            lower=np.where(is_short, -self.upper, self.lower),
+            upper=np.where(is_short, -self.lower, self.upper),
+            sigma=self.sigma,
+            base_rate=np.where(is_short, 1.0 - self.base_rate, self.base_rate),
+        )
+
     def widened(self, scale: FloatArray) -> "Calibrated":
         """Return the same with each interval `scale` times as wide around its expectation."""
         return replace(

@@ -7,9 +7,10 @@ from dataclasses import dataclass, fields
 import numpy as np
 from numpy.typing import NDArray
 
-from mlmodels.domain.features import Candles, FeatureSpec, PointSeries, compute
+from mlmodels.domain.features import Candles, FeatureMatrix, FeatureSpec, PointSeries, compute
 from mlmodels.domain.label_spec import LabelSpec
 from mlmodels.domain.labels import make_labels
+from mlmodels.domain.primary import sides_of
 from mlmodels.domain.weights import average_uniqueness
 
 FloatArray = NDArray[np.float64]
@@ -24,7 +25,8 @@ class Dataset:
 
     Attributes:
         features: shape (n, features), float32.
-        forward_return: Fraction to the end of the label.
+        forward_return: Fraction to the end of the label; of a label with a primary rule that of
+            standing on the rule's side, and so are `momentum` and `reversal`.
         horizon_sigma: Volatility over the horizon, known at the close, above 0.
         start_ms: The close.
         end_ms: When the label was known.
@@ -126,7 +128,8 @@ def _rows(
     close = candles.close
     sigma = np.zeros(len(close))
     sigma[skip:] = features.sigma[: max(0, len(close) - skip)]
-    labels = make_labels(candles, label, interval_ms=spec.interval_ms, sigma=sigma)
+    side = _sides(label, features, spec, count=len(close))
+    labels = make_labels(candles, label, interval_ms=spec.interval_ms, sigma=sigma, side=side)
     rows = max(0, len(labels.start_ms) - skip)
     known = slice(skip, skip + rows)
     horizon_sigma = features.sigma[:rows] * np.sqrt(float(label.horizon_bars))
@@ -140,10 +143,24 @@ def _rows(
         start_ms=start,
         end_ms=end,
         group=groups,
-        momentum=_past_return(close, MOMENTUM_BARS)[known][usable],
-        reversal=-_past_return(close, 1)[known][usable],
+        momentum=(_past_return(close, MOMENTUM_BARS) * (1.0 if side is None else side))[known][
+            usable
+        ],
+        reversal=(-_past_return(close, 1) * (1.0 if side is None else side))[known][usable],
         uniqueness=average_uniqueness(start_ms=start, end_ms=end, group=groups),
     )
+
+
+def _sides(
+    label: LabelSpec, features: FeatureMatrix, spec: FeatureSpec, *, count: int
+) -> FloatArray | None:
+    """Return the primary rule's side at each of `count` closes, up where it has no row yet."""
+    found = sides_of(label, features.values, spec.names)
+    if found is None:
+        return None
+    side = np.ones(count)
+    side[count - len(found) :] = found
+    return side
 
 
 def _past_return(close: FloatArray, bars: int) -> FloatArray:

@@ -233,8 +233,15 @@ def _holds(
     rows: OutOfFold, forecast: FloatArray, members: Mapping[str, FloatArray], *, lags: int
 ) -> list[Gate]:
     """Compare an ensemble with each of its members."""
+    alone = {
+        name: information_coefficient(rows, column, lags=lags) for name, column in members.items()
+    }
     return [
-        member_gate(name, _gain_over(rows, forecast, column, lags=lags))
+        member_gate(
+            name,
+            _gain_over(rows, forecast, column, lags=lags),
+            alone=known.mean if (known := alone[name]) else None,
+        )
         for name, column in members.items()
     ]
 

@@ -27,6 +27,8 @@ class LabelSpec:
         width: BARRIER: distance in sigmas of the horizon, known at the close.
         take_profit: EXITS: fraction above the close.
         stop_loss: EXITS: fraction below the close.
+        primary: A column whose sign is the side of a rule of thumb, such as ``ema_cross_24``;
+            learned is then whether that rule is right (meta-label). Empty: whether the price rises.
     """
 
     kind: LabelKind = LabelKind.FORWARD
@@ -34,6 +36,7 @@ class LabelSpec:
     width: float = 1.0
     take_profit: float = 0.05
     stop_loss: float = 0.02
+    primary: str = ""
 
     def __post_init__(self) -> None:
         if self.horizon_bars <= 0:
@@ -43,13 +46,15 @@ class LabelSpec:
                 raise ValueError(f"{name} must be above 0, was {getattr(self, name)}")
 
     def to_json(self) -> dict[str, Any]:
-        return {
+        found: dict[str, Any] = {
             "kind": self.kind.value,
             "horizon_bars": self.horizon_bars,
             "width": self.width,
             "take_profit": self.take_profit,
             "stop_loss": self.stop_loss,
         }
+        # Labels of models from before there were primaries stay equal to those of today.
+        return {**found, "primary": self.primary} if self.primary else found
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> "LabelSpec":

@@ -1,6 +1,6 @@
 """Labels: what happened after a close. For training only; nothing that predicts imports this."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 import numpy as np
@@ -45,7 +45,12 @@ class Labels:
 
 
 def make_labels(
-    candles: Closes, label: LabelSpec, *, interval_ms: int, sigma: FloatArray
+    candles: Closes,
+    label: LabelSpec,
+    *,
+    interval_ms: int,
+    sigma: FloatArray,
+    side: FloatArray | None = None,
 ) -> Labels:
     """Return the labels of all but the newest ``horizon_bars`` candles.
 
@@ -54,7 +59,24 @@ def make_labels(
         label: Which label.
         interval_ms: Of the candles.
         sigma: shape (n,), of one candle's return, known at each close; only BARRIER looks at it.
+        side: shape (n,), 1 or -1; returns are those of standing on that side: a fall is the gain
+            of a short, and its target lies below. None: always up.
     """
+    found = _labels(candles, label, interval_ms=interval_ms, sigma=sigma, side=side)
+    if side is None:
+        return found
+    return replace(found, forward_return=found.forward_return * side[: len(found.start_ms)])
+
+
+def _labels(
+    candles: Closes,
+    label: LabelSpec,
+    *,
+    interval_ms: int,
+    sigma: FloatArray,
+    side: FloatArray | None,
+) -> Labels:
+    """Return labels whose returns are those of the price, whatever the side."""
     horizon = label.horizon_bars
     if label.kind is LabelKind.FORWARD:
         return forward_labels(candles, horizon_bars=horizon, interval_ms=interval_ms)
@@ -63,8 +85,16 @@ def make_labels(
         up = down = label.width * sigma[:count] * np.sqrt(float(horizon))
     else:
         up, down = np.full(count, label.take_profit), np.full(count, label.stop_loss)
+    is_short = None if side is None else side[:count] < 0
+    if is_short is not None:
+        up, down = np.where(is_short, down, up), np.where(is_short, up, down)
     return barrier_labels(
-        candles, upper=up, lower=down, horizon_bars=horizon, interval_ms=interval_ms
+        candles,
+        upper=up,
+        lower=down,
+        horizon_bars=horizon,
+        interval_ms=interval_ms,
+        is_short=is_short,
     )
 
 
@@ -96,6 +126,7 @@ def barrier_labels(
     lower: FloatArray,
     horizon_bars: int,
     interval_ms: int,
+    is_short: NDArray[np.bool_] | None = None,
 ) -> Labels:
     """Return which of three comes first: the upper barrier, the lower one or the horizon.
 
@@ -108,8 +139,10 @@ def barrier_labels(
         lower: shape (n - horizon_bars,), fraction below the close.
         horizon_bars: Candles ahead at most.
         interval_ms: Of the candles.
+        is_short: shape (n - horizon_bars,), whose pessimist sees the upper barrier first.
     """
     count = len(upper)
+    fears_high = np.zeros(count, np.bool_) if is_short is None else is_short
     close, opens = candles.close, candles.open_time_ms
     touched = np.zeros(count, np.int64)
     bars = np.full(count, horizon_bars, np.int64)
@@ -117,8 +150,10 @@ def barrier_labels(
     for ahead in range(1, horizon_bars + 1):
         low = candles.low[ahead : ahead + count] / close[:count] - 1.0
         high = candles.high[ahead : ahead + count] / close[:count] - 1.0
-        is_lost = is_open & (low <= -lower)
-        is_won = is_open & ~is_lost & (high >= upper)
+        is_below, is_above = is_open & (low <= -lower), is_open & (high >= upper)
+        is_both = is_below & is_above
+        is_lost = is_below & ~(is_both & fears_high)
+        is_won = is_above & ~(is_both & ~fears_high)
         touched[is_lost], touched[is_won] = -1, 1
         is_over = is_lost | is_won
         bars[is_over] = ahead
@@ -137,22 +172,29 @@ def barrier_labels(
 
 
 def realized(
-    candles: Closes, label: LabelSpec, *, interval_ms: int, horizon_sigma: float | None
+    candles: Closes,
+    label: LabelSpec,
+    *,
+    interval_ms: int,
+    horizon_sigma: float | None,
+    side: float = 1.0,
 ) -> float | None:
-    """Return what came of one close: the label's return; None while a candle is missing.
+    """Return what the price did until one close's label ended; None while a candle is missing.
 
     Args:
         candles: From the candle that was predicted from to the end of the horizon.
         label: What the model was trained on.
         interval_ms: Of the candles.
         horizon_sigma: Volatility over the horizon that was known at the close; BARRIER needs it.
+        side: Where the primary rule stood, 1 or -1: it chooses the barriers, not the sign.
     """
     sigma = np.full(len(candles.close), 0.0)
     if label.kind is LabelKind.BARRIER:
         if not horizon_sigma:
             return None
         sigma += horizon_sigma / np.sqrt(float(label.horizon_bars))
-    found = make_labels(candles, label, interval_ms=interval_ms, sigma=sigma)
+    stood = np.full(len(candles.close), side)
+    found = _labels(candles, label, interval_ms=interval_ms, sigma=sigma, side=stood)
     if len(found.forward_return) != 1 or not found.is_complete[0]:
         return None
     return float(found.forward_return[0])

@@ -20,6 +20,14 @@ class RunStatus(StrEnum):
     FAILED = "FAILED"
 
 
+class SearchStatus(StrEnum):
+    """How a search stands."""
+
+    RUNNING = "RUNNING"
+    DONE = "DONE"
+    FAILED = "FAILED"
+
+
 class ModelState(StrEnum):
     """Where a model version stands in its scope."""
 

@@ -1,8 +1,8 @@
 """Boosted trees as plain numbers: served by comparisons and additions, without their library."""
 
 import itertools
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -13,6 +13,31 @@ IntArray = NDArray[np.int64]
 
 MAX_NODES = 4096
 MAX_TREES = 5000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Node:
+    """One node as a library tells it; a leaf has no children.
+
+    Attributes:
+        feature: Which column it asks.
+        threshold: A row goes left when its number is at most this.
+        left: Place of the left child; 0 at a leaf.
+        right: Place of the right child; 0 at a leaf.
+        number: What a leaf adds.
+        rows: Training rows that came by.
+    """
+
+    feature: int = 0
+    threshold: float = 0.0
+    left: int = 0
+    right: int = 0
+    number: float = 0.0
+    rows: float = 1.0
+
+    def with_child(self, side: str, place: int) -> "Node":
+        """Return the node with its `left` or `right` child at `place`."""
+        return replace(self, left=place) if side == "left" else replace(self, right=place)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -51,6 +76,33 @@ class TreeModel:
             raise ValueError("a node has two children or none")
         if not (np.isfinite(self.number).all() and np.isfinite(self.start)):
             raise ValueError("what leaves add must be finite")
+
+    @classmethod
+    def from_nodes(cls, trees: Sequence[Sequence[Node]], *, start: float) -> "TreeModel":
+        """Pad trees to arrays; an inner node gets the mean of its leaves.
+
+        Args:
+            trees: Nodes of each, a child after its parent.
+            start: Log-odds before the first tree.
+        """
+        shape = (len(trees), max((len(nodes) for nodes in trees), default=1))
+        feature, left, right = (np.zeros(shape, np.int64) for _ in range(3))
+        threshold, number = np.zeros(shape), np.zeros(shape)
+        for tree, nodes in enumerate(trees):
+            for place in range(len(nodes) - 1, -1, -1):
+                node = nodes[place]
+                number[tree, place] = node.number
+                if not node.left:
+                    continue
+                feature[tree, place], threshold[tree, place] = node.feature, node.threshold
+                left[tree, place], right[tree, place] = node.left, node.right
+                sides = (nodes[node.left].rows, nodes[node.right].rows)
+                number[tree, place] = (
+                    sides[0] * number[tree, node.left] + sides[1] * number[tree, node.right]
+                ) / sum(sides)
+        return cls(
+            feature=feature, threshold=threshold, left=left, right=right, number=number, start=start
+        )
 
     def margins(self, features: NDArray[np.float32]) -> FloatArray:
         """Return log-odds, shape (n,), of `features`, shape (n, columns)."""

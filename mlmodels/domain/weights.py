@@ -29,6 +29,33 @@ def average_uniqueness(*, start_ms: IntArray, end_ms: IntArray, group: IntArray)
     return found
 
 
+def sample_weight(
+    *, uniqueness: FloatArray, start_ms: IntArray, half_life_ms: float | None
+) -> FloatArray:
+    """Return what each training row counts for: its uniqueness, less the older it is.
+
+    Args:
+        uniqueness: shape (n,), of ``average_uniqueness``.
+        start_ms: shape (n,), when each row was known.
+        half_life_ms: After so long a row weighs half; None: all ages weigh the same.
+
+    Returns:
+        shape (n,), above 0, mean 1: the trainers' penalties keep their meaning.
+
+    Raises:
+        ValueError: The half-life is not above 0.
+    """
+    found = uniqueness
+    if half_life_ms is not None:
+        if half_life_ms <= 0:
+            raise ValueError(f"half_life_ms must be above 0, was {half_life_ms}")
+        age = (start_ms.max() - start_ms) / half_life_ms
+        # Beyond thirty half-lives a billionth: it must stay a number above 0.
+        found = uniqueness * np.exp2(-np.minimum(age, 30.0))
+    weight: FloatArray = found / found.mean()
+    return weight
+
+
 def _uniqueness(start_ms: IntArray, end_ms: IntArray) -> FloatArray:
     """Cut time at every begin and end; between two cuts the number of live labels is constant."""
     cuts = np.unique(np.concatenate([start_ms, end_ms]))

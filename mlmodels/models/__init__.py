@@ -7,6 +7,7 @@ from mlmodels.models.evidence import (
 )
 from mlmodels.models.model_version import ModelAlias, ModelVersion
 from mlmodels.models.prediction import Prediction, PredictionExplanation
+from mlmodels.models.search import Search, SearchEntry
 from mlmodels.models.settings import MLSettings
 from mlmodels.models.training_run import TrainingRun
 
@@ -20,6 +21,8 @@ __all__ = [
     "PredictionExplanation",
     "RetrainEvent",
     "RollingMetric",
+    "Search",
+    "SearchEntry",
     "TrainingRun",
     "Trial",
 ]

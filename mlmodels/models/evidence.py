@@ -46,10 +46,21 @@ class Trial(models.Model):
     run = models.ForeignKey(
         "mlmodels.TrainingRun", on_delete=models.PROTECT, null=True, related_name="trials"
     )
+    # Of a search's trial: what it was worth to the search, and by blocks of time.
+    search = models.ForeignKey(
+        "mlmodels.Search", on_delete=models.PROTECT, null=True, related_name="trials"
+    )
+    search_number = models.PositiveIntegerField(null=True)
+    score = models.FloatField(null=True, help_text="t of the net return per close")
+    # [[closes, sum, sum of squares of net returns], …], the same blocks in the whole search
+    blocks = models.JSONField(null=True)
     created_at = models.DateTimeField()
 
     class Meta:
         db_table = "model_trials"
+        constraints = [
+            models.UniqueConstraint(fields=["search", "search_number"], name="search_trial_once"),
+        ]
 
     def __str__(self) -> str:
         return f"{self.recipe} {self.scope} {self.verdict}"

@@ -38,6 +38,22 @@ class MLSettings(models.Model):
     )
     label_take_profit = models.FloatField(default=0.05, help_text="EXITS: fraction above")
     label_stop_loss = models.FloatField(default=0.02, help_text="EXITS: fraction below")
+    label_primary = models.CharField(
+        max_length=48,
+        blank=True,
+        default="",
+        help_text="A column whose sign is a rule of thumb's side, such as ema_cross_24: learned is "
+        "then whether that rule is right (meta-labels). Empty: whether the price rises",
+    )
+    half_life_bars = models.PositiveIntegerField(
+        null=True,
+        blank=True,
+        help_text="Candles after which a row weighs half in training. Empty: all ages weigh the "
+        "same",
+    )
+    memory_limit_mb = models.PositiveIntegerField(
+        default=4096, help_text="What a training may take; beyond it fails and the rest goes on"
+    )
     feature_parameters = models.JSONField(
         default=dict,
         blank=True,
@@ -69,6 +85,13 @@ class MLSettings(models.Model):
                     label_width__gt=0, label_take_profit__gt=0, label_stop_loss__gt=0
                 ),
                 name="ml_settings_label",
+            ),
+            models.CheckConstraint(
+                condition=models.Q(half_life_bars__isnull=True) | models.Q(half_life_bars__gte=1),
+                name="ml_settings_half_life",
+            ),
+            models.CheckConstraint(
+                condition=models.Q(memory_limit_mb__gte=256), name="ml_settings_memory"
             ),
         ]
 

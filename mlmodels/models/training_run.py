@@ -8,8 +8,8 @@ from mlmodels.domain.lifecycle import RunStatus
 class TrainingRun(models.Model):
     """One attempt to train a model for a scope. Written by ``train_model``; never deleted.
 
-    RUNNING until it succeeds or fails. While it runs it holds its scope, until the lease is over:
-    a worker that was killed must not block training for ever.
+    RUNNING until it succeeds or fails. While it runs it holds its scope, until its process is gone
+    or, on another machine, until the lease is over: a killed worker must not block training.
     """
 
     scope = models.CharField(max_length=16, help_text="The timeframe that is predicted")
@@ -28,6 +28,12 @@ class TrainingRun(models.Model):
     rows = models.PositiveIntegerField(default=0)
     duration_s = models.FloatField(null=True, help_text="On the wall")
     error = models.TextField(blank=True)
+    # What a change of the candles is told by.
+    data_from = models.DateTimeField(null=True, help_text="The oldest candle it may have seen")
+    revisions = models.PositiveIntegerField(
+        null=True, help_text="How often its candles had been revised by then"
+    )
+    worker = models.CharField(max_length=96, blank=True, help_text="host:process:start of it")
     started_at = models.DateTimeField()
     lease_until = models.DateTimeField()
     finished_at = models.DateTimeField(null=True)

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from core.errors import TradingError
 from mlmodels.domain.calibration import CalibrationSet, FloatArray, fit_calibrations
 from mlmodels.domain.dataset import Dataset
 from mlmodels.domain.ensemble import average
@@ -20,6 +19,7 @@ from mlmodels.domain.gates import Gate, effective_rows_gate
 from mlmodels.domain.lifecycle import Verdict
 from mlmodels.domain.splits import Fold, walk_forward
 from mlmodels.ports import Features, FittedModel, Progress, Trainer
+from mlmodels.services.walking import Lesson, TooFewCandles, fit_members, walk
 
 FOLDS = 5
 FIRST_FRACTION = 0.3
@@ -27,12 +27,6 @@ FIRST_FRACTION = 0.3
 MIN_ROWS = 1500
 # A symbol is calibrated on its own from this many independent rows on.
 OWN_CALIBRATION_ROWS = 100
-
-
-class TooFewCandles(TradingError):
-    """There is not enough history to train on."""
-
-    code = "MODEL_TOO_FEW_CANDLES"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,6 +60,7 @@ def fit_ensemble(
     interval_ms: int,
     seed: int,
     progress: Progress,
+    lesson: Lesson | None = None,
 ) -> FittedEnsemble:
     """Fit and judge; the same dataset, trainers and seed give the same bits.
 
@@ -73,6 +68,15 @@ def fit_ensemble(
     horizon before it, and calibrated on earlier blocks under the same rule. The members that serve
     are then fitted on everything, so that the newest weeks are not wasted, and their calibration
     is that of the walk.
+
+    Args:
+        dataset: The rows.
+        trainers: The members.
+        horizon_bars: Candles ahead.
+        interval_ms: Of the candles.
+        seed: Same data, same seed: same bits.
+        progress: Hears of each block.
+        lesson: How the rows are taught; by default all ages weigh the same.
 
     Raises:
         TooFewCandles: Fewer than `MIN_ROWS` rows, or too few of them in some block.
@@ -85,9 +89,10 @@ def fit_ensemble(
             needed=MIN_ROWS,
         )
     folds = split(dataset, horizon_bars=horizon_bars, interval_ms=interval_ms)
-    alone, margins = _walk(dataset, folds, trainers, seed=seed, progress=progress)
+    taught = lesson or Lesson()
+    alone, margins = walk(dataset, folds, trainers, seed=seed, progress=progress, lesson=taught)
     progress(FOLDS, FOLDS + 1, "fitting on everything")
-    members = _fit(dataset, trainers, seed)
+    members = fit_members(dataset, trainers, seed, taught)
     scored = np.flatnonzero(np.isfinite(margins))
     own_rows = OWN_CALIBRATION_ROWS * horizon_bars
     embargo_ms = horizon_bars * interval_ms
@@ -113,26 +118,6 @@ def fit_ensemble(
         judged_rows=rows,
         horizon_bars=horizon_bars,
     )
-
-
-def _walk(
-    dataset: Dataset,
-    folds: Sequence[Fold],
-    trainers: Sequence[Trainer],
-    *,
-    seed: int,
-    progress: Progress,
-) -> tuple[FloatArray, FloatArray]:
-    """Return what each member and their mean said of rows not seen, NaN where nobody spoke."""
-    alone = np.full((len(trainers), len(dataset)), np.nan)
-    margins = np.full(len(dataset), np.nan)
-    for step, fold in enumerate(folds):
-        progress(step, FOLDS + 1, "walking forward")
-        members = _fit(dataset.take(fold.train), trainers, seed)
-        found = [member.margins(dataset.features[fold.test]) for member in members]
-        alone[:, fold.test] = found
-        margins[fold.test] = average(found)
-    return alone, margins
 
 
 def split(dataset: Dataset, *, horizon_bars: int, interval_ms: int) -> list[Fold]:
@@ -192,23 +177,6 @@ def _judge(
             needed_t=needed_t,
         )
     return pooled, by_group
-
-
-def _fit(rows: Dataset, trainers: Sequence[Trainer], seed: int) -> tuple[FittedModel, ...]:
-    is_up = rows.is_up
-    if is_up.all() or not is_up.any():
-        raise TooFewCandles(
-            "Model predictions unavailable: the price moved in one direction only in the training "
-            "candles. Load more with `manage.py backfill`.",
-            rows=len(rows),
-        )
-    # Rows that share their label with many others teach little; the mean stays 1, so that the
-    # trainers' penalties keep their meaning.
-    weight = rows.uniqueness / rows.uniqueness.mean()
-    return tuple(
-        trainer.fit(features=rows.features, is_up=is_up, weight=weight, seed=seed)
-        for trainer in trainers
-    )
 
 
 def _calibrations(rows: Dataset, margins: FloatArray, own_rows: int) -> CalibrationSet:

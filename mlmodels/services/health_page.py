@@ -47,6 +47,7 @@ def read_health(version: ModelVersion) -> dict[str, Any]:
             *_over_time(pooled),
             _drift(version),
             _familiarity(version),
+            *_insights(version),
         ],
         "symbols": _symbols(version),
         "events": list(
@@ -240,6 +241,32 @@ def _familiarity(version: ModelVersion) -> Panel:
         ).svg(),
         legend=(("distance", BLUE), ("limit", GRAY)),
     )
+
+
+def _insights(version: ModelVersion) -> list[Panel]:
+    """Plot what a member says of itself: which variables and which bars it looks at."""
+    panels = []
+    for name, seen in version.metrics.get("insight", {}).items():
+        attention = seen["attention"]
+        bars = sorted(seen["variables"].items(), key=lambda item: -item[1])
+        points = [(float(place - len(attention) + 1), x) for place, x in enumerate(attention)]
+        panels += [
+            Panel(
+                title=f"Variables that {name} looks at",
+                note="Mean selection weight.",
+                svg=Bars(title="selection weights", bars=bars).svg(),
+            ),
+            Panel(
+                title=f"Bars that {name} looks back at",
+                note="Mean attention; 0 is the newest bar.",
+                svg=Plot(
+                    title="attention",
+                    lines=[Line(label="attention", points=points, color=BLUE, has_dots=True)],
+                    x_labels=(f"{1 - len(attention)}", "0"),
+                ).svg(),
+            ),
+        ]
+    return panels
 
 
 def _symbols(version: ModelVersion) -> list[dict[str, Any]]:

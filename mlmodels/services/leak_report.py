@@ -13,9 +13,10 @@ from mlmodels.domain.label_spec import LabelSpec
 from mlmodels.domain.lookahead import Finding, audit_fit, audit_split
 from mlmodels.domain.planted_leaks import catch_planted
 from mlmodels.models import MLSettings
-from mlmodels.services.fitting import TooFewCandles, split
+from mlmodels.services.fitting import split
 from mlmodels.services.leaks import find_leaks, newest_unbroken
 from mlmodels.services.materials import Material, label_of, load_material
+from mlmodels.services.walking import TooFewCandles
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -26,13 +26,14 @@ from mlmodels.domain.features import Candles
 from mlmodels.domain.surroundings import Surroundings
 from mlmodels.domain.triggers import model_alarm
 from mlmodels.ports import ArtifactError, Progress, Trainer
-from mlmodels.services.fitting import TooFewCandles, fit_ensemble
+from mlmodels.services.fitting import fit_ensemble
 from mlmodels.services.live_service import Service
 from mlmodels.services.packing import pack_model
 from mlmodels.services.refresh import check_sanity, may_replace
 from mlmodels.services.resolved import pair
 from mlmodels.services.serving import ServedModel, read_model
 from mlmodels.services.walk_forward import WalkPlan, known_rows
+from mlmodels.services.walking import Lesson, TooFewCandles
 from mlmodels.services.watching import BESIDE
 
 _ROWS = 3000
@@ -223,6 +224,7 @@ class _Walk:
             interval_ms=plan.spec.interval_ms,
             seed=plan.seed,
             progress=_silent,
+            lesson=Lesson(names=plan.spec.names, half_life_ms=plan.half_life_ms),
         )
         files = pack_model(fitted, dataset=rows, spec=plan.spec, label=plan.label, seed=plan.seed)
         failed = [

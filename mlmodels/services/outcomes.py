@@ -14,6 +14,7 @@ from markets.selectors import load_window
 from mlmodels.domain.conformal import track_scale
 from mlmodels.domain.label_spec import LabelSpec
 from mlmodels.domain.labels import realized
+from mlmodels.domain.primary import sides_of
 from mlmodels.models import ModelAlias, Prediction
 from mlmodels.selectors import CHAMPION
 
@@ -94,8 +95,21 @@ def _outcome(window: Window, prediction: Prediction, timeframe: Timeframe) -> fl
         LabelSpec.from_json(stored) if stored else LabelSpec(horizon_bars=prediction.horizon_bars)
     )
     return realized(
-        stretch, label, interval_ms=timeframe.ms, horizon_sigma=prediction.horizon_sigma
+        stretch,
+        label,
+        interval_ms=timeframe.ms,
+        horizon_sigma=prediction.horizon_sigma,
+        side=_side(prediction, label),
     )
+
+
+def _side(prediction: Prediction, label: LabelSpec) -> float:
+    """Return where the label's primary rule stood at the close."""
+    if not label.primary or prediction.features is None:
+        return 1.0
+    features = np.frombuffer(bytes(prediction.features), "<f4")[np.newaxis]
+    sides = sides_of(label, features, prediction.model_version.feature_spec["names"])
+    return 1.0 if sides is None else float(sides[0])
 
 
 def _adapt_intervals(resolved: list[Prediction]) -> None:

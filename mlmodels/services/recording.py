@@ -16,6 +16,8 @@ from mlmodels.ports import StoredArtifact, Trainer
 from mlmodels.services.materials import Material
 from mlmodels.services.refresh import Candidate
 
+_SAMPLE = 512
+
 
 def record_version(
     run: TrainingRun,
@@ -39,6 +41,8 @@ def record_version(
         spec_hash=candidate.spec_hash,
         libraries=libraries,
         rows=len(dataset),
+        data_from=material.data_from,
+        revisions=material.revisions,
         duration_s=duration_s,
         finished_at=now,
     )
@@ -75,9 +79,9 @@ def note_trial(
     found: Evaluation,
     run: TrainingRun | None,
     now: datetime,
-) -> None:
+) -> Trial:
     """Write one judged configuration into the trial ledger: luck grows with every try."""
-    Trial.objects.create(
+    return Trial.objects.create(
         scope=scope,
         recipe=recipe,
         horizon_bars=label.horizon_bars,
@@ -103,7 +107,13 @@ def _create(
     now: datetime,
 ) -> ModelVersion:
     fitted = candidate.fitted
-    metrics = {**fitted.pooled.to_json(), "claim": economic_claim(run, fitted.pooled)}
+    sample = candidate.dataset.features[-_SAMPLE:]
+    insight = {member.name: member.insight(sample) for member in fitted.members}
+    metrics = {
+        **fitted.pooled.to_json(),
+        "claim": economic_claim(run, fitted.pooled),
+        "insight": {name: seen for name, seen in insight.items() if seen},
+    }
     return ModelVersion.objects.create(
         run=run,
         name=f"{run.recipe} {run.scope} h{run.horizon_bars}",

@@ -61,7 +61,11 @@ def check_sanity(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Candidate:
-    """A freshly trained model and what it is made of."""
+    """A freshly trained model and what it is made of.
+
+    Attributes:
+        must_challenge: A trainer of it never serves before it has shown that it is better.
+    """
 
     fitted: FittedEnsemble
     gates: Sequence[Gate]
@@ -69,6 +73,7 @@ class Candidate:
     label: LabelSpec
     spec_hash: str
     dataset: Dataset
+    must_challenge: bool = False
 
 
 def is_fit_to_serve(
@@ -91,6 +96,13 @@ def is_fit_to_serve(
     if failed:
         reason = f"failed {', '.join(failed)}"
         return Decision(is_promoted=False, is_rejected=True, reason=reason)
+    if champion is None and candidate.must_challenge:
+        return Decision(
+            is_promoted=False,
+            is_rejected=False,
+            reason="a recipe that enters only as a challenger, and there is no champion yet: "
+            "train the default recipe",
+        )
     if champion is None:
         return _promoted("the first model of its timeframe")
     changed = _changes(champion, candidate)

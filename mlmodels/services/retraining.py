@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from markets.domain.timeframe import Timeframe
-from markets.selectors import list_subscriptions
+from markets.selectors import count_revisions, list_subscriptions
 from mlmodels.domain.alarms import (
     COOL_DOWN,
     Alarm,
@@ -23,6 +23,7 @@ from mlmodels.models import DriftMetric, MLSettings, ModelVersion, RetrainEvent,
 from mlmodels.selectors import ChampionView, get_champion, get_newest_run, get_settings
 from mlmodels.services.announcements import announce_stopped
 from mlmodels.services.resolved import load_resolved
+from mlmodels.services.runs import bury_lost, is_worth_resuming
 
 _ROWS = 3000
 _EVENTS = 20
@@ -51,6 +52,7 @@ def list_due(*, now: datetime) -> list[DueTraining]:
     due = []
     for timeframe, instrument_ids in instruments.items():
         champion = get_champion(timeframe.value)
+        bury_lost(timeframe.value, now=now)
         run = get_newest_run(timeframe.value)
         if run is not None and run.status == RunStatus.RUNNING and run.lease_until > now:
             continue
@@ -79,6 +81,8 @@ def _alarm(
     """Return why the timeframe should be trained; None: it should not."""
     if run is None:
         return Alarm(trigger=Trigger.FIRST)
+    if is_worth_resuming(run):
+        return Alarm(trigger=Trigger.RETRY, evidence={"error": run.error})
     age = now - run.started_at
     hours = age / timedelta(hours=1)
     if age >= timedelta(hours=settings.retrain_interval_hours):
@@ -89,7 +93,11 @@ def _alarm(
         return Alarm(trigger=Trigger.RETRY, evidence={"error": run.error[:200]})
     if champion is None:
         return None
-    return _stale(champion) or _model_alarm(timeframe, champion, settings, now=now)
+    return (
+        _stale(champion)
+        or _revised(timeframe, champion)
+        or _model_alarm(timeframe, champion, settings, now=now)
+    )
 
 
 def _stale(champion: ChampionView) -> Alarm | None:
@@ -98,6 +106,27 @@ def _stale(champion: ChampionView) -> Alarm | None:
     if stored and FeatureSpec.from_json(stored).is_current:
         return None
     return Alarm(trigger=Trigger.DATA, evidence={"spec_hash": champion.spec_hash})
+
+
+def _revised(timeframe: Timeframe, champion: ChampionView) -> Alarm | None:
+    """Ask for training when the exchange changed candles that the champion was trained on."""
+    run = ModelVersion.objects.select_related("run").get(pk=champion.version_id).run
+    if run.revisions is None or run.data_from is None:
+        return None
+    revisions = count_revisions(
+        instrument_ids=run.instrument_ids,
+        timeframe=timeframe,
+        start=run.data_from,
+        end=champion.trained_until,
+    )
+    if revisions <= run.revisions:
+        return None
+    evidence: dict[str, float | str | None] = {
+        "revised": float(revisions - run.revisions),
+        "from": run.data_from.isoformat(),
+        "until": champion.trained_until.isoformat(),
+    }
+    return Alarm(trigger=Trigger.DATA, evidence=evidence)
 
 
 def _model_alarm(

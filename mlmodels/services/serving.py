@@ -11,6 +11,7 @@ from mlmodels.domain.calibration import Calibrated
 from mlmodels.domain.ensemble import average
 from mlmodels.domain.features import FeatureMatrix, FloatArray, IntArray
 from mlmodels.domain.prediction import PredictionState
+from mlmodels.domain.primary import sides_of
 from mlmodels.ports import (
     ArtifactError,
     ArtifactStore,
@@ -62,6 +63,9 @@ class ServedModel:
         """Return calibrated predictions; `group` is the instrument of each row."""
         horizon_sigma = features.sigma * np.sqrt(float(self.bundle.horizon_bars))
         found = self.bundle.calibrations.apply(self.margins(features.values), horizon_sigma, group)
+        side = sides_of(self.bundle.label, features.values, self.bundle.spec.names)
+        if side is not None:
+            found = found.turned(side)
         if not self.interval_scales:
             return found
         scale = [self.interval_scales.get(key, 1.0) for key in group.tolist()]

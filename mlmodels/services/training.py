@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 
 from django.db import transaction
 
+from core.memory import memory_cap
 from markets.domain.timeframe import Timeframe
 from mlmodels.domain.label_spec import LabelSpec
 from mlmodels.models import MLSettings, ModelVersion, TrainingRun
@@ -16,12 +17,19 @@ from mlmodels.selectors import get_champion, get_settings
 from mlmodels.services.announcements import announce_version
 from mlmodels.services.fitting import fit_ensemble
 from mlmodels.services.leaks import check_leaks
-from mlmodels.services.materials import Material, label_of, load_material
+from mlmodels.services.materials import (
+    Material,
+    columns_of,
+    half_life_of,
+    label_of,
+    load_material,
+)
 from mlmodels.services.packing import pack_model
 from mlmodels.services.promotion import challenge, promote, reject
 from mlmodels.services.recording import record_version
 from mlmodels.services.refresh import Candidate, Decision, check_sanity, is_fit_to_serve
 from mlmodels.services.runs import begin_run, fail_run
+from mlmodels.services.walking import Lesson
 
 logger = logging.getLogger(__name__)
 
@@ -104,7 +112,8 @@ def train_model(  # noqa: PLR0913 - what a training needs, by name
 def _run(job: _Job) -> ModelVersion:
     """Train; a failure is noted and frees the timeframe."""
     try:
-        version = _train(job)
+        with memory_cap(job.settings.memory_limit_mb):
+            version = _train(job)
     except BaseException as error:
         fail_run(job.run, error, duration_s=time.monotonic() - job.started, now=job.now)
         raise
@@ -130,6 +139,7 @@ def _train(job: _Job) -> ModelVersion:
         settings=job.settings,
         now=job.now,
         progress=job.progress,
+        wanted=columns_of(job.trainers),
     )
     fitted = fit_ensemble(
         material.dataset,
@@ -138,6 +148,11 @@ def _train(job: _Job) -> ModelVersion:
         interval_ms=job.timeframe.ms,
         seed=run.seed,
         progress=job.progress,
+        lesson=Lesson(
+            names=material.spec.names,
+            half_life_ms=half_life_of(job.settings, job.timeframe),
+            memory=job.store.memory(),
+        ),
     )
     files = pack_model(
         fitted, dataset=material.dataset, spec=material.spec, label=job.label, seed=run.seed
@@ -150,6 +165,7 @@ def _train(job: _Job) -> ModelVersion:
     job.progress(0, 1, "looking for leaks")
     gates += check_leaks(material, fitted, seed=run.seed)
     candidate = Candidate(
+        must_challenge=any(trainer.must_challenge for trainer in job.trainers),
         fitted=fitted,
         gates=gates,
         recipe=run.recipe,

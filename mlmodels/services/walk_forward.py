@@ -14,11 +14,12 @@ from mlmodels.domain.surroundings import Surroundings
 from mlmodels.models import MLSettings
 from mlmodels.ports import Progress, Trainer
 from mlmodels.selectors import get_settings
-from mlmodels.services.fitting import TooFewCandles, fit_ensemble
+from mlmodels.services.fitting import fit_ensemble
 from mlmodels.services.inputs import choose_spec_for
-from mlmodels.services.materials import label_of
+from mlmodels.services.materials import half_life_of, label_of
 from mlmodels.services.packing import pack_model
 from mlmodels.services.serving import ServedModel, read_model
+from mlmodels.services.walking import Lesson, TooFewCandles
 
 Mapper = Callable[[Callable[[Any], Any], Iterable[Any]], Iterator[Any]]
 """``map``, or the ``map`` of a pool of processes: each step is trained on its own."""
@@ -34,6 +35,7 @@ class WalkPlan:
         begin_ms: The first close that a model is wanted for.
         every_bars: Candles between two trainings.
         train_bars: Candles of each symbol to train on.
+        half_life_ms: After so long a row weighs half; None: all ages weigh the same.
         seed: Same data, same seed: same bits.
     """
 
@@ -42,6 +44,7 @@ class WalkPlan:
     begin_ms: int
     every_bars: int
     train_bars: int
+    half_life_ms: float | None = None
     seed: int = 1
 
 
@@ -84,6 +87,7 @@ def plan_like_live(
         begin_ms=begin_ms,
         every_bars=every_bars,
         train_bars=train_bars,
+        half_life_ms=half_life_of(settings, timeframe),
     )
 
 
@@ -151,6 +155,7 @@ def fit_step(step: _Step) -> dict[str, bytes] | None:
             interval_ms=plan.spec.interval_ms,
             seed=plan.seed,
             progress=_silent,
+            lesson=Lesson(names=plan.spec.names, half_life_ms=plan.half_life_ms),
         )
     except TooFewCandles:
         return None

@@ -5,7 +5,8 @@ from django.core.management import CommandError, call_command
 
 from alerts.models import Alert
 from core.clock import AffineClock
-from markets.models import Subscription
+from core.processes import own_identity
+from markets.models import Candle, Subscription
 from mlmodels import tasks
 from mlmodels.adapters import factory
 from mlmodels.management.commands import retrain
@@ -136,7 +137,53 @@ def test_it_does_not_start_a_second_training_beside_a_running_one(market):
     )
 
     assert due(NOW) == []
-    assert due(NOW + timedelta(minutes=1)) == [("1h", "interval", 12)]
+    assert due(NOW + timedelta(minutes=1)) == [("1h", "retry", 12)]
+
+
+def lost_run(**changes):
+    """Return a run whose process has ended without a word."""
+    gone = own_identity().rpartition(":")[0] + ":1.00"
+    return TrainingRun.objects.create(
+        **{
+            "scope": "1h",
+            "recipe": "ensemble",
+            "horizon_bars": 12,
+            "trigger": "interval",
+            "seed": 1,
+            "started_at": NOW,
+            "lease_until": NOW + timedelta(hours=1),
+            "worker": gone,
+            **changes,
+        }
+    )
+
+
+def test_it_takes_up_at_once_what_a_killed_worker_left_but_not_for_ever(market):
+    for minutes in range(2):
+        lost_run(started_at=NOW + timedelta(minutes=minutes))
+        assert due(NOW + timedelta(minutes=minutes)) == [("1h", "retry", 12)]
+
+    lost_run(started_at=NOW + timedelta(minutes=2))
+
+    assert due(NOW + timedelta(minutes=2)) == []
+    assert set(TrainingRun.objects.values_list("status", "error")) == {
+        ("FAILED", "the worker was lost")
+    }
+    assert due(NOW + timedelta(hours=7)) == [("1h", "retry", 12)]
+
+
+def test_it_trains_anew_when_candles_of_the_training_were_revised(market, train):
+    train(market)
+    assert due(NOW + timedelta(hours=7)) == []
+
+    old = Candle.objects.filter(instrument=market[1], open_time__lt=NOW - timedelta(days=30))
+    Candle.objects.filter(pk=old.order_by("pk").first().pk).update(revision=2)
+
+    assert due(NOW + timedelta(hours=7)) == [("1h", "data", 12)]
+    event = RetrainEvent.objects.get(trigger="data")
+    assert event.evidence["revised"] == 2.0
+    train(market, now=NOW)
+    assert due(NOW + timedelta(hours=7)) == []
 
 
 def resolved(version_id, market, *, expected, realized, horizon=12, rows=48):

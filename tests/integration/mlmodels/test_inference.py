@@ -12,7 +12,7 @@ from markets.services.windows import WindowStore
 from mlmodels.adapters.factory import get_all_trainers
 from mlmodels.domain.features import compute
 from mlmodels.domain.prediction import PredictionState
-from mlmodels.models import ModelVersion, Prediction
+from mlmodels.models import MLSettings, ModelVersion, Prediction
 from mlmodels.services.inference import predict_close
 from mlmodels.services.promotion import promote, rollback
 from mlmodels.services.serving import ModelCache
@@ -202,3 +202,34 @@ def test_it_answers_the_query_that_people_run(market, train, cache, windows):
         found = cursor.fetchall()
 
     assert found == [("xgboost+logistic 1h h12", 0.5)]
+
+
+def test_a_meta_label_is_served_in_the_words_of_the_price(market, train, cache, windows):
+    """Learned is whether the rule is right; said is whether the price rises."""
+    MLSettings.objects.create(label_primary="ema_cross_24")
+    version = ModelVersion.objects.get(pk=train(market))
+    model = cache.champion("1h")
+
+    views = [
+        view
+        for bars_before in range(60)
+        for view in predict(
+            market[:2], windows=windows, models=cache, close_time=moment(bars_before)
+        )
+    ]
+
+    assert version.label["primary"] == "ema_cross_24"
+    names = model.bundle.spec.names
+    sides, rights = [], []
+    for view in views:
+        row = Prediction.objects.get(pk=view.prediction_id)
+        features = np.frombuffer(bytes(row.features), "<f4")[None]
+        sides.append(-1 if features[0, names.index("ema_cross_24")] < 0 else 1)
+        p = model.bundle.calibrations.apply(
+            model.margins(features), np.array([row.horizon_sigma]), np.array([row.instrument_id])
+        )
+        rights.append(float(p.p_up[0]))
+        assert row.lower < row.expected_return < row.upper
+    assert set(sides) == {1, -1}
+    ups = [p if side > 0 else 1 - p for side, p in zip(sides, rights, strict=True)]
+    assert [view.p_up for view in views] == pytest.approx(ups)

@@ -13,7 +13,7 @@ from mlmodels.models import MLSettings, ModelAlias, ModelVersion, TrainingRun, T
 from mlmodels.ports import StoredArtifact
 from mlmodels.selectors import get_champion
 from mlmodels.services import leaks, training
-from mlmodels.services.fitting import TooFewCandles
+from mlmodels.services.walking import TooFewCandles
 from tests.integration.mlmodels.conftest import H1, NOW, add_market, moment
 
 # Of the pool's default features at 1 h.

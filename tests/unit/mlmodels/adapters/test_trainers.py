@@ -7,11 +7,26 @@ from sklearn.ensemble import HistGradientBoostingClassifier
 
 from mlmodels.adapters.factory import get_all_trainers, get_trainers
 from mlmodels.adapters.hist_trainer import PARAMETERS
+from mlmodels.adapters.lightgbm_trainer import PARAMETERS as LIGHTGBM
 from mlmodels.domain.tree_model import TreeModel
-from mlmodels.ports import ArtifactError
+from mlmodels.ports import ArtifactError, FitRows
 
-TRAINERS = get_all_trainers()
-WEIGHT = np.ones(4000)
+# torch has a suite of its own: test_tft.py
+TRAINERS = {name: trainer for name, trainer in get_all_trainers().items() if name != "tft"}
+
+
+def rows_of(features, is_up):
+    return FitRows(
+        features=features,
+        names=[f"column_{place}" for place in range(features.shape[1])],
+        is_up=is_up,
+        outcome=np.where(is_up, 1.0, -1.0),
+        weight=np.ones(len(is_up)),
+    )
+
+
+def fit(name, features, is_up):
+    return TRAINERS[name].fit(rows_of(features, is_up), seed=5)
 
 
 @pytest.fixture(scope="module")
@@ -27,10 +42,7 @@ def rows():
 def test_it_fits_the_same_bits_again(name, rows):
     features, is_up = rows
 
-    first, second = (
-        TRAINERS[name].fit(features=features, is_up=is_up, weight=WEIGHT, seed=5).to_files()
-        for _ in range(2)
-    )
+    first, second = (fit(name, features, is_up).to_files() for _ in range(2))
 
     assert first == second
 
@@ -38,7 +50,7 @@ def test_it_fits_the_same_bits_again(name, rows):
 @pytest.mark.parametrize("name", TRAINERS)
 def test_it_loads_what_it_stored_to_the_bit(name, rows):
     features, is_up = rows
-    fitted = TRAINERS[name].fit(features=features, is_up=is_up, weight=WEIGHT, seed=5)
+    fitted = fit(name, features, is_up)
 
     loaded = TRAINERS[name].load(fitted.to_files())
 
@@ -49,7 +61,7 @@ def test_it_loads_what_it_stored_to_the_bit(name, rows):
 @pytest.mark.parametrize("name", TRAINERS)
 def test_it_predicts_one_row_like_many(name, rows):
     features, is_up = rows
-    fitted = TRAINERS[name].fit(features=features, is_up=is_up, weight=WEIGHT, seed=5)
+    fitted = fit(name, features, is_up)
 
     many = fitted.margins(features[:200])
     one_by_one = np.concatenate([fitted.margins(features[i : i + 1]) for i in range(200)])
@@ -61,9 +73,7 @@ def test_it_predicts_one_row_like_many(name, rows):
 def test_it_learns_something(name, rows):
     features, is_up = rows
 
-    fitted = TRAINERS[name].fit(
-        features=features[:3000], is_up=is_up[:3000], weight=WEIGHT[:3000], seed=5
-    )
+    fitted = fit(name, features[:3000], is_up[:3000])
 
     assert np.mean((fitted.margins(features[3000:]) > 0) == is_up[3000:]) > 0.7
 
@@ -72,7 +82,7 @@ def test_it_learns_something(name, rows):
 @pytest.mark.parametrize("content", [b"", b"{}", b"\x80\x04\x95not a model"])
 def test_it_refuses_files_that_are_no_model(name, content, rows):
     features, is_up = rows
-    files = TRAINERS[name].fit(features=features, is_up=is_up, weight=WEIGHT, seed=5).to_files()
+    files = fit(name, features, is_up).to_files()
 
     with pytest.raises(ArtifactError):
         TRAINERS[name].load(dict.fromkeys(files, content))
@@ -82,16 +92,14 @@ def test_it_refuses_files_that_are_no_model(name, content, rows):
 
 def test_it_knows_only_its_recipes():
     assert [trainer.name for trainer in get_trainers("ensemble")] == ["xgboost", "logistic"]
-    with pytest.raises(Exception, match="ensemble, xgboost, logistic, hist, trio"):
+    with pytest.raises(Exception, match="ensemble, xgboost, logistic, hist, lightgbm, tft, trio"):
         get_trainers("oracle")
 
 
 def test_it_serves_without_the_training_libraries(rows, tmp_path):
     features, is_up = rows
     for trainer in TRAINERS.values():
-        for file, content in (
-            trainer.fit(features=features, is_up=is_up, weight=WEIGHT, seed=5).to_files().items()
-        ):
+        for file, content in trainer.fit(rows_of(features, is_up), seed=5).to_files().items():
             (tmp_path / file).write_bytes(content)
     program = f"""
 import pathlib, sys
@@ -99,9 +107,11 @@ import numpy as np
 from mlmodels.adapters.factory import get_all_trainers
 folder = pathlib.Path({str(tmp_path)!r})
 files = {{path.name: path.read_bytes() for path in folder.iterdir()}}
-for trainer in get_all_trainers().values():
+for name, trainer in get_all_trainers().items():
+    if name == "tft":
+        continue
     trainer.load(files).margins(np.zeros((3, 8), np.float32))
-print(*sorted({{"sklearn", "pandas"}} & set(sys.modules)))
+print(*sorted({{"sklearn", "pandas", "lightgbm"}} & set(sys.modules)))
 import sklearn.linear_model, pandas  # hiding them was for the moment of one import
 """
 
@@ -114,17 +124,36 @@ import sklearn.linear_model, pandas  # hiding them was for the moment of one imp
 
 def test_it_serves_the_very_trees_that_the_library_fitted(rows):
     features, is_up = rows
-    model = TRAINERS["hist"].fit(features=features, is_up=is_up, weight=WEIGHT, seed=5)
+    model = fit("hist", features, is_up)
     fitted = HistGradientBoostingClassifier(**PARAMETERS, random_state=5)
-    fitted.fit(features, is_up, sample_weight=WEIGHT)
+    fitted.fit(features, is_up)
 
     assert model.margins(features) == pytest.approx(fitted.decision_function(features), abs=1e-9)
+
+
+def test_it_serves_the_very_leaves_that_lightgbm_grew(rows):
+    lightgbm = pytest.importorskip("lightgbm")
+    features, is_up = rows
+    given = {**LIGHTGBM, "seed": 5}
+    data = lightgbm.Dataset(features, label=is_up, params={"max_bin": 63, "verbosity": -1})
+    fitted = lightgbm.train(given, data, num_boost_round=given.pop("rounds"))
+
+    model = fit("lightgbm", features, is_up)
+
+    assert model.margins(features) == pytest.approx(fitted.predict(features, raw_score=True))
+
+
+def test_a_search_can_turn_its_figures_and_only_those_it_has():
+    trainer, other = get_trainers("ensemble", changes={"max_depth": 2, "inverse_ridge": 0.1})
+
+    assert (trainer.figures()["max_depth"], other.figures()) == (2, {"inverse_ridge": 0.1})
+    assert get_trainers()[0].figures()["max_depth"] == 3
 
 
 @pytest.mark.parametrize("name", TRAINERS)
 def test_its_contributions_add_up_to_what_it_says(name, rows):
     features, is_up = rows
-    model = TRAINERS[name].fit(features=features, is_up=is_up, weight=WEIGHT, seed=5)
+    model = fit(name, features, is_up)
 
     added = model.contributions(features)
 

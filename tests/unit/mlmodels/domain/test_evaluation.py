@@ -3,7 +3,9 @@ import pytest
 from sklearn.metrics import roc_auc_score
 
 from mlmodels.domain.evaluation import OutOfFold, Verdict, evaluate, needed_t_for
+from mlmodels.domain.gates import member_gate
 from mlmodels.domain.statistics import (
+    HacMean,
     area_under_curve,
     calibration_slope,
     mean_per_moment,
@@ -153,3 +155,21 @@ def test_it_asks_more_of_the_best_of_many():
     assert needed_t_for(50, is_pooled_skilled=True) == 2.33
     assert needed_t_for(1, is_pooled_skilled=False) == 2.33
     assert needed_t_for(50, is_pooled_skilled=False) == pytest.approx(3.54, abs=0.01)
+
+
+@pytest.mark.parametrize(
+    ("gain", "alone", "is_passed"),
+    [
+        (HacMean(mean=-0.02, standard_error=0.005, t=-4.0), 0.4, True),
+        (HacMean(mean=-0.06, standard_error=0.005, t=-12.0), 0.4, False),
+        (HacMean(mean=-0.01, standard_error=0.005, t=-2.0), 0.02, False),
+        (HacMean(mean=-0.06, standard_error=0.06, t=-1.0), 0.1, True),
+        (HacMean(mean=-0.01, standard_error=0.005, t=-2.0), None, False),
+        (None, 0.1, True),
+    ],
+)
+def test_an_average_may_lose_a_little_to_its_best_member(gain, alone, is_passed):
+    gate = member_gate("logistic", gain, alone=alone)
+
+    assert gate.is_passed is is_passed
+    assert len(gate.needed) <= 64

@@ -5,6 +5,7 @@ import pytest
 
 from mlmodels.domain.label_spec import LabelKind, LabelSpec
 from mlmodels.domain.labels import forward_labels, make_labels, realized
+from mlmodels.domain.primary import sides_of
 from tests.unit.mlmodels.market import HOUR_MS, generate
 
 CANDLES = generate(50, seed=3)
@@ -120,3 +121,43 @@ def test_it_says_what_came_of_one_close_as_training_would():
 def test_it_refuses_labels_without_size(name):
     with pytest.raises(ValueError, match=name):
         LabelSpec(**{"horizon_bars": 3, name: 0})
+
+
+def test_a_primary_rule_turns_the_label_round():
+    """A short's target lies below, its stop above, and a fall is its gain."""
+    candles = walk([100, 99, 94, 90])
+    short = np.full(4, -1.0)
+
+    sold = make_labels(candles, EXITS, interval_ms=HOUR_MS, sigma=np.full(4, 0.01), side=short)
+
+    assert (sold.touched[0], sold.forward_return[0]) == (-1, pytest.approx(0.05))
+    bought = label(candles)
+    assert (bought.touched[0], bought.forward_return[0]) == (-1, pytest.approx(-0.02))
+    live = realized(candles, EXITS, interval_ms=HOUR_MS, horizon_sigma=None, side=-1.0)
+    assert live == pytest.approx(-0.05)
+
+
+def test_the_stop_comes_first_for_a_short_too():
+    candles = walk([100, 100, 100, 100], low=[100, 94, 100, 100], high=[100, 103, 100, 100])
+
+    found = make_labels(
+        candles, EXITS, interval_ms=HOUR_MS, sigma=np.full(4, 0.01), side=np.full(4, -1.0)
+    )
+
+    assert found.forward_return[0] == pytest.approx(-0.02)
+
+
+def test_the_side_is_the_sign_of_a_column():
+    spec = LabelSpec(horizon_bars=3, primary="rule")
+    features = np.array([[1.0, -2.0], [1.0, 0.0], [1.0, 3.0]], np.float32)
+
+    assert sides_of(spec, features, ["other", "rule"]).tolist() == [-1.0, 1.0, 1.0]
+    assert sides_of(LabelSpec(horizon_bars=3), features, ["other", "rule"]) is None
+    with pytest.raises(ValueError, match="label_primary 'rule'"):
+        sides_of(spec, features, ["other", "another"])
+
+
+def test_labels_from_before_primaries_are_those_of_today():
+    assert "primary" not in LabelSpec(horizon_bars=3).to_json()
+    spec = LabelSpec(horizon_bars=3, primary="ema_cross_24")
+    assert LabelSpec.from_json(spec.to_json()) == spec

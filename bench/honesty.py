@@ -1,0 +1,194 @@
+"""What the recipe makes of noise and of planted signals: the promises, measured.
+
+Example: python -m bench.honesty --seeds 200
+"""
+
+import argparse
+import json
+import os
+from collections import Counter
+from collections.abc import Callable, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mlmodels.domain.dataset import Dataset
+from mlmodels.domain.evaluation import Evaluation
+from mlmodels.domain.lifecycle import Verdict
+from mlmodels.domain.prediction import probability_above
+from mlmodels.services.fitting import FittedEnsemble, fit_ensemble
+from mlmodels.services.walking import Lesson, fit_members
+
+HOUR_MS = 3_600_000
+FEATURES = 22
+COST = 0.002
+FloatArray = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Market:
+    """Rows with a known signal in units of sigma."""
+
+    rows: Dataset
+    signal: FloatArray
+
+
+def garch(rng: np.random.Generator, bars: int) -> tuple[FloatArray, FloatArray]:
+    """Return noise with fat tails, and volatilities that cluster."""
+    noise = rng.standard_t(5, bars) / np.sqrt(5 / 3)
+    sigma, variance = np.empty(bars), 1.0
+    for bar in range(bars):
+        sigma[bar] = np.sqrt(variance)
+        variance = 0.02 + 0.1 * variance * noise[bar] ** 2 + 0.88 * variance
+    return noise, 0.006 * sigma
+
+
+def market(seed: int, *, bars: int, ic: float = 0.0, is_linear: bool = True) -> Market:
+    """Return rows of one candle's horizon whose signal correlates with the outcome by `ic`."""
+    rng = np.random.default_rng(seed)
+    x = rng.standard_normal((bars, FEATURES))
+    # A slope on one side only, and a size that counts whatever its sign: a straight line can see
+    # a third of its variance.
+    bent = x[:, 0] * (x[:, 1] > 0) + 0.8 * np.abs(x[:, 2])
+    signal = x[:, :5].sum(axis=1) if is_linear else bent
+    signal = (signal - signal.mean()) / signal.std()
+    noise, sigma = garch(rng, bars)
+    start = np.arange(bars, dtype=np.int64) * HOUR_MS
+    returns = (ic * signal + np.sqrt(1 - ic**2) * noise) * sigma
+    rows = Dataset(
+        features=x.astype(np.float32),
+        forward_return=returns,
+        horizon_sigma=sigma,
+        start_ms=start,
+        end_ms=start + HOUR_MS,
+        group=np.ones(bars, np.int64),
+        momentum=rng.standard_normal(bars),
+        reversal=rng.standard_normal(bars),
+        uniqueness=np.ones(bars),
+    )
+    return Market(rows, signal)
+
+
+def fit(rows: Dataset) -> FittedEnsemble:
+    """Fit and judge the default recipe."""
+    from mlmodels.adapters.factory import get_trainers
+
+    return fit_ensemble(
+        rows,
+        trainers=get_trainers(),
+        horizon_bars=1,
+        interval_ms=HOUR_MS,
+        seed=1,
+        progress=lambda *_: None,
+    )
+
+
+def recovered(seed: int, *, ic: float, is_linear: bool, bars: int = 16_000) -> float:
+    """Return the share of the Sharpe ratio of one who knows the signal, on 8,000 fresh rows."""
+    from mlmodels.adapters.factory import get_trainers
+
+    test = 8_000
+    found = market(seed, bars=bars + test, ic=ic, is_linear=is_linear)
+    fresh = np.arange(bars, bars + test)
+    members = fit_members(found.rows.take(np.arange(bars)), get_trainers(), 1, Lesson())
+    margin = np.mean([one.margins(found.rows.features[fresh]) for one in members], axis=0)
+    outcome = found.rows.forward_return[fresh] / found.rows.horizon_sigma[fresh]
+    best = _sharpe(found.signal[fresh], outcome)
+    return _sharpe(margin - margin.mean(), outcome) / best
+
+
+def of_noise(seed: int) -> tuple[bool, int, int]:
+    """Return whether noise was called skill, and on how many of how many rows it would act."""
+    found = fit(market(1000 + seed, bars=6000).rows)
+    judged = found.judged
+    worth = np.flatnonzero(judged.expected_return > COST)
+    acted = sum(
+        probability_above(
+            COST,
+            p_up=float(judged.p_up[row]),
+            lower=float(judged.lower[row]),
+            upper=float(judged.upper[row]),
+        )
+        >= 0.6
+        for row in worth
+    )
+    return found.pooled.verdict is Verdict.SKILLED, int(acted), len(judged.p_up)
+
+
+def judged(seed: int, *, ic: float, is_linear: bool) -> Evaluation:
+    """Return what the gates say of a planted signal."""
+    return fit(market(seed, bars=24_000, ic=ic, is_linear=is_linear).rows).pooled
+
+
+def _sharpe(position: FloatArray, outcome: FloatArray) -> float:
+    profit = position * outcome
+    return float(profit.mean() / profit.std())
+
+
+@dataclass(frozen=True)
+class _Recovery:
+    ic: float
+    is_linear: bool
+
+    def __call__(self, seed: int) -> float:
+        return recovered(seed, ic=self.ic, is_linear=self.is_linear)
+
+
+@dataclass(frozen=True)
+class _Power:
+    ic: float
+    is_linear: bool
+
+    def __call__(self, seed: int) -> list[str]:
+        found = judged(seed, ic=self.ic, is_linear=self.is_linear)
+        return [gate.name for gate in found.gates if not gate.is_passed]
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Measure all, say each figure as it comes, and write them to DATA_DIR/honesty.json."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--seeds", type=int, default=200, help="markets of noise")
+    parser.add_argument("--planted", type=int, default=40, help="markets of each planted signal")
+    parser.add_argument("--processes", type=int, default=os.cpu_count() or 1)
+    given = parser.parse_args(arguments)
+    figures: dict[str, Any] = {}
+    with ProcessPoolExecutor(given.processes) as pool:
+        noise = _each(pool, of_noise, given.seeds, "noise")
+        figures["noise_seeds"] = given.seeds
+        figures["noise_promoted"] = sum(found for found, _, _ in noise)
+        figures["noise_acted_fraction"] = sum(n for _, n, _ in noise) / sum(n for *_, n in noise)
+        figures["noise_acted_median"] = float(np.median([n for _, n, _ in noise]))
+        for ic, is_linear in ((0.10, True), (0.10, False), (0.05, True)):
+            name = f"{'linear' if is_linear else 'bent'}_{ic:.2f}"
+            shares = _each(pool, _Recovery(ic, is_linear), given.planted, f"recovery {name}")
+            figures[f"recovered_{name}_mean"] = float(np.mean(shares))
+            figures[f"recovered_{name}_least"] = float(min(shares))
+        for ic, is_linear in (
+            *((0.10, is_linear) for is_linear in (True, False)),
+            *((ic, True) for ic in (0.2, 0.4, 0.6)),
+        ):
+            name = f"{'linear' if is_linear else 'bent'}_{ic:.2f}"
+            failed = _each(pool, _Power(ic, is_linear), max(4, given.planted // 4), f"gate {name}")
+            figures[f"passed_{name}"] = sum(not gates for gates in failed) / len(failed)
+            figures[f"failed_{name}"] = dict(Counter(gate for gates in failed for gate in gates))
+    for key, value in figures.items():
+        print(f"{key:32} {value:.4g}" if isinstance(value, float) else f"{key:32} {value}")
+    folder = Path(os.environ.get("DATA_DIR", "var"))
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "honesty.json").write_text(json.dumps(figures, indent=1))
+
+
+def _each(
+    pool: ProcessPoolExecutor, measure: Callable[[int], Any], count: int, label: str
+) -> list[Any]:
+    from tqdm import tqdm
+
+    return list(tqdm(pool.map(measure, range(count)), total=count, desc=label, leave=False))
+
+
+if __name__ == "__main__":
+    main()
