@@ -1,6 +1,7 @@
 """Deciding at a candle close: one batch over all strategies and symbols of a timeframe."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
 from typing import Protocol
@@ -80,11 +81,14 @@ def decide_close(
     sentiment = list_sentiment(instrument_ids=instrument_ids, as_of=close_time)
     state, limits = read_state(), get_limits()
     max_size = limits.max_position_size if limits else Decimal(0)
-    rows = []
+    rows, entering = [], set()
     for pair in pairs:
         market, price = markets[pair.instrument_id]
+        symbol = (pair.strategy.account_id, pair.instrument_id)
+        position = positions[pair.strategy.pk, pair.instrument_id]
         given = DecisionInputs(
-            position=positions[pair.strategy.pk, pair.instrument_id],
+            # A symbol belongs to the strategy that enters it first, also within one close.
+            position=replace(position, has_pending_order=True) if symbol in entering else position,
             config=config_of(pair.strategy, timeframe, max_size),
             state=state,
         )
@@ -97,6 +101,8 @@ def decide_close(
             state=given.state,
             now=now,
         )
+        if draft.action is Action.ENTER:
+            entering.add(symbol)
         prediction_id = by_instrument[pair.instrument_id].prediction_id
         rows.append(_row(pair, draft, given, price, prediction_id, timeframe, close_time, now))
     Decision.objects.bulk_create(rows, ignore_conflicts=True)

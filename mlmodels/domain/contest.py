@@ -15,6 +15,8 @@ MIN_SHADOW_ROWS = 500
 WORSE_T = 2.33
 ROLLBACK_ROWS = 200
 SKILL_ROWS = 500
+# One-sided 5 %.
+AGAIN_T = 1.645
 
 
 class Standing(StrEnum):
@@ -80,8 +82,9 @@ def must_roll_back(champion: OutOfFold, previous: OutOfFold, *, horizon_bars: in
 def has_lost_skill(rows: OutOfFold, *, horizon_bars: int) -> bool | None:
     """Tell whether live outcomes deny the skill; None: they neither deny nor confirm it.
 
-    Both the correlation and the probabilities must be worse than nothing, and both must be better
-    before a suspended model is believed again.
+    Both the correlation and the probabilities must be worse than nothing. Before a suspended model
+    is believed again both must be better, and the correlation by more than luck: outcomes without
+    skill wander around nothing, and would switch it off and on for ever.
     """
     if len(rows.p_up) < SKILL_ROWS:
         return None
@@ -94,7 +97,7 @@ def has_lost_skill(rows: OutOfFold, *, horizon_bars: int) -> bool | None:
         return None
     if found.t < 0 and gain < 0:
         return True
-    return False if found.t > 0 and gain > 0 else None
+    return False if found.t >= AGAIN_T and gain > 0 else None
 
 
 def _brier(probability: FloatArray, rows: OutOfFold) -> FloatArray:

@@ -205,6 +205,18 @@ def test_it_leaves_a_position_of_its_own_and_nobody_elses(strategy) -> None:
     }
 
 
+def test_one_symbol_is_entered_by_one_strategy_at_a_close(strategy) -> None:
+    (key,) = make_instruments(strategy, 1)
+    second = Strategy.objects.create(name="t", account=strategy.account, timeframe="5m")
+    second.instruments.add(key)
+
+    (placed,) = run([predict(key)])
+
+    first, other = Decision.objects.order_by("strategy_id")
+    assert (first.pk, first.action) == (placed, "ENTER")
+    assert (other.action, other.reason) == ("HOLD", "ORDER_PENDING")
+
+
 def test_it_waits_after_a_round_trip(strategy) -> None:
     [instrument_id] = make_instruments(strategy, 1)
     hold(

@@ -74,6 +74,13 @@ def test_it_knows_lost_skill_from_kept(worth, expected):
     assert has_lost_skill(rows(worth), horizon_bars=1) is expected
 
 
+def test_it_does_not_believe_again_by_luck():
+    wandering = [has_lost_skill(rows(0.0, seed=seed), horizon_bars=1) for seed in range(40)]
+
+    assert wandering.count(False) <= 4
+    assert wandering.count(None) > 10
+
+
 def test_it_does_not_judge_what_it_cannot():
     few = rows(1.0)
 
