@@ -283,6 +283,8 @@ class Program:
             server_header=False,
             ws_ping_interval=20.0,
             ws_ping_timeout=60.0,
+            # Half the work of streaming to a machine's own clients would be compression.
+            ws_per_message_deflate=False,
             timeout_keep_alive=120,
             timeout_graceful_shutdown=1,
         )

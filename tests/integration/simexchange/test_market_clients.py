@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from binance.async_client import AsyncClient
 from binance.ws.streams import BinanceSocketManager
+from websockets.asyncio.client import connect
 
 from tests.processes import SimExchange
 
@@ -92,3 +93,10 @@ async def test_its_depth_can_be_followed_from_a_snapshot(client: AsyncClient) ->
     fresh = [event for event in events if event["u"] > snapshot["lastUpdateId"]]
     assert fresh[0]["U"] <= snapshot["lastUpdateId"] + 1
     assert all(later["U"] == earlier["u"] + 1 for earlier, later in itertools.pairwise(events))
+
+
+async def test_it_streams_uncompressed_whatever_a_client_offers(sim_exchange: SimExchange) -> None:
+    address = f"ws://127.0.0.1:{sim_exchange.port}/ws/btcusdt@bookTicker"
+    async with connect(address, compression="deflate") as line:
+        assert line.response is not None
+        assert "sec-websocket-extensions" not in line.response.headers
