@@ -186,6 +186,8 @@ class Account:
         screen = fill.screen * fill.quantity
         if fill.side is Side.BUY:
             trip.screen_bought += screen
+            trip.entries += 1
+            trip.last_entry_price = fill.price
             return
         trip.screen_sold += screen
         if is_flat(slot.position, step_size=slot.series.rules.step_size):

@@ -13,7 +13,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from decimal import Context, Decimal, localcontext
-from typing import Protocol
+from typing import Any, Protocol
 
 from core.clock import from_ms
 from execution.backtest.account import Account
@@ -27,6 +27,7 @@ from execution.backtest.venue import trade_candle
 from execution.domain.decision import Action, PositionView, Reason
 from execution.domain.order import Side
 from execution.domain.proposal import build_proposal, entry_quantity
+from execution.domain.slicing import part_of
 from risk.domain.gate import Verdict, evaluate
 from risk.domain.limits import RiskLimits
 from risk.domain.snapshot import ReferencePrice
@@ -185,7 +186,21 @@ class _Replay:
             opened_at=None if trip is None else from_ms(trip.opened_ms),
             last_closed_at=None if slot.last_closed_ms is None else from_ms(slot.last_closed_ms),
             has_pending_order=slot.pending is not None,
+            **self._parts(slot, number),
         )
+
+    @staticmethod
+    def _parts(slot: Slot, number: int) -> dict[str, Any]:
+        """Return what the round trip was entered and left by, for strategies that ask."""
+        trip = slot.trip
+        if trip is None or not slot.plans[number].is_scaled:
+            return {}
+        return {
+            "entries": trip.entries,
+            "exits": trip.exits,
+            "last_entry_price": float(trip.last_entry_price),
+            "average_price": float(slot.position.average_entry_price),
+        }
 
     def _act(self, slot: Slot, number: int, call: Call, moment: int) -> str:
         """Turn an answer into an order; return why the gate refused it, or nothing."""
@@ -197,7 +212,9 @@ class _Replay:
         quantity = (
             entry_quantity(notional=call.notional, price=price, rules=rules)
             if is_entry
-            else rules.quantize_quantity(slot.position.quantity) or slot.position.quantity
+            else part_of(
+                held=slot.position.quantity, fraction=call.exit_fraction, price=price, rules=rules
+            )
         )
         verdict = self._judge(slot, number, quantity, price, moment, is_entry=is_entry)
         if not verdict.approved:

@@ -44,6 +44,10 @@ class ModelPlan:
     def longest_ms(self) -> int | None:
         return self.config.max_holding_bars * self.config.bar_s * 1000
 
+    @property
+    def is_scaled(self) -> bool:
+        return self.config.is_scaled
+
     def ask(self, row: int, *, position: PositionView, state: StateView, now: datetime) -> Call:
         """Decide as live trading does."""
         draft = self.draft(row, position=position, state=state, now=now)
@@ -53,6 +57,7 @@ class ModelPlan:
             notional=draft.target_notional,
             confidence=draft.confidence,
             edge_bps=draft.edge_bps,
+            exit_fraction=draft.exit_fraction,
         )
 
     def draft(
@@ -127,5 +132,8 @@ def read_market(candles: Window, row: int, closed_at: datetime) -> Market:
         **{name: getattr(candles, name)[first : row + 1] for name in FLOAT_FIELDS},
     )
     return Market(
-        factors=technical_factors(window), bar_sigma=bar_sigma(window), close_time=closed_at
+        factors=technical_factors(window),
+        bar_sigma=bar_sigma(window),
+        close_time=closed_at,
+        price=float(window.close[-1]),
     )

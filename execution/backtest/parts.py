@@ -25,6 +25,10 @@ PARAMETERS: dict[str, dict[str, float]] = {
         "cost_bps": 22.0,
         "cooldown_bars": 1,
         "max_holding_bars": 24,
+        "scale_in_parts": 1,
+        "scale_in_step_bps": 100.0,
+        "scale_out_parts": 1,
+        "scale_out_step_bps": 200.0,
         "horizon_bars": 12,
         "retrain_bars": 720,
         "retrain_error_threshold": 0.02,
@@ -38,8 +42,15 @@ OF_THE_MODELS = ("horizon_bars", "retrain_bars", "retrain_error_threshold", "tra
 _WHOLE = {
     *("cooldown_bars", "max_holding_bars", "horizon_bars", "retrain_bars", "train_bars"),
     *("fast", "slow", "rsi", "bars"),
+    *("scale_in_parts", "scale_out_parts"),
 }
-_LEAST = {"cooldown_bars": 0, "min_edge_bps": -1e6, "min_confidence": 0.01, "cost_bps": 0.0}
+_LEAST = {
+    "scale_in_step_bps": -1e4,
+    "cooldown_bars": 0,
+    "min_edge_bps": -1e6,
+    "min_confidence": 0.01,
+    "cost_bps": 0.0,
+}
 _MOST = {"min_confidence": 0.99, "ceiling": 100.0, "fast": 10_000, "slow": 10_000, "rsi": 10_000}
 _NAME = re.compile(r"[a-z0-9_]{1,20}")
 

@@ -37,6 +37,7 @@ class Call:
         notional: Quote units to enter with; 0 unless ENTER.
         confidence: P(net gain), where the strategy has one.
         edge_bps: Expected return net of costs, where the strategy has one.
+        exit_fraction: Share of what is held that an EXIT sells.
     """
 
     action: Action
@@ -44,6 +45,7 @@ class Call:
     notional: Decimal = Decimal(0)
     confidence: float | None = None
     edge_bps: float | None = None
+    exit_fraction: Decimal = Decimal(1)
 
 
 class Plan(Protocol):
@@ -64,6 +66,10 @@ class Plan(Protocol):
     @property
     def longest_ms(self) -> int | None:
         """After how long a position is asked about whatever `held` says; None: never."""
+
+    @property
+    def is_scaled(self) -> bool:
+        """Whether positions are entered or left in parts."""
 
     def ask(self, row: int, *, position: PositionView, state: StateView, now: datetime) -> Call:
         """Answer at the close of candle `row`."""

@@ -40,6 +40,10 @@ class RulePlan:
     cooldown_ms: int = 0
     longest_ms: int | None = None
 
+    @property
+    def is_scaled(self) -> bool:
+        return False
+
     def ask(self, row: int, *, position: PositionView, state: StateView, now: datetime) -> Call:
         """Enter where the rule says so and nothing is held; leave where it says so."""
         if position.is_open and self.held[row] == ASK:

@@ -169,6 +169,10 @@ def _config(backtest: Backtest, given: Mapping[str, float], notional: Decimal) -
         cost_bps=given["cost_bps"],
         cooldown_bars=int(given["cooldown_bars"]),
         max_holding_bars=int(given["max_holding_bars"]),
+        scale_in_parts=int(given["scale_in_parts"]),
+        scale_in_step_bps=given["scale_in_step_bps"],
+        scale_out_parts=int(given["scale_out_parts"]),
+        scale_out_step_bps=given["scale_out_step_bps"],
     )
 
 

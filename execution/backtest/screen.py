@@ -49,7 +49,11 @@ def screen(candles: Window, forecasts: Forecasts, config: StrategyConfig) -> tup
     is_ok = forecasts.state == STATES.index(PredictionState.OK)
     with np.errstate(invalid="ignore"):
         edge = (forecasts.expected_return - config.cost) * _BPS
-        return _flat(candles, forecasts, config, is_ok, edge), _held(config, is_ok, edge)
+        flat = _flat(candles, forecasts, config, is_ok, edge)
+        if config.is_scaled:
+            # Parts follow the price, not the forecast: every close must be looked at.
+            return flat, np.full(len(candles), ASK, np.uint8)
+        return flat, _held(config, is_ok, edge)
 
 
 def _held(config: StrategyConfig, is_ok: Bools, edge: Floats) -> Codes:

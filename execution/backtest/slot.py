@@ -72,6 +72,9 @@ class RoundTrip:
     opened_ms: int
     opened_row: int
     entry_reason: str
+    entries: int = 0
+    exits: int = 0
+    last_entry_price: Decimal = _ZERO
     screen_bought: Decimal = _ZERO
     screen_sold: Decimal = _ZERO
 

@@ -8,6 +8,7 @@ from execution.backtest.account import Account, FillOf
 from execution.backtest.costs import Costs
 from execution.backtest.series import Bar, exact
 from execution.backtest.slot import Pending, Slot, target_of
+from execution.domain.decision import Reason
 from execution.domain.order import Side
 from execution.domain.protection import plan_protection
 from risk.domain.limits import RiskLimits
@@ -66,6 +67,10 @@ def _fill_pending(slot: Slot, pending: Pending, bar: Bar, account: Account, term
     pending.left -= quantity
     if pending.left <= 0 or slot.trip is None:
         slot.pending = None
+        if slot.trip is not None:
+            # A part was sold: what is left is protected anew, as in live trading.
+            slot.trip.exits += pending.reason == Reason.SCALE_OUT.value
+            _protect(slot, account, terms.limits, fill.at_ms)
 
 
 def _check_pair(slot: Slot, bar: Bar, account: Account, costs: Costs) -> None:

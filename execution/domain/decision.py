@@ -7,13 +7,14 @@ from decimal import Decimal
 from enum import StrEnum
 
 from execution.domain.factors import Factor, pool_log_odds
+from execution.domain.scaling import has_moved, part_of_size, share_to_sell
 from mlmodels.domain.prediction import PredictionState, PredictionView
 from risk.domain.sizing import size_entry
 from risk.domain.trading_state import Level, StateView
 
 _BPS = 10_000.0
 _STALE_BARS = 1
-# Recent over usual volatility above which the past says little about the next candles.
+# Recent over usual volatility above which the past says little.
 MAX_VOLATILITY_RATIO = 3.0
 # A 90 % interval this many times wider than the market's own is not information.
 MAX_INTERVAL_RATIO = 3.0
@@ -38,6 +39,8 @@ class Reason(StrEnum):
     EXIT_FLATTEN = "EXIT_FLATTEN"
     EXIT_REVERSAL = "EXIT_REVERSAL"
     EXIT_MAX_HOLDING = "EXIT_MAX_HOLDING"
+    SCALE_OUT = "SCALE_OUT"
+    SCALE_IN = "SCALE_IN"
     KEEP_POSITION = "KEEP_POSITION"
     # vetoes, the more fundamental first
     STOPPED = "STOPPED"
@@ -68,7 +71,14 @@ _STATE_VETOES = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StrategyConfig:
-    """The rules of one strategy; costs are a round trip: fees, spread and slippage."""
+    """The rules of one strategy; costs are a round trip: fees, spread and slippage.
+
+    Attributes:
+        scale_in_parts: Entries that the full size is reached by; 1: at once.
+        scale_in_step_bps: Move since the last entry before the next; below 0: downwards.
+        scale_out_parts: Sales that a winning position is closed by; 1: at once.
+        scale_out_step_bps: Gain at which each part but the last is sold: once, twice … as much.
+    """
 
     bar_s: int
     base_position_size: Decimal
@@ -78,6 +88,14 @@ class StrategyConfig:
     cost_bps: float
     cooldown_bars: int
     max_holding_bars: int
+    scale_in_parts: int = 1
+    scale_in_step_bps: float = 100.0
+    scale_out_parts: int = 1
+    scale_out_step_bps: float = 200.0
+
+    @property
+    def is_scaled(self) -> bool:
+        return self.scale_in_parts > 1 or self.scale_out_parts > 1
 
     @property
     def cost(self) -> float:
@@ -95,6 +113,10 @@ class PositionView:
         opened_at: When; None when nothing is held.
         last_closed_at: When the previous round trip ended, if recent.
         has_pending_order: An entry or exit is live; protective orders do not count.
+        entries: Entries of this round trip that bought something.
+        exits: Parts of it that were sold at a gain.
+        last_entry_price: Of the newest entry; None where parts do not matter.
+        average_price: Of all entries; None with it.
     """
 
     is_open: bool = False
@@ -102,6 +124,10 @@ class PositionView:
     opened_at: datetime | None = None
     last_closed_at: datetime | None = None
     has_pending_order: bool = False
+    entries: int = 0
+    exits: int = 0
+    last_entry_price: float | None = None
+    average_price: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -111,6 +137,7 @@ class Market:
     factors: tuple[Factor, ...]
     bar_sigma: float | None
     close_time: datetime | None
+    price: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -123,6 +150,7 @@ class DecisionDraft:
         edge_bps: Expected return less costs; None without a prediction.
         target_notional: Quote units to enter with; 0 unless ENTER.
         vetoes: Everything that speaks against entering, in order; for all actions.
+        exit_fraction: Share of what is held that an EXIT sells.
     """
 
     action: Action
@@ -132,6 +160,7 @@ class DecisionDraft:
     target_notional: Decimal
     factors: tuple[Factor, ...]
     vetoes: tuple[Reason, ...]
+    exit_fraction: Decimal = Decimal(1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -190,8 +219,11 @@ def decide(
     )
     if not vetoes and target <= 0:
         vetoes = (Reason.NO_ROOM,)
+    fraction = Decimal(1)
     if position.is_open:
         action, reason = _decide_open(prediction, odds, position, config, state, now)
+        if reason is Reason.KEEP_POSITION and config.is_scaled:
+            action, reason, fraction = _scale(market, position, config, vetoes)
     elif vetoes:
         action, reason = Action.HOLD, vetoes[0]
     else:
@@ -204,7 +236,28 @@ def decide(
         target_notional=target if action is Action.ENTER else _NOTHING,
         factors=factors,
         vetoes=vetoes,
+        exit_fraction=fraction,
     )
+
+
+def _scale(
+    market: Market, position: PositionView, config: StrategyConfig, vetoes: tuple[Reason, ...]
+) -> tuple[Action, Reason, Decimal]:
+    """Sell a part of a position that has gained enough, or add a part to one that may grow."""
+    share = share_to_sell(
+        price=market.price,
+        average=position.average_price,
+        exits=position.exits,
+        parts=config.scale_out_parts,
+        step_bps=config.scale_out_step_bps,
+    )
+    if share is not None:
+        return Action.EXIT, Reason.SCALE_OUT, share
+    may_grow = not vetoes and not position.exits and position.entries < config.scale_in_parts
+    last, step_bps = position.last_entry_price, config.scale_in_step_bps
+    if may_grow and has_moved(price=market.price, last=last, step_bps=step_bps):
+        return Action.ENTER, Reason.SCALE_IN, Decimal(1)
+    return Action.HOLD, Reason.KEEP_POSITION, Decimal(1)
 
 
 def _judge(prediction: PredictionView, market: Market, config: StrategyConfig) -> _Odds | None:
@@ -245,7 +298,7 @@ def _model_factor(
 
 
 def _size(odds: _Odds, config: StrategyConfig) -> Decimal:
-    return size_entry(
+    whole = size_entry(
         base_notional=config.base_position_size,
         max_notional=config.max_position_size,
         room=config.max_position_size * _ROOM_FRACTION,
@@ -253,6 +306,7 @@ def _size(odds: _Odds, config: StrategyConfig) -> Decimal:
         sigma=odds.sigma,
         confidence=odds.confidence,
     )
+    return part_of_size(whole, config.scale_in_parts)
 
 
 def _list_vetoes(

@@ -47,3 +47,22 @@ def plan_slice(
     if rest < rules.min_quantity or rest * price < rules.min_notional:
         part = whole
     return Slice(quantity=min(part, whole), price=price)
+
+
+def part_of(*, held: Decimal, fraction: Decimal, price: Decimal, rules: InstrumentRules) -> Decimal:
+    """Return what to sell of a position: the share, or all where the rest could not be sold alone.
+
+    Args:
+        held: Base units.
+        fraction: 0.5 sells half; 1 sells all.
+        price: Present price, for what the exchange takes at least.
+        rules: The symbol's grids and least sizes.
+    """
+    whole = rules.quantize_quantity(held) or held
+    if fraction >= 1:
+        return whole
+    part = rules.quantize_quantity(held * fraction)
+    for piece in (part, whole - part):
+        if piece <= 0 or piece < rules.min_quantity or piece * price < rules.min_notional:
+            return whole
+    return part

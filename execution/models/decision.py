@@ -22,6 +22,24 @@ class Strategy(models.Model):
     cost_bps = models.FloatField(default=22.0, help_text="Round trip: fees, spread, slippage")
     cooldown_bars = models.PositiveSmallIntegerField(default=1)
     max_holding_bars = models.PositiveSmallIntegerField(default=24)
+    scale_in_parts = models.PositiveSmallIntegerField(
+        default=1,
+        validators=[MinValueValidator(1), MaxValueValidator(10)],
+        help_text="Entries that the full size is reached by; 1: at once",
+    )
+    scale_in_step_bps = models.FloatField(
+        default=100.0, help_text="Move since the last entry before the next; below 0: downwards"
+    )
+    scale_out_parts = models.PositiveSmallIntegerField(
+        default=1,
+        validators=[MinValueValidator(1), MaxValueValidator(10)],
+        help_text="Sales that a winning position is closed by; 1: at once",
+    )
+    scale_out_step_bps = models.FloatField(
+        default=200.0,
+        validators=[MinValueValidator(1)],
+        help_text="Gain at which each part but the last is sold: once, twice … as much",
+    )
     protection = models.CharField(
         max_length=16,
         choices=[(style.value, style.value) for style in ProtectionStyle],
@@ -65,6 +83,8 @@ class Decision(models.Model):
     edge_bps = models.FloatField(null=True)
     price = ExactDecimalField()
     target_notional = ExactDecimalField(default=0)
+    # Share of what is held that an EXIT sells.
+    exit_fraction = ExactDecimalField(default=1)
     factors = models.JSONField(default=list)
     vetoes = models.JSONField(default=list)
     # Position, rules and kill switch as the decision was given them; see ``domain/inputs.py``.

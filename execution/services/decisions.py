@@ -127,6 +127,7 @@ def _read_market(
         bar_sigma=bar_sigma(window),
         # A window that is behind the close it should decide on is stale, whatever the clock says.
         close_time=closed_at if closed_at >= close_time else None,
+        price=float(window.close[-1]),
     )
     return market, Decimal(str(float(window.close[-1])))
 
@@ -153,6 +154,7 @@ def _row(
         edge_bps=draft.edge_bps,
         price=price,
         target_notional=draft.target_notional,
+        exit_fraction=draft.exit_fraction,
         factors=[factor.to_json() for factor in draft.factors],
         vetoes=[veto.value for veto in draft.vetoes],
         inputs=given.to_json(),

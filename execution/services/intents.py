@@ -5,7 +5,7 @@ the approved ones before it counted, and all orders inserted with what they rese
 """
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
@@ -16,7 +16,7 @@ from alerts import push
 from core.clock import Clock
 from execution.domain.decision import Action
 from execution.domain.order import Leg, OrderState, Side
-from execution.domain.slicing import Slice, plan_slice
+from execution.domain.slicing import Slice, part_of, plan_slice
 from execution.models import Account, Decision, Order, Position
 from execution.services.books import next_attempts
 from execution.services.messages import order_message
@@ -100,8 +100,9 @@ def _approve_own(
         if decision.action == Action.ENTER.value:
             wish = wish_to_enter(decision, rules=rule, now=now, clock=clock)
         elif decision.instrument_id in positions:
+            held = positions[decision.instrument_id]
             wish = wish_to_exit(
-                positions[decision.instrument_id],
+                held,
                 key=f"decision:{decision.pk}",
                 attempt=1,
                 rules=rule,
@@ -109,6 +110,13 @@ def _approve_own(
                 clock=clock,
                 decision_id=decision.pk,
             )
+            part = part_of(
+                held=held.quantity,
+                fraction=decision.exit_fraction,
+                price=decision.price,
+                rules=rule,
+            )
+            wish = replace(wish, quantity=part)
         else:
             continue  # flat already: a protective order was faster
         intents.append(Intent(wish=wish, decision=decision))

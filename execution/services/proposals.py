@@ -54,6 +54,7 @@ def wish_to_exit(
     piece: Slice | None = None,
 ) -> Wish:
     """Return the sale of a position: all that can be sold at the market, or one slice of it."""
+    whole = rules.quantize_quantity(position.quantity) or position.quantity
     return Wish(
         account=position.account,
         instrument_id=position.instrument_id,
@@ -62,9 +63,7 @@ def wish_to_exit(
         attempt=attempt,
         side=Side.SELL,
         type=OrderType.MARKET if piece is None else OrderType.LIMIT,
-        quantity=piece.quantity
-        if piece is not None
-        else rules.quantize_quantity(position.quantity) or position.quantity,
+        quantity=whole if piece is None else piece.quantity,
         price=None if piece is None else piece.price,
         time_in_force=None if piece is None else TimeInForce.IOC,
         position=position,

@@ -62,6 +62,30 @@ def test_it_decides_the_same_when_it_asks_at_every_close(market, changed):
     assert len(screened.asked) < len(asked.asked) / 2
 
 
+PARTS = {
+    "scale_in_parts": 3,
+    "scale_in_step_bps": 20.0,
+    "scale_out_parts": 2,
+    "scale_out_step_bps": 60.0,
+}
+
+
+def test_it_enters_and_leaves_in_parts_under_a_stop_for_all_that_is_held():
+    market = planted(1500, seed=7)
+    made = strategy(config=config(**PARTS))
+
+    outcome = replay([market], [made], Setup())
+    asked = replay([market], [replace(made, is_screened=False)], Setup())
+
+    told = [item.reason for item in outcome.asked if not item.denial]
+    assert min(told.count("SCALE_IN"), told.count("SCALE_OUT")) > 3
+    assert outcome.executions > 2 * len(outcome.trades) + 6
+    assert (outcome.trades, outcome.end_equity) == (asked.trades, asked.end_equity)
+    assert sum(trade.pnl for trade in outcome.trades) == pytest.approx(
+        outcome.end_equity - outcome.start_cash, abs=D("0.5")
+    )
+
+
 def test_it_trades_and_keeps_its_books():
     market = planted(1500, seed=7)
 

@@ -128,6 +128,8 @@ def test_every_veto_is_tested() -> None:
         Reason.EXIT_MAX_HOLDING,
         Reason.KEEP_POSITION,
         Reason.POSITION_NOT_OURS,
+        Reason.SCALE_IN,
+        Reason.SCALE_OUT,
     }
 
     assert set(VETOES) | others == set(Reason)
