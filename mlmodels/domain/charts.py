@@ -79,22 +79,25 @@ class Plot:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Bars:
-    """Horizontal bars against a mark at 1.
+    """Horizontal bars, against a mark at 1 where the mark has a name.
 
     Attributes:
         title: What is drawn.
         bars: (label, length), length 1 at the mark.
+        mark: What lies at 1; empty: the longest bar is as long as there is room.
     """
 
     title: str
     bars: Sequence[tuple[str, float]] = field(default_factory=tuple)
+    mark: str = ""
 
     def svg(self) -> str:
         """Return the drawing; empty when there is nothing to draw."""
         if not self.bars:
             return ""
         height = 22 * len(self.bars) + 24
-        scale = (WIDTH - 190) / max(1.5, *(length for _, length in self.bars))
+        lengths = [length for _, length in self.bars]
+        scale = (WIDTH - 190) / max(1.5 if self.mark else 1e-9, *lengths, 1e-9)
         parts = [
             (
                 f'<svg viewBox="0 0 {WIDTH} {height}" role="img" aria-label="{escape(self.title)}" '
@@ -103,18 +106,19 @@ class Bars:
         ]
         for place, (label, length) in enumerate(self.bars):
             y = 22 * place + 4
-            color = "#dc2626" if length > 1 else "#2563eb"
+            color = "#dc2626" if self.mark and length > 1 else "#2563eb"
             parts.append(_text(150, y + 12, label, "end"))
             parts.append(
                 f'<rect x="156" y="{y}" width="{max(1.0, length * scale):.1f}" height="14" '
                 f'fill="{color}"/>'
             )
-        mark = 156 + scale
-        parts.append(
-            f'<line x1="{mark:.1f}" x2="{mark:.1f}" y1="0" y2="{height - 18}" '
-            'stroke="currentColor" stroke-dasharray="3 3"/>'
-        )
-        parts.append(_text(mark, height - 4, "its own threshold", "middle"))
+        if self.mark:
+            mark = 156 + scale
+            parts.append(
+                f'<line x1="{mark:.1f}" x2="{mark:.1f}" y1="0" y2="{height - 18}" '
+                'stroke="currentColor" stroke-dasharray="3 3"/>'
+            )
+            parts.append(_text(mark, height - 4, self.mark, "middle"))
         return "".join(parts) + "</svg>"
 
 

@@ -209,7 +209,7 @@ def _drift(version: ModelVersion) -> Panel:
     return Panel(
         title="Drift of the ten features that matter most",
         note="Against what weeks of the training candles showed without drift.",
-        svg=Bars(title="feature drift", bars=bars).svg(),
+        svg=Bars(title="feature drift", bars=bars, mark="its own threshold").svg(),
     )
 
 

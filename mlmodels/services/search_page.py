@@ -4,7 +4,7 @@ from typing import Any
 
 from mlmodels.domain.charts import Bars, Line, Plot
 from mlmodels.models import Search, Trial
-from mlmodels.services.health_page import BLUE, GRAY, ORANGE, Panel
+from mlmodels.services.health_page import BLUE, ORANGE, Panel
 
 _BINS = 12
 _SHOWN = 20
@@ -65,7 +65,6 @@ def _luck(search: Search) -> Panel:
         if found
         else "",
         svg=Bars(title="rank of the chosen in the other half", bars=bars).svg() if bars else "",
-        legend=(("share", GRAY),) if bars else (),
     )
 
 

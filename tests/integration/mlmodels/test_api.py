@@ -181,6 +181,7 @@ def test_it_keeps_the_history_of_its_settings(operator):
             "label_width": 1,
             "label_take_profit": 0.05,
             "label_stop_loss": 0.02,
+            "memory_limit_mb": 4096,
             "feature_parameters": "{}",
         },
     )
