@@ -4,7 +4,7 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-    dependencies = [("execution", "0008_ends_of_orders")]
+    dependencies = [("execution", "0010_attached_differences")]
 
     operations = [
         migrations.AddField(
