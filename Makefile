@@ -69,8 +69,9 @@ test: setup-dev ## every test that needs no outside service, on SQLite
 test-postgres: setup-dev ## the same on a PostgreSQL that it starts itself
 	@sh scripts/with_postgres.sh $(BIN)/python -m pytest -n 2 --dist loadfile tests
 
-test-faults: setup-dev ## processes that die, lines that break, an exchange that lies
-	@env -u DATABASE_URL $(BIN)/python -m pytest -q tests/faults
+test-faults: setup-dev ## processes that die, lines that break, an exchange that lies; then the database
+	@env -u DATABASE_URL $(BIN)/python -m pytest -q -n 2 --dist loadfile tests/faults
+	@sh scripts/with_postgres.sh $(BIN)/python -m pytest -q tests/faults/test_database.py
 
 test-tft: setup-dev ## the transformer, with torch in a folder of its own
 	@env -u DATABASE_URL sh scripts/test_tft.sh

@@ -28,6 +28,7 @@ SECTIONS = (
     "sim_market",
     "demo",
     "tick",
+    "safety",
 )
 COLD = "demo_cold"
 PEERS = ("peer_api", "peer_backfill", "backtest_peers")

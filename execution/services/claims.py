@@ -11,9 +11,10 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 
 from django.db import connection, transaction
-from django.db.models import QuerySet
+from django.db.models import F, QuerySet
 
 from alerts import push
+from core.build import get_build
 from core.clock import Clock
 from core.crashpoints import crashpoint
 from execution.domain.order import (
@@ -32,8 +33,8 @@ from execution.services.messages import order_message
 from execution.services.order_rows import purpose_of, replaced_by, to_cancel, to_submit
 from execution.services.saving import update_rows
 from markets.selectors import list_rules
-from risk.domain.trading_state import Purpose, StateTable, StateView
-from risk.services.trading_state import read_states
+from risk.domain.trading_state import Level, Purpose, StateTable, StateView
+from risk.services.trading_state import raise_level, read_states
 
 RECV_WINDOW = timedelta(seconds=5)
 # The exchange waits this long for its own matching engine before it says "unknown".
@@ -80,6 +81,8 @@ def claim_orders(*, order_ids: Iterable[int], clock: Clock) -> list[Claim]:
     busy = _symbols_in_doubt(orders)
     held = _held_quantities(orders)
     claimed: list[Order] = []
+    if any(_is_of_another_build(order) for order in orders):
+        transaction.on_commit(lambda: _halt_for_build(now=now), robust=True)
     for order in orders:
         state = states.of(order.scopes)
         reason = _why_not(order, state=state, now=now) or _fit_to_position(order, held)
@@ -114,6 +117,7 @@ def _lock_approved(order_ids: Iterable[int]) -> QuerySet[Order]:
         )
         .order_by("pk")
         .select_related("supersedes")
+        .annotate(ready_build=F("account__ready_build"))
     )
     if connection.features.has_select_for_update_skip_locked:
         return rows.select_for_update(skip_locked=True, of=("self",))
@@ -137,6 +141,8 @@ def _why_not(order: Order, *, state: StateView, now: datetime) -> str:
     """Return why the order must not be sent any more; empty: it may."""
     purpose = purpose_of(order)
     is_manual = order.leg == Leg.MANUAL.value or order.reason == "MANUAL"
+    if _is_of_another_build(order):
+        return "BUILD_DIFFERS"
     if order.expires_at <= now:
         return "EXPIRED_UNSENT"
     if not state.permits(purpose, is_manual=is_manual):
@@ -156,6 +162,20 @@ def _why_not_replace(order: Order) -> str:
         rows = rows.select_for_update()
     state = OrderState(rows.values_list("state", flat=True).get())
     return "" if state in RESTING_STATES else "NOTHING_TO_REPLACE"
+
+
+def _is_of_another_build(order: Order) -> bool:
+    """Tell whether this process runs something else than the one that compared the books."""
+    return getattr(order, "ready_build", "") not in ("", get_build())
+
+
+def _halt_for_build(*, now: datetime) -> None:
+    raise_level(
+        level=Level.HALT,
+        reason="processes of this account run different code or modes: restart all of them",
+        actor="auto:build",
+        now=now,
+    )
 
 
 def _held_quantities(orders: Sequence[Order]) -> dict[int, Decimal]:

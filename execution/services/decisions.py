@@ -8,6 +8,7 @@ from typing import Protocol
 
 from alerts import push
 from core.clock import from_ms, to_ms
+from core.crashpoints import crashpoint
 from execution.domain.decision import (
     Action,
     DecisionDraft,
@@ -105,7 +106,9 @@ def decide_close(
             entering.add(symbol)
         prediction_id = by_instrument[pair.instrument_id].prediction_id
         rows.append(_row(pair, draft, given, price, prediction_id, timeframe, close_time, now))
+    crashpoint("decision.before_commit")
     Decision.objects.bulk_create(rows, ignore_conflicts=True)
+    crashpoint("decision.committed")
     return _announce(pairs, instrument_ids, timeframe, close_time, now)
 
 

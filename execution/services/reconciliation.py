@@ -5,6 +5,7 @@ difference closes the door for entries.
 """
 
 import logging
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -12,6 +13,7 @@ from typing import Any
 from django.db.models import Q
 
 from alerts.services.raising import raise_alert
+from core.build import get_build
 from core.clock import Clock
 from core.crashpoints import crashpoint
 from execution.domain.order import LIST_TYPES, RESTING_STATES
@@ -147,7 +149,9 @@ def _conclude(*, account: Account, comparison: Comparison, clock: Clock) -> Reco
     red = note_differences(account_id=account.pk, found=comparison.differences, now=now)
     is_green = not red
     # Complete, whatever it found: what differs closes the door for entries by the level below.
-    Account.objects.filter(pk=account.pk, ready_at__isnull=True).update(ready_at=now)
+    Account.objects.filter(pk=account.pk, ready_at__isnull=True).update(
+        ready_at=now, ready_build=get_build()
+    )
     row = Reconciliation.objects.create(
         account=account,
         is_green=is_green,
@@ -169,10 +173,21 @@ def _conclude(*, account: Account, comparison: Comparison, clock: Clock) -> Reco
         dedupe_key=f"RECONCILE_MISMATCH:{account.pk}",
         now=now,
     )
-    raise_level(
-        level=Level.REDUCE_ONLY,
-        reason=f"reconciliation is red: {first.get('kind')}",
-        actor="auto:reconciliation",
-        now=now,
-    )
+    if _looks_wiped(account, comparison):
+        # A test network begins anew now and then: there is nothing to protect or to sell there.
+        level = Level.HALT
+        reason = "the exchange knows none of our orders and other balances: it was wiped"
+    else:
+        level, reason = Level.REDUCE_ONLY, f"reconciliation is red: {first.get('kind')}"
+    raise_level(level=level, reason=reason, actor="auto:reconciliation", now=now)
     return row
+
+
+def _looks_wiped(account: Account, comparison: Comparison) -> bool:
+    """Tell whether every order that should rest is unknown there, and balances differ too."""
+    kinds = Counter(item["kind"] for item in comparison.differences)
+    resting = Order.objects.filter(
+        account=account, state__in=[state.value for state in RESTING_STATES]
+    ).exclude(type__in=[kind.value for kind in LIST_TYPES])
+    vanished = kinds["ORDER_NOT_AT_EXCHANGE"]
+    return bool(vanished and kinds["BALANCE_DIFFERS"] and vanished == resting.count())

@@ -83,11 +83,16 @@ def standardize(features: NDArray[np.float32]) -> tuple[FloatArray, FloatArray]:
     return mean, scale
 
 
+class NoNumbers(ValueError):
+    """A model answers with NaN or infinity; nothing may be made of it."""
+
+
 def average(margins: Sequence[FloatArray]) -> FloatArray:
     """Return the mean log-odds of the members, shape (n,).
 
     Raises:
-        ValueError: There is no member, or a member's answer is not finite.
+        NoNumbers: A member's answer is not finite.
+        ValueError: There is no member.
     """
     if not margins:
         raise ValueError("an ensemble needs at least one member")
@@ -96,5 +101,5 @@ def average(margins: Sequence[FloatArray]) -> FloatArray:
         total += margin
     total /= float(len(margins))
     if not np.isfinite(total).all():
-        raise ValueError("a member's log-odds are not finite")
+        raise NoNumbers("a member's log-odds are not finite")
     return total

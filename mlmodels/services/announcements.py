@@ -107,6 +107,18 @@ def announce_stopped(*, scope: str, trigger: str, now: datetime) -> None:
     )
 
 
+def announce_no_numbers(*, version_id: int, count: int, scope: str, now: datetime) -> None:
+    """Shout that a model answers with NaN or infinity; nothing is traded on such an answer."""
+    raise_alert(
+        code="MODEL_NO_NUMBERS",
+        severity="ERROR",
+        message=f"The model of {scope} gave no usable number for {count} symbols",
+        context={"model_version_id": version_id, "timeframe": scope, "symbols": count},
+        dedupe_key=f"MODEL_NO_NUMBERS:{scope}:{version_id}",
+        now=now,
+    )
+
+
 def announce_failure(*, run_id: int, scope: str, error: BaseException, now: datetime) -> None:
     """Warn that a training failed; the present model goes on predicting."""
     raise_alert(

@@ -9,11 +9,17 @@ from django.db import transaction
 
 from core.clock import to_ms
 from markets.domain.timeframe import Timeframe
+from mlmodels.domain.calibration import Calibrated
+from mlmodels.domain.ensemble import NoNumbers
 from mlmodels.domain.features import Candles, FeatureMatrix, FeatureSpec, compute_last
 from mlmodels.domain.prediction import PredictionState, PredictionView
 from mlmodels.models import Prediction
 from mlmodels.ports import ArtifactError, WindowSource
-from mlmodels.services.announcements import announce_predictions, announce_unusable
+from mlmodels.services.announcements import (
+    announce_no_numbers,
+    announce_predictions,
+    announce_unusable,
+)
 from mlmodels.services.inputs import ids_of, read_live_references, read_live_series
 from mlmodels.services.serving import ModelSource, ServedModel
 
@@ -74,8 +80,18 @@ def predict_close(
     stored = store_predictions(
         model, ready, features, timeframe=frame, close_time=close_time, now=now
     )
+    mute = {key for key in ready if key not in stored}
+    if mute:
+        announce_no_numbers(
+            version_id=model.version_id, count=len(mute), scope=frame.value, now=now
+        )
     views = [
-        stored.get(instrument_id) or _too_few(instrument_id, model)
+        stored.get(instrument_id)
+        or _without_numbers(
+            instrument_id,
+            model,
+            PredictionState.NO_SKILL if instrument_id in mute else PredictionState.TOO_FEW_CANDLES,
+        )
         for instrument_id in instrument_ids
     ]
     announce_predictions(views, timeframe=frame.value, close_time=close_time)
@@ -150,12 +166,18 @@ def store_predictions(
     now: datetime,
     is_shadow: bool = False,
 ) -> dict[int, PredictionView]:
-    """Predict and store, one row per symbol; what was stored before is returned instead."""
+    """Predict and store, one row per symbol; what was stored before is returned instead.
+
+    Where the model answers with anything but numbers nothing is stored and nothing returned.
+    """
     if not instrument_ids:
         return {}
     bundle = model.bundle
     group = np.array(instrument_ids, np.int64)
-    found = model.predict(features, group)
+    try:
+        found = model.predict(features, group)
+    except NoNumbers:
+        return {}  # whoever asked tells of it
     unusual = model.bundle.cases().dissimilarity(features.values)
     horizon_sigma = features.sigma * np.sqrt(float(bundle.horizon_bars))
     horizon = timedelta(milliseconds=bundle.horizon_bars * bundle.spec.interval_ms)
@@ -185,6 +207,7 @@ def store_predictions(
             created_at=now,
         )
         for row, instrument_id in enumerate(instrument_ids)
+        if _is_finite(found, row)
     ]
     with transaction.atomic():
         Prediction.objects.bulk_create(rows, ignore_conflicts=True)
@@ -211,10 +234,17 @@ def _stored(
     return views
 
 
-def _too_few(instrument_id: int, model: ServedModel) -> PredictionView:
+def _is_finite(found: Calibrated, row: int) -> bool:
+    told = (found.p_up, found.expected_return, found.lower, found.upper, found.sigma)
+    return all(bool(np.isfinite(values[row])) for values in told)
+
+
+def _without_numbers(
+    instrument_id: int, model: ServedModel, state: PredictionState
+) -> PredictionView:
     return PredictionView(
         instrument_id=instrument_id,
-        state=PredictionState.TOO_FEW_CANDLES,
+        state=state,
         model_version_id=model.version_id,
         model_name=model.name,
         horizon_bars=model.bundle.horizon_bars,

@@ -31,6 +31,7 @@ from simexchange.faces.rest_account import AccountFace
 from simexchange.faces.rest_general import routes as general_routes
 from simexchange.faces.rest_lists import ListFace
 from simexchange.faces.rest_orders import OrdersFace
+from simexchange.faces.rest_replace import ReplaceFace
 from simexchange.faces.rest_trade import TradeFace
 from simexchange.faces.routing import Call
 from simexchange.faults import Fault, Faults
@@ -88,6 +89,11 @@ class FakeFloor:
 
     def on_trade(self, callback: Callable[[Trade], None]) -> None:
         self._listeners.append(callback)
+
+    def thin(self, symbol: str, quantity: Decimal) -> None:
+        """Leave no more than `quantity` to be bought, at the best price."""
+        asks = self._markets[symbol].books["SELL"]
+        asks[:] = [[asks[0][0], quantity]]
 
     def on_quote(self, callback: Callable[[Quote], Decimal]) -> None:
         """Tell nobody: these makers never come to an order without a trade."""
@@ -180,6 +186,7 @@ class SimLine:
                 **AccountFace(self.exchange, limits).routes(),
                 **OrdersFace(self.exchange).routes(),
                 **TradeFace(self.exchange, limits).routes(),
+                **ReplaceFace(self.exchange, limits).routes(),
                 **ListFace(self.exchange, limits).routes(),
             },
             control=control,

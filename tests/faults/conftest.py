@@ -17,7 +17,9 @@ from typing import Any
 
 import psutil
 import pytest
+from requests.adapters import HTTPAdapter
 
+from core import crashpoints
 from core.models import AuditRecord
 from execution.adapters.sim_ledger import read_sim_ledger
 from execution.domain.invariants import WorldReport
@@ -33,7 +35,10 @@ from risk.models import RiskLimits
 from risk.services.trading_state import raise_level, read_states
 from tests import processes
 from tests.conftest import environment_of_children
+from tests.fakes.clock import HandClock
+from tests.faults.memory import Memory, Wire, open_memory_floor
 from tests.faults.proxy import ChaosProxy
+from tests.faults.reaper import Reaper
 from tests.floor import D, Floor, build_floor
 
 PATIENCE = 0.15  # recvWindow 0.75 s, engine 1.5 s: a fence passes in 2.55 s
@@ -49,6 +54,7 @@ class Zygote:
 
     def __init__(self, environment: dict[str, str], folder: Path) -> None:
         self.data_dir = Path(environment["DATA_DIR"])
+        self.environment = environment
         self._folder = folder
         self._numbers = itertools.count()
         self._errors = (folder / "zygote.log").open("w")
@@ -344,6 +350,16 @@ def cell(transactional_db: None, exchange: processes.SimExchange, zygote: Zygote
         for proxy in cell.proxies:
             proxy.close()
         cell.call("DELETE", "/_sim/faults")
+
+
+@pytest.fixture
+def memory(db: None, monkeypatch: pytest.MonkeyPatch, settings: Any) -> Memory:
+    """Open an account on an exchange in this process, on a clock that tests move by hand."""
+    wire, reaper = Wire(), Reaper()
+    monkeypatch.setattr(HTTPAdapter, "send", wire.send)
+    monkeypatch.setattr(crashpoints, "os", reaper)
+    settings.CRASHPOINT = ""  # taken back by the fixture, whatever the reaper sets
+    return Memory(open_memory_floor(wire, HandClock()), wire, reaper)
 
 
 def _open_account(exchange: processes.SimExchange, own: processes.SimExchange) -> None:

@@ -12,8 +12,9 @@ class ChaosProxy:
     """Listens on a port of its own and passes bytes to `target_port` of this machine.
 
     ``cut()`` resets every connection and refuses new ones until ``restore()``; ``delay_s`` holds
-    every chunk back; ``reset_after`` resets the next connection once so many bytes of the client
-    have been passed on (the server gets the request, the client no reply).
+    every chunk back; ``reset_replies`` resets so many connections instead of passing a reply on
+    (the server gets the request, the client nothing); ``reset_after`` does so to the next
+    connection whose client says these bytes; ``bend`` changes replies on their way.
     """
 
     def __init__(self, target_port: int) -> None:
@@ -23,6 +24,8 @@ class ChaosProxy:
         self._listener: socket.socket | None = None
         self.delay_s = 0.0
         self.reset_replies = 0
+        self.reset_after = b""
+        self.bend = bytes
         self.connections = 0
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
@@ -83,7 +86,10 @@ class ChaosProxy:
                     break
                 if self.delay_s:
                     time.sleep(self.delay_s)
-                sink.sendall(chunk)
+                if not is_reply and self.reset_after and self.reset_after in chunk:
+                    # Passed on whole before anything comes back: the next reply is lost.
+                    self.reset_after, self.reset_replies = b"", self.reset_replies + 1
+                sink.sendall(self.bend(chunk) if is_reply else chunk)
         with self._lock:
             self._open -= {source, sink}
         for end in (source, sink):

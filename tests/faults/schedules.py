@@ -8,6 +8,7 @@ come to rest with nothing doubled and nothing lost.
 """
 
 import random
+import sys
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -18,7 +19,6 @@ from django.db import DatabaseError, connection, transaction
 
 from core.errors import TradingError
 from execution.adapters.binance_reports import execution_report
-from execution.adapters.sim_ledger import truth_of
 from execution.domain.decision import Action
 from execution.domain.order import OrderType, Side, TimeInForce
 from execution.models import Fill, Order
@@ -28,17 +28,17 @@ from execution.services.guarding import Guardian
 from execution.services.orders import ManualOrder, place_manual_order
 from execution.services.protection import send_protection
 from execution.services.reconciliation import close_gate
-from execution.services.world.checking import check_world
-from markets.selectors import get_rules_by_symbol
+from markets.selectors import forget_rules, get_rules_by_symbol
 from risk.domain.trading_state import Level
 from risk.services.trading_state import raise_level
 from tests.fakes.sim_line import SimLine
-from tests.faults.memory import KEY, PRICES, SECRET, MemoryFloor, Wire, connect
+from tests.faults.memory import KEY, PRICES, SECRET, Memory, connect
 from tests.faults.menu import CRASHES, PLACES, REPLIES
-from tests.faults.reaper import Killed, Reaper, undone
+from tests.faults.reaper import Killed, undone
 from tests.floor import D
 
 _ROUNDS = 14  # of the last guardian, until everything must be at rest
+_TELL_EVERY = 250  # schedules, of a long run
 _FAILING_STATEMENTS = 60  # a fault of the database hits one of the next so many
 
 
@@ -59,10 +59,11 @@ class Count:
 class Schedule:
     """One world and the dice that trouble it."""
 
-    def __init__(self, floor: MemoryFloor, wire: Wire, seed: int, die: Reaper) -> None:
-        self.floor, self.die = floor, die
+    def __init__(self, memory: Memory, seed: int) -> None:
+        self.memory, self.floor, self.die = memory, memory.floor, memory.reaper
         self.dice = random.Random(seed)
-        self.line = wire.line = SimLine(floor.clock, PRICES, key=KEY, secret=SECRET)  # type: ignore[arg-type]
+        floor = self.floor
+        self.line = memory.wire.line = SimLine(floor.clock, PRICES, key=KEY, secret=SECRET)  # type: ignore[arg-type]
         floor.line = self.line
         self.clock = self.line.clock
         self.story: list[str] = []
@@ -252,6 +253,7 @@ class Schedule:
         self.line.call("DELETE", "/_sim/faults")
         self.line.on_request = None
         self.die.rest()
+        self.clock.error = timedelta(0)  # somebody puts the machine's clock right
         for symbol in PRICES:
             self.line.call("POST", "/_sim/symbol", {"symbol": symbol, "status": "TRADING"})
 
@@ -265,23 +267,10 @@ class Schedule:
             self.clock.advance(6)
             last = [f"{o.pk} {o.leg} {o.state}" for o in _doubtful()]
             if not last:
-                last = self.findings()
+                last = self.memory.findings()
             if not last:
                 return
         raise AssertionError("\n".join(["not at rest:", *self.story, *last, *_rows()]))
-
-    def findings(self) -> list[str]:
-        report = check_world(
-            account_id=self.floor.account.pk,
-            read_truth=lambda: truth_of(
-                self.line.exchange.ledger.describe(),
-                api_key=KEY,
-                since=self.floor.account.opened_at or self.clock.now() - timedelta(days=1),
-            ),
-            clock=self.clock,
-            pause=self.clock.advance,
-        )
-        return [f"{i.name} {f.subject}: {f.problem}" for i, f in report.findings]
 
     def count_into(self, total: Count) -> None:
         """Add what the exchange itself counts."""
@@ -329,16 +318,19 @@ def _rows() -> list[str]:
     return [f"order {o.pk} {o.leg} {o.side} {o.type} {o.state} {o.reason}" for o in rows]
 
 
-def run_schedules(floor: MemoryFloor, wire: Wire, die: Reaper, seeds: range) -> Count:
+def run_schedules(memory: Memory, seeds: range) -> Count:
     """Run a schedule for each seed, each in the same first world."""
     total = Count()
     for seed in seeds:
-        die.rest()
-        with undone(), connection.execute_wrapper(die.fail):
-            schedule = Schedule(floor, wire, seed, die)
+        memory.reaper.rest()
+        forget_rules()  # what the schedule before has read anew was taken back
+        with undone(), connection.execute_wrapper(memory.reaper.fail):
+            schedule = Schedule(memory, seed)
             try:
                 schedule.run()
             except AssertionError as error:
                 total.unsound.append(f"seed {seed}: {error}")
             schedule.count_into(total)
+        if total.schedules % _TELL_EVERY == 0:
+            sys.stderr.write(f"{total}\n")
     return total

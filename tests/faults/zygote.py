@@ -13,6 +13,10 @@ import traceback
 from collections.abc import Callable
 from typing import Any
 
+_SETTINGS = (
+    *("ACCOUNT_NAME", "SIM_URL", "CRASHPOINT", "CLOCK", "REDIS_URL", "TRADING_MODE"),
+    "SECRET_KEY",
+)
 Actors = dict[str, Callable[..., None]]
 
 
@@ -78,9 +82,14 @@ def _configure(environment: dict[str, str]) -> None:
     from django.conf import settings
 
     os.environ.update(environment)
-    for name in ("ACCOUNT_NAME", "SIM_URL", "CRASHPOINT", "CLOCK", "REDIS_URL"):
+    for name in _SETTINGS:
         if name in environment:
             setattr(settings, name, environment[name])
+    if "DATABASE_PORT" in environment:
+        from django.db import connection
+
+        connection.settings_dict["HOST"] = "127.0.0.1"
+        connection.settings_dict["PORT"] = environment["DATABASE_PORT"]
 
 
 if __name__ == "__main__":

@@ -4,7 +4,6 @@ import threading
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
-import numpy as np
 import pytest
 from django.db import connection, connections
 from django.test.utils import CaptureQueriesContext
@@ -13,12 +12,12 @@ from core.clock import from_ms, to_ms
 from execution.models import Account, Decision, Position, Strategy
 from execution.services.decisions import decide_close
 from markets.domain.timeframe import Timeframe
-from markets.domain.windows import FLOAT_FIELDS, Window
 from markets.models import Instrument
 from mlmodels.domain.prediction import PredictionState, PredictionView
 from risk.domain.trading_state import Level
 from risk.models import RiskLimits
 from risk.services.trading_state import raise_level, start_trading
+from tests.fakes.walks import Walks
 
 CLOSE = datetime(2026, 3, 1, 12, tzinfo=UTC)
 NOW = CLOSE + timedelta(seconds=1)
@@ -26,23 +25,8 @@ TIMEFRAME = Timeframe("5m")
 D = Decimal
 
 
-class Walks:
-    """A window store whose every symbol walked at random, ending at the given close."""
-
-    def __init__(self, close_time: datetime = CLOSE, *, length: int = 200) -> None:
-        self.last_open_ms = to_ms(close_time) - TIMEFRAME.ms
-        self.length = length
-        self.ensured = 0
-
-    def ensure(self, *, timeframe, instrument_ids, close_time_ms) -> None:
-        self.ensured += 1
-
-    def window(self, *, timeframe, instrument_id, length, close_time_ms) -> Window:
-        count = min(length, self.length)
-        steps = np.random.default_rng(instrument_id).normal(0.0, 0.004, count)
-        close = 100.0 * np.exp(np.cumsum(steps))
-        times = self.last_open_ms - TIMEFRAME.ms * np.arange(count - 1, -1, -1, dtype=np.int64)
-        return Window(open_time_ms=times, **dict.fromkeys(FLOAT_FIELDS, close))
+def walks(close_time: datetime = CLOSE, *, length: int = 200) -> Walks:
+    return Walks(close_time, timeframe=TIMEFRAME, length=length)
 
 
 @pytest.fixture
@@ -87,7 +71,7 @@ def run(predictions, *, windows=None, now: datetime = NOW, close_time: datetime 
         timeframe=TIMEFRAME,
         close_time=close_time,
         predictions=predictions,
-        windows=windows or Walks(),
+        windows=windows or walks(),
         now=now,
     )
 
@@ -252,7 +236,7 @@ def test_it_enters_nothing_without_limits(strategy) -> None:
 
 def test_a_window_behind_the_close_is_stale(strategy) -> None:
     [instrument_id] = make_instruments(strategy, 1)
-    behind = Walks(CLOSE - TIMEFRAME.delta)
+    behind = walks(CLOSE - TIMEFRAME.delta)
 
     assert run([predict(instrument_id)], windows=behind) == []
     assert Decision.objects.get().reason == "STALE"
@@ -260,7 +244,7 @@ def test_a_window_behind_the_close_is_stale(strategy) -> None:
 
 def test_a_symbol_without_candles_is_held(strategy) -> None:
     [instrument_id] = make_instruments(strategy, 1)
-    empty = Walks(length=0)
+    empty = walks(length=0)
 
     assert (
         run(
@@ -291,7 +275,7 @@ def test_it_decides_only_what_was_predicted(strategy) -> None:
 
 
 def test_the_clock_of_the_walks_ends_at_the_close() -> None:
-    window = Walks().window(
+    window = walks().window(
         timeframe=TIMEFRAME, instrument_id=1, length=5, close_time_ms=to_ms(CLOSE)
     )
 

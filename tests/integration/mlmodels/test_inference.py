@@ -1,3 +1,4 @@
+from dataclasses import replace
 from itertools import groupby
 
 import numpy as np
@@ -184,6 +185,27 @@ def test_it_refuses_a_changed_model_loudly_and_predicts_nothing(market, train, s
     alert = Alert.objects.get(code="MODEL_ARTIFACT_REFUSED")
     assert alert.severity == "CRITICAL"
     assert alert.context["file"] == "model.ubj"
+
+
+def test_it_stores_no_answer_that_is_no_number_and_says_so(market, train, cache, windows):
+    train(market)
+    served = cache.champion("1h")
+
+    class Broken:
+        def margins(self, features):
+            return np.full(len(features), np.nan)
+
+    class Source:
+        def champion(self, scope):
+            return replace(served, members=(Broken(),))
+
+    with np.errstate(invalid="ignore"):
+        views = predict(market, windows=windows, models=Source())
+
+    assert {view.state for view in views} == {PredictionState.NO_SKILL}
+    assert {view.p_up for view in views} == {None}
+    assert not Prediction.objects.exists()
+    assert Alert.objects.get(code="MODEL_NO_NUMBERS").context["symbols"] == len(market)
 
 
 def test_it_answers_the_query_that_people_run(market, train, cache, windows):
