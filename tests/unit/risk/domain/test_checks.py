@@ -287,12 +287,27 @@ def test_it_enters_nothing_that_cannot_be_protected(change) -> None:
     assert is_denied("STOP_NOT_PLACEABLE", make_entry(**change))
 
 
+def test_no_strategy_enters_without_any_protection() -> None:
+    naked = {"stop_loss_price": None, "stop_limit_price": None, "take_profit_price": None}
+
+    assert is_denied("STOP_NOT_PLACEABLE", make_entry(**naked))
+
+
+@pytest.mark.parametrize("missing", ["stop_loss_price", "take_profit_price"])
+def test_a_person_protects_whole_or_not_at_all(missing: str) -> None:
+    assert is_denied("STOP_NOT_PLACEABLE", make_entry(is_manual=True, **{missing: None}))
+
+
 def test_it_lets_a_person_enter_without_protection() -> None:
     proposal = make_entry(
         is_manual=True, stop_loss_price=None, stop_limit_price=None, take_profit_price=None
     )
 
-    assert judge(proposal).approved
+    verdict = judge(proposal)
+
+    assert verdict.approved
+    [answer] = [check for check in verdict.checks if check.code == "STOP_NOT_PLACEABLE"]
+    assert answer.value == "none wanted"
 
 
 def make_recent(**changes) -> RecentOrder:

@@ -44,7 +44,10 @@ def pending(exposure: SymbolExposure) -> tuple:
     ("proposal", "expected"),
     [
         (make_entry(), ("0.03", 1500, "0.003", "0.004", 4, 1)),
-        (make_entry(stop_price=D(1)), ("0.03", 1500, "0.003", "0.004", 4, 2)),
+        (
+            make_entry(type="STOP_LOSS_LIMIT", stop_price=D(50000)),
+            ("0.03", 1500, "0.003", "0.004", 4, 2),
+        ),
         (make_exit(), ("0.01", 500, "0.023", "0.004", 4, 1)),
         (make_protection(), ("0.01", 500, "0.003", "0.024", 5, 2)),
     ],
