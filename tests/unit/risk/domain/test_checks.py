@@ -61,6 +61,20 @@ def test_it_counts_position_and_live_buys_as_filled(limit: str, denied: bool) ->
     assert denied_now is denied
 
 
+@pytest.mark.parametrize(("mark", "limit"), [(None, 2000), ("60000", 2200), ("40000", 2000)])
+def test_it_values_a_position_at_the_dearer_of_mark_and_reference(mark, limit) -> None:
+    exposure = make_exposure(
+        position_quantity=D("0.02"), mark_price=None if mark is None else D(mark)
+    )
+
+    def denied(size: int) -> bool:
+        limits = make_limits(max_position_size=D(size))
+        return is_denied("POSITION_NOTIONAL", None, make_portfolio(exposure), limits=limits)
+
+    assert not denied(limit)
+    assert denied(limit - 1)
+
+
 def test_it_does_not_let_a_live_sale_make_room() -> None:
     exposure = make_exposure(position_quantity=D("0.19"), pending_exit_quantity=D("0.19"))
 
