@@ -91,6 +91,9 @@ schedules: setup-dev ## many fault schedules in one process: make schedules SEED
 parity: setup-dev ## live through 5,000 replayed bars, then hold every row against a replay
 	@env -u DATABASE_URL PARITY_BARS=$(or $(BARS),5000) $(BIN)/python -m pytest -q tests/functional/test_replay_parity.py
 
+mutation: setup-dev ## change the code that carries money: does a test notice? ONLY=module or group
+	@env -u DATABASE_URL nice -n 10 $(BIN)/python scripts/mutation.py $(ONLY)
+
 coverage: setup-dev ## the tests with line and branch coverage
 	@env -u DATABASE_URL $(BIN)/python -m pytest -n 2 --dist loadfile --cov --cov-report=term --cov-report=html tests
 

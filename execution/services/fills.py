@@ -8,7 +8,7 @@ import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from decimal import ROUND_CEILING, Decimal
+from decimal import Decimal
 
 from django.db import transaction
 
@@ -26,6 +26,7 @@ from execution.domain.order import (
 )
 from execution.domain.position import apply_execution, is_flat
 from execution.domain.recount import share_of
+from execution.domain.reservation import reserved_after_fill
 from execution.models import Fill, LedgerEntry, Order, Position
 from execution.services.books import Books, open_books, state_of, store_state
 from execution.services.external import adopt_external
@@ -158,7 +159,11 @@ def _book(books: Books, order: Order, execution: Execution) -> None:
     )
     books.fills.append(fill)
     _enter_ledger(books, fill, rules)
-    _use_reservation(order, execution.quantity)
+    order.reserved_quantity = reserved_after_fill(
+        reserved=order.reserved_quantity,
+        left=order.quantity - order.filled_quantity,
+        filled=execution.quantity,
+    )
     order.filled_quantity += execution.quantity
     order.filled_quote += execution.quote_quantity
     books.note(order)
@@ -276,21 +281,12 @@ def _move(books: Books, order: Order, report: OrderReport) -> bool:
 
 def _shrink(order: Order, quantity: Decimal) -> None:
     """Take over a smaller quantity: the order was amended. What is older told of more."""
-    left = order.quantity - order.filled_quantity
-    if order.reserved_quantity and left > 0:
-        share = max(Decimal(0), quantity - order.filled_quantity) / left
-        order.reserved_quantity = (order.reserved_quantity * share).quantize(
-            Decimal("1e-18"), ROUND_CEILING
-        )
+    order.reserved_quantity = reserved_after_fill(
+        reserved=order.reserved_quantity,
+        left=order.quantity - order.filled_quantity,
+        filled=order.quantity - quantity,
+    )
     order.quantity = quantity
-
-
-def _use_reservation(order: Order, quantity: Decimal) -> None:
-    """Shrink the reservation with what is left to fill."""
-    left = order.quantity - order.filled_quantity
-    if order.reserved_quantity and left > 0:
-        share = max(Decimal(0), left - quantity) / left
-        order.reserved_quantity = (order.reserved_quantity * share).quantize(Decimal("1e-18"))
 
 
 def _move_lists(books: Books, orders: Sequence[Order]) -> None:

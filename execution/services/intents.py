@@ -16,6 +16,7 @@ from alerts import push
 from core.clock import Clock
 from execution.domain.decision import Action
 from execution.domain.order import Leg, OrderState, Side
+from execution.domain.reservation import reserve
 from execution.domain.slicing import Slice, part_of, plan_slice
 from execution.models import Account, Decision, Order, Position
 from execution.services.books import next_attempts
@@ -270,8 +271,8 @@ def _order(
         order.reason = first.code.value
         order.context |= {"limit": first.limit, "value": first.value}
     elif intent.wish.side is Side.BUY:
-        # Rounded up: a reservation may be a hair too high, never too low.
-        notional = proposal.notional or Decimal(0)
-        order.reserved_quantity = (notional * (1 + fee_fraction)).quantize(Decimal("1e-18"))
+        order.reserved_quantity = reserve(
+            notional=proposal.notional or Decimal(0), fee_fraction=fee_fraction
+        )
         order.reserved_asset = intent.wish.account.quote_asset
     return order

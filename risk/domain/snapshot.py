@@ -3,13 +3,15 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from decimal import Decimal
+from decimal import Context, Decimal, localcontext
 from statistics import median
 
 from risk.domain.order_forms import FORMS, worst_price
 from risk.domain.trading_state import Purpose
 
 ZERO = Decimal(0)
+# Products of two 38-digit numbers stay exact, also where the gate's own context does not reach.
+_EXACT = Context(prec=80)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,7 +93,7 @@ class OrderProposal:
             stop_limit_price=self.leg_limit_price,
             trailing_delta_bps=self.trailing_delta_bps,
         )
-        return None if worst is None else self.quantity * worst
+        return None if worst is None else _EXACT.multiply(self.quantity, worst)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -190,6 +192,10 @@ class PortfolioSnapshot:
 
     def including(self, proposal: OrderProposal, *, fee_fraction: Decimal) -> "PortfolioSnapshot":
         """Return the snapshot as if `proposal`, just approved, were live."""
+        with localcontext(_EXACT):
+            return self._including(proposal, fee_fraction=fee_fraction)
+
+    def _including(self, proposal: OrderProposal, *, fee_fraction: Decimal) -> "PortfolioSnapshot":
         before = self.exposure_of(proposal.instrument_id, proposal.symbol)
         notional = proposal.notional or ZERO
         is_buy = proposal.side == "BUY"

@@ -1,5 +1,6 @@
 """FIFO and average cost are two opinions on one sum of money."""
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from decimal import Decimal
 
@@ -84,6 +85,37 @@ def test_it_starts_with_what_was_carried():
     )
 
     assert (result.realized_pnl, result.quantity, result.cost_quote) == (D("5"), 0, 0)
+
+
+def test_it_counts_with_every_digit():
+    wide = "12345678901234567890.123456789012345678"
+
+    result = by_fifo([execution(Side.BUY, wide, "1"), execution(Side.BUY, "1e-18", "1")])
+
+    assert result.quantity == D("12345678901234567890.123456789012345679")
+
+
+def test_it_splits_a_lot_to_the_last_unit():
+    trades = [execution(Side.BUY, "3", "1"), execution(Side.SELL, "1", "1", fee="0.1")]
+    trades[0] = replace(trades[0], quote_quantity=D(10))
+
+    result = by_fifo(trades)
+
+    assert result.cost_quote == D("6.666666666666666667")
+    assert result.realized_pnl == D("0.9") - D("3.333333333333333333")
+    assert result.quantity == 2
+
+
+def test_it_takes_base_fees_from_what_is_received_and_from_what_is_held():
+    result = by_fifo(
+        [
+            execution(Side.BUY, "2", "100", fee="0.5", fee_asset="BTC"),
+            execution(Side.SELL, "1", "100", fee="0.25", fee_asset="BTC"),
+        ]
+    )
+
+    assert result.quantity == D("0.25")
+    assert result.cost_quote == D("33.333333333333333333")
 
 
 def test_it_earns_nothing_from_units_it_does_not_have():

@@ -134,3 +134,17 @@ def test_it_splits_the_states_into_live_and_final():
     assert set(OrderState) == LIVE_STATES | FINAL_STATES
     assert UNRESOLVED_STATES < LIVE_STATES
     assert RESTING_STATES < LIVE_STATES
+
+
+@pytest.mark.parametrize("state", OrderState)
+def test_it_expects_nothing_more_of_a_final_order(state):
+    alive = {"APPROVED", "SENDING", "UNKNOWN", "QUARANTINED", "NEW", "PARTIALLY_FILLED"}
+
+    assert state.is_final is (state.value not in alive)
+
+
+def test_it_says_what_is_illegal():
+    with pytest.raises(IllegalTransition) as caught:
+        next_state(7, S.FILLED, E.CLAIM)
+
+    assert caught.value.message == "order 7 cannot CLAIM while FILLED"

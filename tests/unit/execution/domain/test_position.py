@@ -100,6 +100,69 @@ def test_it_reports_what_was_sold_without_being_held():
     assert applied.realized_pnl == D("10")
 
 
+def test_it_is_flat_below_one_step_and_not_at_it():
+    def holds(quantity):
+        return PositionState(quantity=D(quantity))
+
+    assert not is_flat(holds("0.001"), step_size=D("0.001"))
+    assert is_flat(holds("0.000999"), step_size=D("0.001"))
+    assert is_flat(holds("0"), step_size=D("0"))
+
+
+def test_it_counts_with_every_digit_that_the_database_keeps():
+    wide = D("12345678901234567890.123456789012345678")
+    held = PositionState(quantity=wide, cost_quote=D("0.5"), entry_quantity=D(3), entry_quote=wide)
+
+    assert held.unrealized_pnl(D("1.000000000000000001")) == D(
+        "12345678901234567901.969135690246913568123456789012345678"
+    )
+    assert held.average_entry_price == D("4115226300411522630.041152263004115226")
+    assert PositionState().average_entry_price == 0
+
+
+def test_it_values_a_base_fee_at_the_price_and_leaves_out_what_nobody_can_value():
+    bought, _ = apply(PositionState(), execution("BUY", "3", "1", "0.1", "BTC"))
+    other, pnl = apply(
+        PositionState(),
+        execution("BUY", "3", "1", "0.1", "BNB"),
+        execution("SELL", "3", "1", "0.1", "BNB"),
+    )
+
+    assert bought.fees_quote == D("0.3")
+    assert (other.fees_quote, other.cost_quote, pnl) == (0, 0, 0)
+
+
+def test_it_sums_entries_exits_and_fees():
+    position, pnl = apply(
+        PositionState(),
+        execution("BUY", "100", "2", "0.2"),
+        execution("BUY", "200", "1", "0.3"),
+        execution("SELL", "300", "1", "0.4"),
+        execution("SELL", "50", "1", "0.5"),
+    )
+
+    assert (position.entry_quantity, position.entry_quote) == (3, 400)
+    assert (position.exit_quantity, position.exit_quote) == (2, 350)
+    assert position.fees_quote == D("1.4")
+    third = D("133.5")  # a third of 400.5
+    assert position.cost_quote == third
+    assert position.realized_pnl == pnl == D("299.6") + D("49.5") - 2 * third
+    assert position.quantity == 1
+
+
+def test_it_takes_a_base_fee_of_a_sale_from_what_is_held():
+    held, _ = apply(PositionState(), execution("BUY", "100", "2"))
+
+    applied = apply_execution(
+        held, execution("SELL", "110", "1", "0.5", "BTC"), base_asset="BTC", quote_asset="USDT"
+    )
+
+    assert applied.position.quantity == D("0.5")
+    assert applied.position.cost_quote == D("50")
+    assert applied.realized_pnl == D("-40")
+    assert applied.uncovered_quantity == 0
+
+
 PRICE = st.decimals("0.00000001", "200000", places=8)
 QUANTITY = st.decimals("0.00000001", "9000", places=8)
 FEE_FRACTION = st.sampled_from([D(0), D("0.00075"), D("0.001"), D("0.1")])

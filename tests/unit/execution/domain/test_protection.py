@@ -18,16 +18,22 @@ class Grid:
         return quantity.quantize(D("0.001"), ROUND_FLOOR)
 
     def quantize_price(self, price, side):
+        assert side in (Side.BUY, Side.SELL)
         return price.quantize(D("0.01"), ROUND_FLOOR if side is Side.BUY else ROUND_CEILING)
 
 
-def plan(held, price="100.01"):
+class NoLeast(Grid):
+    min_quantity = D(0)
+    min_notional = D(0)
+
+
+def plan(held, price="100.01", rules=None):
     return plan_protection(
         held_quantity=D(held),
         entry_price=D(price),
         stop_loss_fraction=D("0.02"),
         take_profit_fraction=D("0.05"),
-        rules=Grid(),
+        rules=rules or Grid(),
     )
 
 
@@ -50,3 +56,14 @@ def test_it_has_nothing_to_protect_that_the_exchange_would_not_take():
     assert plan("0.0019") is None
     assert plan("0.051") is None  # worth 4.998 at the stop
     assert plan("0.052").quantity == D("0.052")
+
+
+def test_it_protects_exactly_the_least_that_the_exchange_takes():
+    assert plan("0.002", "5000").quantity == D("0.002")
+    pair = plan("0.125", "40.8163")  # 40.0000 at the stop, rounded up to 40.00: worth 5
+    assert (pair.quantity, pair.stop_price) == (D("0.125"), D("40.00"))
+
+
+def test_it_protects_no_position_of_nothing_where_nothing_is_the_least():
+    assert plan("0", rules=NoLeast()) is None
+    assert plan("0.001", rules=NoLeast()).quantity == D("0.001")

@@ -61,6 +61,20 @@ def test_it_counts_position_and_live_buys_as_filled(limit: str, denied: bool) ->
     assert denied_now is denied
 
 
+@pytest.mark.parametrize(("mark", "limit"), [(None, 2000), ("60000", 2200), ("40000", 2000)])
+def test_it_values_a_position_at_the_dearer_of_mark_and_reference(mark, limit) -> None:
+    exposure = make_exposure(
+        position_quantity=D("0.02"), mark_price=None if mark is None else D(mark)
+    )
+
+    def denied(size: int) -> bool:
+        limits = make_limits(max_position_size=D(size))
+        return is_denied("POSITION_NOTIONAL", None, make_portfolio(exposure), limits=limits)
+
+    assert not denied(limit)
+    assert denied(limit - 1)
+
+
 def test_it_does_not_let_a_live_sale_make_room() -> None:
     exposure = make_exposure(position_quantity=D("0.19"), pending_exit_quantity=D("0.19"))
 
@@ -287,12 +301,27 @@ def test_it_enters_nothing_that_cannot_be_protected(change) -> None:
     assert is_denied("STOP_NOT_PLACEABLE", make_entry(**change))
 
 
+def test_no_strategy_enters_without_any_protection() -> None:
+    naked = {"stop_loss_price": None, "stop_limit_price": None, "take_profit_price": None}
+
+    assert is_denied("STOP_NOT_PLACEABLE", make_entry(**naked))
+
+
+@pytest.mark.parametrize("missing", ["stop_loss_price", "take_profit_price"])
+def test_a_person_protects_whole_or_not_at_all(missing: str) -> None:
+    assert is_denied("STOP_NOT_PLACEABLE", make_entry(is_manual=True, **{missing: None}))
+
+
 def test_it_lets_a_person_enter_without_protection() -> None:
     proposal = make_entry(
         is_manual=True, stop_loss_price=None, stop_limit_price=None, take_profit_price=None
     )
 
-    assert judge(proposal).approved
+    verdict = judge(proposal)
+
+    assert verdict.approved
+    [answer] = [check for check in verdict.checks if check.code == "STOP_NOT_PLACEABLE"]
+    assert answer.value == "none wanted"
 
 
 def make_recent(**changes) -> RecentOrder:

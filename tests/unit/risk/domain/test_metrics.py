@@ -1,3 +1,4 @@
+import time
 from datetime import UTC, datetime, timedelta, timezone
 from decimal import Decimal
 
@@ -55,6 +56,16 @@ def test_it_counts_days_in_utc() -> None:
     tokyo = datetime(2026, 3, 2, 8, 59, tzinfo=timezone(timedelta(hours=9)))
 
     assert day_of(tokyo).isoformat() == "2026-03-01"
+
+
+def test_it_counts_days_in_utc_wherever_the_machine_stands(monkeypatch) -> None:
+    monkeypatch.setenv("TZ", "Asia/Tokyo")
+    time.tzset()
+    try:
+        assert day_of(datetime(2026, 3, 1, 23, 59, tzinfo=UTC)).isoformat() == "2026-03-01"
+    finally:
+        monkeypatch.undo()
+        time.tzset()
 
 
 @pytest.mark.parametrize("mark", [D(0), D(-5)])

@@ -35,6 +35,14 @@ def test_it_never_goes_above_the_largest_position() -> None:
     assert size(net_return=0.05) == D(10000)
 
 
+def test_it_never_goes_above_the_largest_position_where_there_is_more_room() -> None:
+    assert size(net_return=0.05, max_notional=D(4000)) == D(4000)
+
+
+def test_it_never_puts_in_more_than_a_thousand_times_the_base() -> None:
+    assert size(net_return=1.0, base_notional=D(1), confidence=1.0) == D(1000)
+
+
 @pytest.mark.parametrize(("room", "expected"), [("400.129", "400.12"), ("0", "0"), ("-5", "0")])
 def test_it_stays_in_the_room_that_is_left(room: str, expected: str) -> None:
     assert size(room=D(room)) == D(expected)

@@ -4,7 +4,6 @@ from core.errors import InvalidInput
 from risk.domain.trading_state import (
     CLOSED,
     GLOBAL,
-    PERMITTED,
     Level,
     Purpose,
     StateTable,
@@ -31,16 +30,32 @@ def test_it_sorts_levels_by_severity() -> None:
     assert [level.value for level in sorted(Level)] == ORDER
 
 
-def test_it_says_for_every_level_what_passes() -> None:
-    assert set(PERMITTED) == set(Level)
+# Written a second time, so that an edit of the table must be meant twice.
+PASSING = {
+    Level.ACTIVE: {Purpose.ENTRY, Purpose.EXIT, Purpose.PROTECT},
+    Level.REDUCE_ONLY: {Purpose.EXIT, Purpose.PROTECT},
+    Level.HALT: {Purpose.PROTECT},
+    Level.CANCEL: {Purpose.PROTECT},
+    Level.FLATTEN: {Purpose.EXIT},
+}
 
 
-@pytest.mark.parametrize("level", list(Level)[1:])
-def test_it_lets_no_entry_through_above_active(level: Level) -> None:
-    assert Purpose.ENTRY not in PERMITTED[level]
+@pytest.mark.parametrize("level", Level)
+@pytest.mark.parametrize("purpose", Purpose)
+def test_it_says_for_every_level_what_passes(level: Level, purpose: Purpose) -> None:
+    state = StateView(level=level, epoch=1, is_running=True)
+
+    assert state.permits(purpose) is (purpose in PASSING[level])
+    by_hand = purpose is Purpose.EXIT or purpose in PASSING[level]
+    assert state.permits(purpose, is_manual=True) is by_hand
+
+
+def test_it_ranks_the_levels_from_zero() -> None:
+    assert [Level(name).rank for name in ORDER] == [0, 1, 2, 3, 4]
 
 
 def test_it_is_shut_when_the_row_is_missing() -> None:
+    assert (CLOSED.level, CLOSED.epoch) == (Level.HALT, -1)
     assert not CLOSED.permits(Purpose.ENTRY)
     assert not CLOSED.permits(Purpose.EXIT)
     assert not CLOSED.is_running
@@ -80,6 +95,9 @@ def test_everything_is_closed_without_the_global_row() -> None:
         (" global ", GLOBAL),
         ("symbol:btcusdt", "symbol:BTCUSDT"),
         ("Strategy:default", "strategy:default"),
+        ("STRATEGY: Slow:one ", "strategy:Slow:one"),
+        ("account:Main", "account:Main"),
+        ("model:m1", "model:m1"),
     ],
 )
 def test_it_reads_a_scope(text: str, scope: str) -> None:
@@ -88,5 +106,26 @@ def test_it_reads_a_scope(text: str, scope: str) -> None:
 
 @pytest.mark.parametrize("text", ["", "symbol", "symbol:", "symbol: ", "pair:BTCUSDT", "GLOBAL:x"])
 def test_it_refuses_an_odd_scope_and_says_what_fits(text: str) -> None:
-    with pytest.raises(InvalidInput, match=r"symbol:NAME, was"):
+    with pytest.raises(InvalidInput, match=r"symbol:NAME, was") as caught:
         parse_scope(text)
+
+    assert caught.value.message == (
+        "scope must be GLOBAL or account:NAME, strategy:NAME, model:NAME, symbol:NAME,"
+        f" was {text!r}"
+    )
+    assert caught.value.context == {"field": "scope", "value": text}
+
+
+def test_a_switch_of_one_scope_is_counted_once_and_takes_running_from_the_global_one() -> None:
+    table = StateTable(
+        views={
+            GLOBAL: StateView(level=Level.ACTIVE, epoch=7, is_running=False),
+            "symbol:BTCUSDT": view(Level.HALT, 3),
+        }
+    )
+
+    found = table.of(["symbol:BTCUSDT", "symbol:BTCUSDT", GLOBAL])
+
+    assert found == StateView(level=Level.HALT, epoch=10, is_running=False)
+    assert list(table.raised(Level.ACTIVE)) == [GLOBAL, "symbol:BTCUSDT"]
+    assert table.raised(Level.HALT) == {"symbol:BTCUSDT": view(Level.HALT, 3)}

@@ -1,0 +1,49 @@
+"""A pytest plugin: what makes thousands of short test runs fast, and each the same again.
+
+The database is migrated once and copied afterwards; property tests try fewer examples, the same
+ones each time.
+"""
+
+import os
+import shutil
+from pathlib import Path
+from typing import Any
+
+from django.conf import settings
+from django.db.backends.sqlite3.creation import DatabaseCreation
+from hypothesis import HealthCheck
+from hypothesis import settings as examples
+
+
+def pytest_configure() -> None:
+    """Replace the making of the test database in this process and those forked from it."""
+    # Without deadlines and checks of speed: a busy machine must not pass for a noticed change.
+    examples.register_profile(
+        "mutation",
+        max_examples=25,
+        derandomize=True,
+        database=None,
+        deadline=None,
+        suppress_health_check=list(HealthCheck),
+    )
+    examples.load_profile("mutation")
+    if getattr(DatabaseCreation, "is_copying", False):
+        return
+    migrate = DatabaseCreation.create_test_db
+    template = Path(os.environ["MUTATION_DATABASE"])
+
+    def create_test_db(self: DatabaseCreation, *args: Any, **options: Any) -> str:
+        connection = self.connection
+        if not template.is_file():
+            name = migrate(self, *args, **options)
+            connection.close()
+            shutil.copyfile(name, template)
+            return name
+        name = self._get_test_db_name()
+        connection.close()
+        shutil.copyfile(template, name)
+        settings.DATABASES[connection.alias]["NAME"] = connection.settings_dict["NAME"] = name
+        return name
+
+    DatabaseCreation.create_test_db = create_test_db  # type: ignore[method-assign]
+    DatabaseCreation.is_copying = True  # type: ignore[attr-defined]
