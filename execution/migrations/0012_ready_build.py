@@ -4,7 +4,7 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-    dependencies = [("execution", "0010_attached_differences")]
+    dependencies = [("execution", "0011_positions_in_parts")]
 
     operations = [
         migrations.AddField(
