@@ -155,31 +155,44 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--planted", type=int, default=40, help="markets of each planted signal")
     parser.add_argument("--processes", type=int, default=os.cpu_count() or 1)
     given = parser.parse_args(arguments)
-    figures: dict[str, Any] = {}
     with ProcessPoolExecutor(given.processes) as pool:
-        noise = _each(pool, of_noise, given.seeds, "noise")
-        figures["noise_seeds"] = given.seeds
-        figures["noise_promoted"] = sum(found for found, _, _ in noise)
-        figures["noise_acted_fraction"] = sum(n for _, n, _ in noise) / sum(n for *_, n in noise)
-        figures["noise_acted_median"] = float(np.median([n for _, n, _ in noise]))
-        for ic, is_linear in ((0.10, True), (0.10, False), (0.05, True)):
-            name = f"{'linear' if is_linear else 'bent'}_{ic:.2f}"
-            shares = _each(pool, _Recovery(ic, is_linear), given.planted, f"recovery {name}")
-            figures[f"recovered_{name}_mean"] = float(np.mean(shares))
-            figures[f"recovered_{name}_least"] = float(min(shares))
-        for ic, is_linear in (
-            *((0.10, is_linear) for is_linear in (True, False)),
-            *((ic, True) for ic in (0.2, 0.4, 0.6)),
-        ):
-            name = f"{'linear' if is_linear else 'bent'}_{ic:.2f}"
-            failed = _each(pool, _Power(ic, is_linear), max(4, given.planted // 4), f"gate {name}")
-            figures[f"passed_{name}"] = sum(not gates for gates in failed) / len(failed)
-            figures[f"failed_{name}"] = dict(Counter(gate for gates in failed for gate in gates))
-    for key, value in figures.items():
-        print(f"{key:32} {value:.4g}" if isinstance(value, float) else f"{key:32} {value}")
-    folder = Path(os.environ.get("DATA_DIR", "var"))
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / "honesty.json").write_text(json.dumps(figures, indent=1))
+        _measure(pool, _Book(), seeds=given.seeds, planted=given.planted)
+
+
+class _Book:
+    """Says each figure as it comes and keeps the file up to date: a run may be cut short."""
+
+    def __init__(self) -> None:
+        self._figures: dict[str, Any] = {}
+
+    def write(self, name: str, value: Any) -> None:
+        self._figures[name] = value
+        print(f"{name:32} {value:.4g}" if isinstance(value, float) else f"{name:32} {value}")
+        folder = Path(os.environ.get("DATA_DIR", "var"))
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / "honesty.json").write_text(json.dumps(self._figures, indent=1))
+
+
+def _measure(pool: ProcessPoolExecutor, book: _Book, *, seeds: int, planted: int) -> None:
+    noise = _each(pool, of_noise, seeds, "noise")
+    book.write("noise_seeds", seeds)
+    book.write("noise_promoted", sum(found for found, _, _ in noise))
+    book.write("noise_acted_fraction", sum(n for _, n, _ in noise) / sum(n for *_, n in noise))
+    book.write("noise_acted_median", float(np.median([n for _, n, _ in noise])))
+    for ic, is_linear in ((0.10, True), (0.10, False), (0.05, True)):
+        name = _name(ic, is_linear)
+        shares = _each(pool, _Recovery(ic, is_linear), planted, f"recovery {name}")
+        book.write(f"recovered_{name}_mean", float(np.mean(shares)))
+        book.write(f"recovered_{name}_least", float(min(shares)))
+    for ic, is_linear in ((0.10, True), (0.10, False), (0.2, True), (0.4, True), (0.6, True)):
+        name = _name(ic, is_linear)
+        failed = _each(pool, _Power(ic, is_linear), max(4, planted // 4), f"gate {name}")
+        book.write(f"passed_{name}", sum(not gates for gates in failed) / len(failed))
+        book.write(f"failed_{name}", dict(Counter(gate for gates in failed for gate in gates)))
+
+
+def _name(ic: float, is_linear: bool) -> str:  # noqa: FBT001 - the two words of a name
+    return f"{'linear' if is_linear else 'bent'}_{ic:.2f}"
 
 
 def _each(

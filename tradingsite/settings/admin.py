@@ -68,6 +68,7 @@ _NAVIGATION = [
             _page("Models", "neurology", "mlmodels_modelversion"),
             _page("Predictions", "query_stats", "mlmodels_prediction"),
             _page("Alarms for training", "notification_important", "mlmodels_retrainevent"),
+            _page("Searches", "travel_explore", "mlmodels_search"),
             _page("Trial ledger", "fact_check", "mlmodels_trial"),
             _page("Instruments", "list_alt", "markets_instrument"),
             _page("Candles", "candlestick_chart", "markets_candle"),
