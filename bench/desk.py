@@ -9,6 +9,8 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
+from bench import market
+
 SIZES = (1, 20, 100, 500)
 # A candle of a minute closes every six seconds of the wall: time for one round.
 SPEED = 10.0
@@ -102,9 +104,8 @@ class Desk:
 
     def _rows(self, size: int, close_ms: int) -> list[list[Any]]:
         prices = self._publish_prices()
-        tail = ["5", "500", 3, "2", "200"]
         return [
-            [key, close_ms - BAR_MS, *[prices[self.symbols[key]]] * 4, *tail]
+            market.usual_row(key, open_time_ms=close_ms - BAR_MS, price=prices[self.symbols[key]])
             for key in self.subsets[size]
         ]
 

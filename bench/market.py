@@ -59,6 +59,35 @@ def planted_rows(
     ]
 
 
+def usual_row(instrument_id: int, *, open_time_ms: int, price: str) -> list[Any]:
+    """Return a candle that closed at `price` and looks like those of ``planted_rows``.
+
+    A flat one would be unlike everything that the model has seen, and is not entered on.
+    """
+    rng = np.random.default_rng([8, instrument_id, open_time_ms])
+    step, width, lean = rng.standard_normal(3)
+    close = float(price)
+    opened = close * (1.0 - _SIGMA * step)
+    spread = _SIGMA * abs(width) * close
+    volume = 100.0 * np.exp(0.3 * width)
+    share = float(np.clip(0.5 + 0.1 * lean, 0.05, 0.95))
+    places = len(price.partition(".")[2])
+    high, low = max(opened, close) + spread, max(min(opened, close) - spread, 10.0**-places)
+    return [
+        instrument_id,
+        open_time_ms,
+        f"{opened:.{places}f}",
+        f"{high + 10.0**-places:.{places}f}",
+        f"{low:.{places}f}",
+        price,
+        f"{volume:.4f}",
+        f"{volume * close:.4f}",
+        250,
+        f"{volume * share:.4f}",
+        f"{volume * share * close:.4f}",
+    ]
+
+
 def make_instruments(count: int) -> list[int]:
     """Insert plain instruments for measurements without an exchange; return their ids."""
     from markets.models import Instrument

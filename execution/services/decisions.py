@@ -82,13 +82,12 @@ def decide_close(
     sentiment = list_sentiment(instrument_ids=instrument_ids, as_of=close_time)
     state, limits = read_state(), get_limits()
     max_size = limits.max_position_size if limits else Decimal(0)
-    rows, entering = [], set()
+    rows, entering = [], set()  # a symbol is for who enters it first, also within one close
     for pair in pairs:
         market, price = markets[pair.instrument_id]
         symbol = (pair.strategy.account_id, pair.instrument_id)
         position = positions[pair.strategy.pk, pair.instrument_id]
         given = DecisionInputs(
-            # A symbol belongs to the strategy that enters it first, also within one close.
             position=replace(position, has_pending_order=True) if symbol in entering else position,
             config=config_of(pair.strategy, timeframe, max_size),
             state=state,

@@ -28,7 +28,7 @@ FRAME = Timeframe.H1
 SYMBOLS = ("BTCUSDT", "ETHUSDT")
 # What may differ from a replay, and is told apart: prices move between close and fill.
 EXPECTED = {
-    Stage.PREDICTION: {Kind.EQUAL, Kind.INTERVAL_SCALED, Kind.SUSPENDED},
+    Stage.PREDICTION: {Kind.EQUAL, Kind.SUSPENDED},
     Stage.INPUT: {Kind.EQUAL},
     Stage.DECISION: {Kind.EQUAL},
     Stage.ORDER: {Kind.EQUAL, Kind.DENIED},
