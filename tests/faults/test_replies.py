@@ -97,7 +97,10 @@ def test_fi48_a_symbol_that_takes_no_orders(cell):
     finally:
         cell.call("POST", "/_sim/symbol", {"symbol": "XRPUSDT", "status": "TRADING"})
 
-    assert cell.entry().state == "REJECTED"
+    # The rules are read anew after the refusal, and the second attempt is denied by them.
+    entries = Order.objects.filter(leg="ENTRY").order_by("pk")
+    assert list(entries.values_list("state", flat=True)) == ["REJECTED", "DENIED"]
+    assert cell.ledger()["orders"] == []
 
 
 def test_fi54_a_stop_that_is_refused_closes_the_position(cell):
