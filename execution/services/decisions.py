@@ -70,14 +70,7 @@ def decide_close(
     if not pairs:
         return []
     instrument_ids = sorted({pair.instrument_id for pair in pairs})
-    # A worker that has just started has not seen the candles that its predecessor held.
-    windows.ensure(
-        timeframe=timeframe, instrument_ids=instrument_ids, close_time_ms=to_ms(close_time)
-    )
-    markets = {
-        instrument_id: _read_market(windows, timeframe, instrument_id, close_time)
-        for instrument_id in instrument_ids
-    }
+    markets = _read_markets(windows, timeframe, instrument_ids, close_time)
     positions = list_positions(pairs, instrument_ids, timeframe, now)
     sentiment = list_sentiment(instrument_ids=instrument_ids, as_of=close_time)
     state, limits = read_state(), get_limits()
@@ -109,6 +102,19 @@ def decide_close(
     Decision.objects.bulk_create(rows, ignore_conflicts=True)
     crashpoint("decision.committed")
     return _announce(pairs, instrument_ids, timeframe, close_time, now)
+
+
+def _read_markets(
+    windows: Windows, timeframe: Timeframe, instrument_ids: Sequence[int], close_time: datetime
+) -> dict[int, tuple[Market, Decimal]]:
+    # A worker that has just started has not seen the candles that its predecessor held.
+    windows.ensure(
+        timeframe=timeframe, instrument_ids=instrument_ids, close_time_ms=to_ms(close_time)
+    )
+    return {
+        instrument_id: _read_market(windows, timeframe, instrument_id, close_time)
+        for instrument_id in instrument_ids
+    }
 
 
 def _read_market(

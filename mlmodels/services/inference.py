@@ -173,13 +173,11 @@ def store_predictions(
     if not instrument_ids:
         return {}
     bundle = model.bundle
-    group = np.array(instrument_ids, np.int64)
     try:
-        found = model.predict(features, group)
+        found = model.predict(features, np.array(instrument_ids, np.int64))
     except NoNumbers:
         return {}  # whoever asked tells of it
-    unusual = model.bundle.cases().dissimilarity(features.values)
-    horizon_sigma = features.sigma * np.sqrt(float(bundle.horizon_bars))
+    unusual = bundle.cases().dissimilarity(features.values)
     horizon = timedelta(milliseconds=bundle.horizon_bars * bundle.spec.interval_ms)
     rows = [
         Prediction(
@@ -198,7 +196,7 @@ def store_predictions(
             lower=float(found.lower[row]),
             upper=float(found.upper[row]),
             sigma=float(found.sigma[row]),
-            horizon_sigma=float(horizon_sigma[row]),
+            horizon_sigma=float(features.sigma[row] * np.sqrt(float(bundle.horizon_bars))),
             base_rate=float(found.base_rate[row]),
             interval_scale=model.interval_scales.get(instrument_id, 1.0),
             dissimilarity=float(unusual[row]),
