@@ -8,11 +8,14 @@ from decimal import Decimal
 from typing import Any
 
 from execution.domain.order import Leg, OrderState, Side
+from execution.domain.position import split_fee
 from execution.models import Decision, Difference, Fill, Order, Position, Reconciliation
+from execution.services.replay import execution_of
 
 _ZERO = Decimal(0)
 _NONE = "(none)"
 _BPS = Decimal("0.01")
+_GRID = Decimal("1e-18")
 _DECIDED = (Leg.ENTRY.value, Leg.EXIT.value)
 
 
@@ -35,7 +38,8 @@ def sum_results(period: Period) -> dict[str, Any]:
     Profit counts when it is taken, with the sale; a round trip counts when it closes.
     """
     rows = Fill.objects.filter(account_id=period.account_id, **period.within("timestamp"))
-    fills = list(rows.select_related("position__strategy").order_by("pk"))
+    related = rows.select_related("position__strategy", "instrument", "order")
+    fills = list(related.order_by("pk"))
     closed = list(
         Position.objects.filter(account_id=period.account_id, **period.within("closed_at"))
         .select_related("strategy")
@@ -58,8 +62,19 @@ def sum_results(period: Period) -> dict[str, Any]:
         "round_trips": len(closed),
         "won": sum(row.realized_pnl > 0 for row in closed),
         "fees": dict(sorted(fees.items())),
+        "fees_quote": sum((_fee_quote(fill) for fill in fills), _ZERO),
         **{name: _grouped(fills, closed, key) for name, key in keys.items()},
     }
+
+
+def _fee_quote(fill: Fill) -> Decimal:
+    """Return the commission in quote at the trade's own price, a third asset's as it was valued."""
+    base, quote = split_fee(
+        execution_of(fill),
+        base_asset=fill.instrument.base_asset,
+        quote_asset=fill.instrument.quote_asset,
+    )
+    return (base * fill.price).quantize(_GRID) + quote
 
 
 def _models_of(position_ids: Iterable[int | None]) -> dict[int, str]:

@@ -74,7 +74,6 @@ def tiles(report: Mapping[str, Any]) -> list[tuple[str, str, str]]:
     equity, results, slip = report["equity"], report["results"], report["slippage"]
     bare, decided, gate = report["unprotected"], report["decisions"], report["gate"]
     trips = results["round_trips"]
-    fees = ", ".join(f"{amount:f} {asset}" for asset, amount in results["fees"].items())
     return [
         ("Equity", money(equity["end"]), f"from {money(equity['start'])}"),
         ("Result", money(equity["change"], signed=True), "deposits and withdrawals left out"),
@@ -83,7 +82,7 @@ def tiles(report: Mapping[str, Any]) -> list[tuple[str, str, str]]:
         ("Unrealized", money(equity.get("unrealized"), signed=True), "at the last valuation"),
         ("Won", percent(results["won"] / trips if trips else None), f"{results['won']} of {trips}"),
         ("Turnover", money(results["turnover"]), f"{results['executions']} executions"),
-        ("Fees", fees or "0", "in their own assets"),
+        ("Fees", money(results["fees_quote"]), f"paid in {', '.join(results['fees']) or '-'}"),
         (
             "Slippage",
             _NOTHING if slip["mean_bps"] is None else f"{slip['mean_bps']} bps",
@@ -120,6 +119,11 @@ def tables(report: Mapping[str, Any]) -> list[Table]:
     ]
     return [
         *found,
+        (
+            "Fees",
+            ["Asset", "Paid"],
+            [[asset, f"{amount:f}"] for asset, amount in report["results"]["fees"].items()],
+        ),
         _counted("What kept from entering", "Reason", report["decisions"]["held_by"]),
         _counted("Refused by the risk gate", "Code", report["gate"]["by_code"]),
         _counted("Orders", "State", report["orders"]["by_state"]),

@@ -87,6 +87,8 @@ def test_the_figures_add_up(desk):
     for asset in ("BTC", "ETH", "USDT"):
         paid = Fill.objects.filter(fee_asset=asset).values_list("fee", flat=True)
         assert fees[asset] == sum(paid)
+    positions = Position.objects.values_list("fees_quote", flat=True)
+    assert D(results["fees_quote"]) == sum(positions)
     assert told["decisions"]["by_action"] == {"ENTER": 3}
     assert told["gate"]["by_code"] == {"STATE_LEVEL": 1}
     entry = Order.objects.get(leg="ENTRY", instrument__symbol="BTCUSDT")

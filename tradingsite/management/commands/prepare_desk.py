@@ -13,6 +13,7 @@ from django.utils import timezone
 from core.clock import get_clock
 from core.errors import TradingError
 from core.tokens import seed_token
+from execution.selectors import find_account_id, latest_reconciliation
 from execution.services.accounts import open_account
 from execution.services.reconciliation import close_gate
 from execution.services.strategies import set_up_strategy
@@ -59,7 +60,7 @@ Example: manage.py prepare_desk --symbols BTCUSDT,ETHUSDT --timeframe 1h
             self._list_instruments(symbols, timeframe)
             self._load_history(symbols, timeframe)
             self._say("comparing our books with the exchange …")
-            call_command("reconcile")
+            self._compare()
             if get_champion(timeframe.value) is None:
                 self._say("training the first model …")
                 call_command("retrain", timeframe=timeframe.value)
@@ -67,6 +68,24 @@ Example: manage.py prepare_desk --symbols BTCUSDT,ETHUSDT --timeframe 1h
             raise CommandError(error.message) from error
         if options["demo"]:
             start_trading(reason="the desk starts by itself", actor=_ADMIN, now=get_clock().now())
+
+    def _compare(self) -> None:
+        """Compare with the exchange. Red keeps nobody from starting: positions need a guardian.
+
+        Raises:
+            CommandError: The exchange could not answer.
+        """
+        started_at = get_clock().now()
+        try:
+            call_command("reconcile")
+        except SystemExit as error:
+            row = latest_reconciliation(account_id=find_account_id(settings.ACCOUNT_NAME))
+            if row is None or row.timestamp < started_at:
+                raise CommandError("The exchange could not be asked; see above.") from error
+            self._say(
+                "The desk starts all the same: positions are protected, and nothing is entered "
+                "until the differences are settled (/admin/execution/difference/)."
+            )
 
     def _make_login(self) -> None:
         users = get_user_model()
