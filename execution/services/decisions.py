@@ -74,10 +74,7 @@ def decide_close(
     windows.ensure(
         timeframe=timeframe, instrument_ids=instrument_ids, close_time_ms=to_ms(close_time)
     )
-    markets = {
-        instrument_id: _read_market(windows, timeframe, instrument_id, close_time)
-        for instrument_id in instrument_ids
-    }
+    markets = {key: _read_market(windows, timeframe, key, close_time) for key in instrument_ids}
     positions = list_positions(pairs, instrument_ids, timeframe, now)
     sentiment = list_sentiment(instrument_ids=instrument_ids, as_of=close_time)
     state, limits = read_state(), get_limits()
