@@ -17,6 +17,7 @@ from execution.domain.decision import (
     decide,
 )
 from execution.domain.factors import Factor
+from execution.domain.protection import DEFAULT_TERMS, ProtectionTerms
 from execution.domain.signals import LOOKBACK, bar_sigma, technical_factors
 from markets.domain.windows import FLOAT_FIELDS, Window
 from risk.domain.trading_state import StateView
@@ -35,6 +36,7 @@ class ModelPlan:
     sentiment: Sentiment | None
     flat: Codes
     held: Codes
+    protection: ProtectionTerms = DEFAULT_TERMS
 
     @property
     def cooldown_ms(self) -> int:
@@ -89,6 +91,7 @@ class ModelStrategy:
         serving: Models in the order in which they took over.
         sentiment: Point-in-time moods, if there were any.
         forecasts: By instrument id, where they were made before.
+        protection: How its positions are protected.
         is_screened: Leave out the closes whose answer is known beforehand. Without it every close
             is asked: the same answers, slowly.
     """
@@ -98,6 +101,7 @@ class ModelStrategy:
     serving: Sequence[Serving]
     sentiment: Sentiment | None = None
     forecasts: Mapping[int, Forecasts] = field(default_factory=dict)
+    protection: ProtectionTerms = DEFAULT_TERMS
     is_screened: bool = True
 
     def plan(self, series: Series) -> ModelPlan:
@@ -121,6 +125,7 @@ class ModelStrategy:
             sentiment=self.sentiment,
             flat=flat,
             held=held,
+            protection=self.protection,
         )
 
 

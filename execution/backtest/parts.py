@@ -29,6 +29,9 @@ PARAMETERS: dict[str, dict[str, float]] = {
         "scale_in_step_bps": 100.0,
         "scale_out_parts": 1,
         "scale_out_step_bps": 200.0,
+        # 0: a plain stop; else a stop that follows, with a target beside it or (0) without.
+        "trailing_delta_bps": 0,
+        "trailing_target": 1,
         "horizon_bars": 12,
         "retrain_bars": 720,
         "retrain_error_threshold": 0.02,
@@ -42,7 +45,7 @@ OF_THE_MODELS = ("horizon_bars", "retrain_bars", "retrain_error_threshold", "tra
 _WHOLE = {
     *("cooldown_bars", "max_holding_bars", "horizon_bars", "retrain_bars", "train_bars"),
     *("fast", "slow", "rsi", "bars"),
-    *("scale_in_parts", "scale_out_parts"),
+    *("scale_in_parts", "scale_out_parts", "trailing_delta_bps", "trailing_target"),
 }
 _LEAST = {
     "scale_in_step_bps": -1e4,
@@ -50,8 +53,18 @@ _LEAST = {
     "min_edge_bps": -1e6,
     "min_confidence": 0.01,
     "cost_bps": 0.0,
+    "trailing_delta_bps": 0,
+    "trailing_target": 0,
 }
-_MOST = {"min_confidence": 0.99, "ceiling": 100.0, "fast": 10_000, "slow": 10_000, "rsi": 10_000}
+_MOST = {
+    "trailing_target": 1,
+    "trailing_delta_bps": 5000,
+    "min_confidence": 0.99,
+    "ceiling": 100.0,
+    "fast": 10_000,
+    "slow": 10_000,
+    "rsi": 10_000,
+}
 _NAME = re.compile(r"[a-z0-9_]{1,20}")
 
 

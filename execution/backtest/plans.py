@@ -16,6 +16,7 @@ import numpy.typing as npt
 
 from execution.backtest.series import Series
 from execution.domain.decision import Action, PositionView, Reason
+from execution.domain.protection import ProtectionTerms
 from risk.domain.trading_state import StateView
 
 Codes = npt.NDArray[np.uint8]
@@ -66,6 +67,10 @@ class Plan(Protocol):
     @property
     def longest_ms(self) -> int | None:
         """After how long a position is asked about whatever `held` says; None: never."""
+
+    @property
+    def protection(self) -> ProtectionTerms:
+        """How its positions are protected."""
 
     @property
     def is_scaled(self) -> bool:

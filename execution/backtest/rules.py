@@ -16,6 +16,7 @@ from core.errors import InvalidInput
 from execution.backtest.plans import ASK, CODE_OF, NO_SIGNAL, SIGNAL, Call, Codes
 from execution.backtest.series import Series
 from execution.domain.decision import Action, PositionView, Reason
+from execution.domain.protection import DEFAULT_TERMS, ProtectionTerms
 from risk.domain.trading_state import StateView
 
 Floats = npt.NDArray[np.float64]
@@ -39,6 +40,7 @@ class RulePlan:
     notional: Decimal
     cooldown_ms: int = 0
     longest_ms: int | None = None
+    protection: ProtectionTerms = DEFAULT_TERMS
 
     @property
     def is_scaled(self) -> bool:
@@ -60,6 +62,7 @@ class RuleStrategy:
     name: str
     signals: Callable[[Series], Signals]
     notional: Decimal
+    protection: ProtectionTerms = DEFAULT_TERMS
 
     def plan(self, series: Series) -> RulePlan:
         """Turn the rule's signals on a symbol into codes."""
@@ -69,6 +72,7 @@ class RuleStrategy:
             flat=np.where(found.enter, ASK, no_signal).astype(np.uint8),
             held=np.where(found.leave, ASK, keep).astype(np.uint8),
             notional=self.notional,
+            protection=self.protection,
         )
 
 

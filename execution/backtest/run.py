@@ -20,6 +20,7 @@ from execution.backtest.series import Series
 from execution.backtest.skill import describe, resolve
 from execution.domain.decision import StrategyConfig
 from execution.domain.factors import Factor, sentiment_factor
+from execution.domain.protection import DEFAULT_TERMS, ProtectionStyle, ProtectionTerms
 from mlmodels.domain.prediction import PredictionState
 from risk.domain.limits import RiskLimits
 from sentiment.domain.view import SentimentHistory
@@ -141,6 +142,7 @@ def _build(part: Part, backtest: Backtest, foresight: Foresight) -> Strategy:
             serving=foresight.serving,
             forecasts=foresight.forecasts,
             sentiment=None if backtest.moods is None else partial(_mood, backtest.moods),
+            protection=_protection(given),
         )
     if part.kind == EMA_RSI:
         signals = partial(
@@ -157,6 +159,15 @@ def _build(part: Part, backtest: Backtest, foresight: Foresight) -> Strategy:
 
 def _mood(moods: SentimentHistory, instrument_id: int, closed_at: datetime) -> Factor | None:
     return sentiment_factor(moods.at(instrument_id, closed_at))
+
+
+def _protection(given: Mapping[str, float]) -> ProtectionTerms:
+    delta = int(given["trailing_delta_bps"])
+    if not delta:
+        return DEFAULT_TERMS
+    has_target = bool(given["trailing_target"])
+    style = ProtectionStyle.TRAILING_PAIR if has_target else ProtectionStyle.TRAILING
+    return ProtectionTerms(style=style, trailing_delta_bps=delta)
 
 
 def _config(backtest: Backtest, given: Mapping[str, float], notional: Decimal) -> StrategyConfig:

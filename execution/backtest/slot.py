@@ -90,6 +90,7 @@ class Slot:
         self.position = PositionState()
         self.trip: RoundTrip | None = None
         self.pair: ProtectionPlan | None = None
+        self.best_price = _ZERO  # since the trailing stop was placed
         self.pending: Pending | None = None
         self.last_closed_ms: int | None = None
         self.attempts = 0
@@ -135,6 +136,8 @@ class Slot:
             end = min(end, max(start, overdue))
         if self.pair is None:
             return end
+        if self.pair.trailing_delta_bps is not None:
+            return start  # a stop that moves must be looked at in every candle
         candles = self.series.candles
         return first_hit(
             candles.low,

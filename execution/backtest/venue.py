@@ -10,8 +10,9 @@ from execution.backtest.series import Bar, exact
 from execution.backtest.slot import Pending, Slot, target_of
 from execution.domain.decision import Reason
 from execution.domain.order import Side
-from execution.domain.protection import plan_protection
+from execution.domain.protection import DEFAULT_TERMS, plan_protection
 from risk.domain.limits import RiskLimits
+from risk.domain.order_forms import BPS
 
 # As in live trading: without a pair for this long, a position is sold.
 LONGEST_UNPROTECTED_MS = 10_000
@@ -62,7 +63,7 @@ def _fill_pending(slot: Slot, pending: Pending, bar: Bar, account: Account, term
         return
     account.book(slot, fill, costs)
     if is_buy:
-        _protect(slot, account, terms.limits, fill.at_ms)
+        _protect(slot, account, terms.limits, fill.at_ms, fill.screen)
         return
     pending.left -= quantity
     if pending.left <= 0 or slot.trip is None:
@@ -70,7 +71,7 @@ def _fill_pending(slot: Slot, pending: Pending, bar: Bar, account: Account, term
         if slot.trip is not None:
             # A part was sold: what is left is protected anew, as in live trading.
             slot.trip.exits += pending.reason == Reason.SCALE_OUT.value
-            _protect(slot, account, terms.limits, fill.at_ms)
+            _protect(slot, account, terms.limits, fill.at_ms, fill.screen)
 
 
 def _check_pair(slot: Slot, bar: Bar, account: Account, costs: Costs) -> None:
@@ -82,24 +83,49 @@ def _check_pair(slot: Slot, bar: Bar, account: Account, costs: Costs) -> None:
     if bar.open > stop and bar.open >= target:
         _take_profit(slot, bar, account, costs)
     elif bar.low <= stop:
-        slot.pair = None
-        order = Pending(
-            side=Side.SELL,
-            reason="STOP_LOSS",
-            owner=trip.owner,
-            # Unless the candle opens below the stop, nobody knows when: late is the safer guess.
-            arrival_ms=bar.open_ms if bar.open <= stop else bar.close_ms,
-            left=pair.quantity,
-        )
-        quantity = _fillable(slot, order.left, bar, costs)
-        order.left -= quantity
-        if quantity > 0:
-            screen = min(exact(bar.open), pair.stop_price)
-            account.book(slot, _market_fill(slot, order, bar, screen, quantity, costs), costs)
-        if order.left > 0 and slot.trip is not None:
-            slot.pending = order  # the rest goes at the next opens
+        _stop_out(slot, bar, account, costs)
     elif bar.high >= target:
         _take_profit(slot, bar, account, costs)
+    elif pair.trailing_delta_bps is not None:
+        _trail(slot, bar, account, costs)
+
+
+def _trail(slot: Slot, bar: Bar, account: Account, costs: Costs) -> None:
+    """Let the stop follow the best price; a close below it after a new high was sold on the way.
+
+    Nobody knows whether the low came before the high: the stop of the candle before counts for it.
+    """
+    pair = slot.pair
+    if pair is None or pair.trailing_delta_bps is None:
+        return
+    slot.best_price = max(slot.best_price, exact(bar.high))
+    stop = slot.best_price * (1 - pair.trailing_delta_bps / BPS)
+    stop = slot.series.rules.quantize_price(stop, Side.SELL)
+    slot.pair = replace(pair, stop_price=max(stop, pair.stop_price))
+    if bar.close <= float(slot.pair.stop_price):
+        _stop_out(slot, bar, account, costs)
+
+
+def _stop_out(slot: Slot, bar: Bar, account: Account, costs: Costs) -> None:
+    pair, trip = slot.pair, slot.trip
+    if pair is None or trip is None:
+        return
+    slot.pair = None
+    order = Pending(
+        side=Side.SELL,
+        reason="STOP_LOSS",
+        owner=trip.owner,
+        # Unless the candle opens below the stop, nobody knows when: late is the safer guess.
+        arrival_ms=bar.open_ms if bar.open <= float(pair.stop_price) else bar.close_ms,
+        left=pair.quantity,
+    )
+    quantity = _fillable(slot, order.left, bar, costs)
+    order.left -= quantity
+    if quantity > 0:
+        screen = min(exact(bar.open), pair.stop_price)
+        account.book(slot, _market_fill(slot, order, bar, screen, quantity, costs), costs)
+    if order.left > 0 and slot.trip is not None:
+        slot.pending = order  # the rest goes at the next opens
 
 
 def _take_profit(slot: Slot, bar: Bar, account: Account, costs: Costs) -> None:
@@ -125,7 +151,7 @@ def _take_profit(slot: Slot, bar: Bar, account: Account, costs: Costs) -> None:
         slot.pair = replace(pair, quantity=pair.quantity - quantity)
 
 
-def _protect(slot: Slot, account: Account, limits: RiskLimits, now_ms: int) -> None:
+def _protect(slot: Slot, account: Account, limits: RiskLimits, now_ms: int, price: Decimal) -> None:
     """Place the pair for what is held, as live trading does in the entry's own transaction.
 
     What the exchange would take no pair for is sold soon after, or written off where it would not
@@ -138,7 +164,13 @@ def _protect(slot: Slot, account: Account, limits: RiskLimits, now_ms: int) -> N
         stop_loss_fraction=limits.stop_loss_fraction,
         take_profit_fraction=limits.take_profit_fraction,
         rules=rules,
+        terms=DEFAULT_TERMS if trip is None else slot.plans[trip.owner].protection,
     )
+    if slot.pair is not None and slot.pair.trailing_delta_bps is not None:
+        # It follows from the price at which it was placed, not from the entry's.
+        slot.best_price = price
+        start = rules.quantize_price(price * (1 - slot.pair.trailing_delta_bps / BPS), Side.SELL)
+        slot.pair = replace(slot.pair, stop_price=start)
     if slot.pair is not None or trip is None:
         return
     quantity = rules.quantize_quantity(position.quantity)

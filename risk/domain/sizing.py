@@ -49,7 +49,7 @@ def size_entry(
     # Without a spread (0, or so small that its square is) there is nothing to measure against.
     scale = KAPPA * net_return / variance if variance > 0 else 0.0
     # Capped before it is shrunk: infinity times nothing would be no number.
-    scale = min(scale, 1e12) * shrink
+    scale = max(-1e12, min(scale, 1e12)) * shrink
     factor = Decimal(f"{min(max(scale, 1.0), 1000.0):.4f}")
     notional = min(base_notional * factor, max_notional, room)
     return max(notional, Decimal(0)).quantize(_CENT, rounding=ROUND_DOWN)

@@ -10,6 +10,7 @@ from execution.backtest.costs import Costs
 from execution.backtest.engine import Setup, replay
 from execution.backtest.rules import RuleStrategy, Signals
 from execution.backtest.series import Series
+from execution.domain.protection import ProtectionStyle, ProtectionTerms
 from markets.domain.timeframe import Timeframe
 from risk.domain.limits import RiskLimits
 from tests.unit.execution.backtest.market import by_hand, rules
@@ -248,3 +249,27 @@ def test_it_says_what_is_wrong_with_a_replay(series, strategies, message):
 def test_it_refuses_candles_that_are_no_candles():
     with pytest.raises(ValueError, match="close of BTCUSDT must be finite"):
         series_of((100, 100, 100, float("nan")))
+
+
+@pytest.mark.parametrize(
+    ("style", "candles", "reason", "price"),
+    [
+        # rises to 103, so the stop stands at 100.94 when the price comes back
+        ("TRAILING", [(100, 103, 100, 103), (103, 103, 100, 101)], "STOP_LOSS", "100.94"),
+        # rises and falls within one candle: it closes below what its own high had raised
+        ("TRAILING", [(100, 110, 100, 101)], "STOP_LOSS", "100"),
+        # opens below the stop
+        ("TRAILING", [(100, 103, 100, 103), (95, 96, 94, 95)], "STOP_LOSS", "95"),
+        # without a target it goes on
+        ("TRAILING", [(100, 120, 100, 120), (120, 130, 119, 130)], "END_OF_DATA", "130"),
+        ("TRAILING_PAIR", [(100, 120, 100, 120)], "TAKE_PROFIT", "105"),
+    ],
+)
+def test_a_stop_that_follows_the_best_price(style, candles, reason, price):
+    terms = ProtectionTerms(style=ProtectionStyle(style), trailing_delta_bps=200)
+    made = replace(at(enter=[0]), protection=terms)
+
+    outcome = run(series_of(FLAT, FLAT, *candles), made)
+
+    (trade,) = outcome.trades
+    assert (trade.exit_reason, trade.exit_price) == (reason, D(price))
