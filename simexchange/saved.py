@@ -55,6 +55,8 @@ class Saved:
         except (LookupError, TypeError, AttributeError, ValueError, ArithmeticError) as error:
             file = shlex.quote(str(self._path))
             reason = str(error) if isinstance(error, ValueError) else repr(error)
+            if isinstance(error, KeyError):
+                reason = f"a record has no {error.args[0]}"
             raise ValueError(
                 f"{self._path} (format {self.format}; this program writes {FORMAT}) cannot be "
                 f"taken up: {reason}. Nothing in it was changed. To keep it and start with new "
