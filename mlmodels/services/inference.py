@@ -173,11 +173,13 @@ def store_predictions(
     if not instrument_ids:
         return {}
     bundle = model.bundle
+    group = np.array(instrument_ids, np.int64)
     try:
-        found = model.predict(features, np.array(instrument_ids, np.int64))
+        found = model.predict(features, group)
     except NoNumbers:
         return {}  # whoever asked tells of it
-    unusual = bundle.cases().dissimilarity(features.values)
+    unusual = model.bundle.cases().dissimilarity(features.values)
+    horizon_sigma = features.sigma * np.sqrt(float(bundle.horizon_bars))
     horizon = timedelta(milliseconds=bundle.horizon_bars * bundle.spec.interval_ms)
     rows = [
         Prediction(
@@ -191,13 +193,8 @@ def store_predictions(
             horizon_bars=bundle.horizon_bars,
             resolves_at=close_time + horizon,
             state=model.state_of(instrument_id),
-            p_up=float(found.p_up[row]),
-            expected_return=float(found.expected_return[row]),
-            lower=float(found.lower[row]),
-            upper=float(found.upper[row]),
-            sigma=float(found.sigma[row]),
-            horizon_sigma=float(features.sigma[row] * np.sqrt(float(bundle.horizon_bars))),
-            base_rate=float(found.base_rate[row]),
+            **{name: float(getattr(found, name)[row]) for name in Calibrated.__slots__},
+            horizon_sigma=float(horizon_sigma[row]),
             interval_scale=model.interval_scales.get(instrument_id, 1.0),
             dissimilarity=float(unusual[row]),
             features=features.values[row].astype("<f4").tobytes(),
