@@ -57,7 +57,12 @@ def main() -> int:
     ]
     print_table(modules)
     if arguments.report:
-        write_report(ROOT / "docs" / "mutation.md", modules, config.get("explained", []))
+        write_report(
+            ROOT / "docs" / "mutation.md",
+            modules,
+            expected=[path for name in groups for path in groups[name]["modules"]],
+            explained=config.get("explained", []),
+        )
     return 0
 
 

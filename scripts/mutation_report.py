@@ -28,10 +28,21 @@ their rows are written a second time in the tests (`test_order.py`, `test_fill.p
 
 The score counts every survivor, the explained ones too.
 """
+PARTIAL = """Where changes were not run the module has no score: among them are survivors that wait
+for a second look after new tests."""
 
 
-def write_report(path: Path, modules: list[Module], explained: list[dict[str, str]]) -> None:
-    """Write the page; `explained` has ``module``, ``after`` (the changed line) and ``why``."""
+def write_report(
+    path: Path, modules: list[Module], *, expected: list[str], explained: list[dict[str, str]]
+) -> None:
+    """Write the page.
+
+    Args:
+        path: Where to.
+        modules: What was run.
+        expected: Every module that belongs to it.
+        explained: ``module``, ``after`` (the changed line) and ``why`` of each known survivor.
+    """
     reasons = {(item["module"], item["after"]): item["why"] for item in explained}
     modules = [module for module in modules if module.score is not None]
     lines = [HEAD, f"## Figures\n\nAs of {datetime.now(UTC):%Y-%m-%d}.\n"]
@@ -40,9 +51,15 @@ def write_report(path: Path, modules: list[Module], explained: list[dict[str, st
     killed = sum(module.killed for module in modules)
     survived = sum(len(module.survivors) for module in modules)
     total = killed / max(killed + survived, 1)
-    lines += [f"| **all** | **{killed}** | **{survived}** | **{total:.1%}** |", ""]
-    if partial := [module.path for module in modules if module.unchecked]:
-        lines += [f"Not run to the end: {', '.join(f'`{path}`' for path in partial)}.", ""]
+    is_whole = not any(module.unchecked for module in modules)
+    score = f"{total:.1%}" if is_whole else "none yet"
+    lines += [f"| **all** | **{killed}** | **{survived}** | **{score}** |", ""]
+    if not all(module.is_current for module in modules):
+        lines += ["\\* The module was changed after this run; run it again.", ""]
+    if any(module.unchecked for module in modules):
+        lines += [PARTIAL, ""]
+    if missing := sorted(set(expected) - {module.path for module in modules}):
+        lines += [f"Not run yet: {', '.join(f'`{path}`' for path in missing)}.", ""]
     lines += ["## Survivors", ""]
     for module in modules:
         lines += _survivors(module, reasons)
@@ -51,7 +68,8 @@ def write_report(path: Path, modules: list[Module], explained: list[dict[str, st
 
 def _row(module: Module) -> str:
     score = f"{module.unchecked} not run" if module.unchecked else f"{module.score:.1%}"
-    return f"| `{module.path}` | {module.killed} | {len(module.survivors)} | {score} |"
+    star = "" if module.is_current else " \\*"
+    return f"| `{module.path}`{star} | {module.killed} | {len(module.survivors)} | {score} |"
 
 
 def _survivors(module: Module, reasons: dict[tuple[str, str], str]) -> list[str]:
@@ -59,7 +77,7 @@ def _survivors(module: Module, reasons: dict[tuple[str, str], str]) -> list[str]
         return []
     lines = [f"### {module.path}", ""]
     for survivor in module.survivors:
-        why = reasons.get((module.path, survivor.after), "not explained yet")
+        why = reasons.get((module.path, survivor.after), "open, run it again after new tests")
         lines.append(f"- `{survivor.function}`: {_change(survivor)}: {why}.")
     return [*lines, ""]
 

@@ -5,8 +5,11 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 
+from mutation_sources import unfold
 from mutmut.mutation.diff_apply import get_diff_for_mutant
 from mutmut.stats import status_by_exit_code
+
+ROOT = Path(__file__).resolve().parent.parent
 
 NOTICED = ("killed", "timeout", "segfault")
 NOT_COUNTED = ("skipped", "not checked", "caught by type check")
@@ -23,9 +26,15 @@ class Survivor:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Module:
-    """The figures of one module."""
+    """The figures of one module.
+
+    Attributes:
+        unchecked: Changes that were not tried (yet).
+        is_current: Whether the module is today as it was when it was run.
+    """
 
     path: str
+    is_current: bool
     killed: int
     unchecked: int
     survivors: tuple[Survivor, ...]
@@ -80,6 +89,7 @@ def _read(folder: Path, path: str) -> Module:
         )
     return Module(
         path=path,
+        is_current=(folder / path).read_text("utf-8") == unfold((ROOT / path).read_text("utf-8")),
         killed=sum(status in NOTICED for status in statuses.values()),
         unchecked=sum(status in NOT_COUNTED for status in statuses.values()),
         survivors=survivors,

@@ -1,9 +1,11 @@
 """A kill waits for senders that are past their last look, and never for a stuck one."""
 
+import logging
 import threading
+from pathlib import Path
 
 import pytest
-from django.db import connections
+from django.db import connection, connections
 
 from risk.services.senders import sending, wait_for_senders
 
@@ -64,3 +66,33 @@ def test_it_waits_for_a_sender_that_is_about_to_be_done(monkeypatch) -> None:
     waiter.join(10)
 
     assert cleared.is_set()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_its_file_is_made_anew_for_us_alone() -> None:
+    if connection.vendor != "sqlite":
+        pytest.skip("PostgreSQL has locks of its own")
+    file = Path(f"{connection.settings_dict['NAME']}-senders")
+    file.unlink(missing_ok=True)
+
+    with sending():
+        assert file.stat().st_mode & 0o777 == 0o600
+
+    file.unlink()
+    assert wait_for_senders()
+    assert file.stat().st_mode & 0o777 == 0o600
+
+
+@pytest.mark.django_db(transaction=True)
+def test_it_says_only_of_a_stuck_sender_that_one_is_still_inside(caplog) -> None:
+    caplog.set_level(logging.WARNING, logger="risk.services.senders")
+    assert wait_for_senders()
+    assert caplog.messages == []
+    leave = threading.Event()
+    thread = run_sender(threading.Event(), leave)
+
+    assert not wait_for_senders()
+
+    leave.set()
+    thread.join(10)
+    assert caplog.messages == ["senders.still_inside after_ms=50"]

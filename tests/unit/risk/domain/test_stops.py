@@ -55,7 +55,7 @@ def test_it_sells_what_the_fee_left_on_the_step() -> None:
         ({"ask_multiplier_down": D("0.98")}, "too far below"),
         ({"ask_multiplier_up": D("1.04")}, "too far above"),
         ({"min_quantity": D("0.02")}, "smallest quantity"),
-        ({"min_notional": D(970)}, "smallest notional"),
+        ({"min_notional": D(970)}, "after fees 969.2298 is below the smallest notional 970"),
     ],
     ids=str,
 )

@@ -1,0 +1,175 @@
+"""The last look before anything leaves: late, forbidden, of another epoch, or free to go once."""
+
+from datetime import timedelta
+from decimal import Decimal
+
+import pytest
+
+from execution.domain.decision import Action
+from execution.domain.request import digest
+from execution.models import Order, Position, SubmitAttempt
+from execution.services.claims import claim_cancels, claim_orders, fence_after, renew_claim
+from execution.services.intents import approve_decisions, approve_exits
+from execution.services.orders import place_orders
+from risk.domain.trading_state import Level
+from risk.services.trading_state import raise_level, read_state, rearm, stop_trading
+
+D = Decimal
+MS = timedelta(milliseconds=1)
+
+
+def approve(world, *decisions):
+    return approve_decisions(decision_ids=[row.pk for row in decisions], clock=world.clock)
+
+
+def claim(world, ids):
+    return claim_orders(order_ids=ids, clock=world.clock)
+
+
+def hold(world, symbol="BTCUSDT"):
+    place_orders(decision_ids=[world.decide(symbol).pk], broker=world.broker, clock=world.clock)
+    return Position.objects.get()
+
+
+def settle(world):
+    """Let what was claimed and never sent come to an end, so that the books are sound."""
+    world.unsound = "a claim was made and never sent"
+
+
+def test_an_approved_buy_holds_back_its_cost_and_its_worst_fee(world):
+    [order_id] = approve(world, world.decide("BTCUSDT"))
+
+    order = Order.objects.get(pk=order_id)
+    notional = order.quantity * D(50000)
+    assert (order.reserved_quantity, order.reserved_asset) == (notional * D("1.001"), "USDT")
+    assert order.approved_epoch == read_state().epoch
+    assert order.reason == ""
+
+
+def test_a_claim_is_written_ahead_with_its_fence_epoch_and_digest(world):
+    settle(world)
+    [made] = claim(world, approve(world, world.decide("BTCUSDT")))
+
+    row = SubmitAttempt.objects.get()
+    order = Order.objects.get()
+    assert (order.state, order.pk) == ("SENDING", made.order.pk)
+    assert (row.kind, row.outcome, row.order_id) == ("SUBMIT", "SENDING", order.pk)
+    assert row.epoch == read_state().epoch
+    assert row.fence_at - row.signed_at == timedelta(seconds=17)
+    assert row.request_sha256 == digest(made.request.parameters())
+    assert row.signed_at == row.created_at == order.updated_at
+
+
+def test_nobody_claims_the_same_order_twice(world):
+    settle(world)
+    ids = approve(world, world.decide("BTCUSDT"))
+
+    assert len(claim(world, ids)) == 1
+    assert claim(world, ids) == []
+    assert SubmitAttempt.objects.count() == 1
+
+
+@pytest.mark.parametrize(("left", "state"), [(MS, "LAPSED"), (2 * MS, "SENDING")])
+def test_an_order_lapses_in_the_moment_that_its_time_is_over(world, left, state):
+    settle(world)
+    ids = approve(world, world.decide("BTCUSDT"))
+    # The clock moves on by a millisecond when the claim reads it.
+    Order.objects.update(expires_at=world.clock._now + left)
+
+    claim(world, ids)
+
+    order = Order.objects.get()
+    assert order.state == state
+    if state == "LAPSED":
+        assert (order.reason, order.reserved_quantity) == ("EXPIRED_UNSENT", 0)
+
+
+@pytest.mark.parametrize("change", ["rearmed", "stopped"])
+def test_an_entry_of_another_epoch_must_be_asked_for_anew(world, change):
+    ids = approve(world, world.decide("BTCUSDT"))
+    by = {"reason": "test", "actor": "tester", "now": world.clock.now()}
+    if change == "stopped":
+        stop_trading(**by)
+    else:
+        raise_level(level=Level.HALT, **by)
+        rearm(**by)
+
+    assert claim(world, ids) == []
+
+    order = Order.objects.get()
+    assert (order.state, order.reason, order.reserved_quantity) == ("LAPSED", "EPOCH_CHANGED", 0)
+
+
+def test_an_exit_outlives_an_epoch(world):
+    settle(world)
+    position = hold(world)
+    ids = approve_exits(
+        account_id=world.account.pk,
+        position_ids=[position.pk],
+        is_manual=False,
+        clock=world.clock,
+    )
+    stop_trading(reason="test", actor="tester", now=world.clock.now())
+
+    [made] = claim(world, ids)
+
+    assert (made.order.leg, made.order.reserved_quantity) == ("EXIT", 0)
+
+
+def test_a_second_entry_into_a_symbol_in_doubt_waits(world):
+    settle(world)
+    first = approve(world, world.decide("BTCUSDT"))
+    world.clock.advance(10)
+    second = approve(world, world.decide("BTCUSDT", notional="600"))
+    other = approve(world, world.decide("ETHUSDT"))
+
+    made = claim(world, [*first, *second, *other])
+
+    assert [each.order.pk for each in made] == [*first, *other]
+    assert Order.objects.get(pk=second[0]).state == "APPROVED"
+    assert claim(world, second) == []  # still in doubt
+
+
+def test_exits_leave_before_entries(world):
+    settle(world)
+    hold(world)
+    world.clock.advance(10)
+    entry = approve(world, world.decide("ETHUSDT"))
+    leave = approve(world, world.decide("BTCUSDT", Action.EXIT))
+
+    made = claim(world, [*entry, *leave])
+
+    assert [each.order.pk for each in made] == [*leave, *entry]
+
+
+def test_an_aged_claim_is_renewed_only_by_who_still_holds_it(world):
+    settle(world)
+    [made] = claim(world, approve(world, world.decide("BTCUSDT")))
+    signed_at = made.attempt.signed_at
+    world.clock.advance(3)
+
+    assert renew_claim(made, clock=world.clock)
+
+    row = SubmitAttempt.objects.get()
+    assert row.signed_at == made.attempt.signed_at == signed_at + timedelta(seconds=3) + MS
+    assert row.fence_at == fence_after(row.signed_at, world.clock)
+    Order.objects.update(state="UNKNOWN")
+    assert not renew_claim(made, clock=world.clock)
+    Order.objects.update(state="SENDING")
+    SubmitAttempt.objects.update(outcome="UNKNOWN")
+    assert not renew_claim(made, clock=world.clock)
+    assert SubmitAttempt.objects.get().signed_at == row.signed_at
+
+
+def test_cancels_of_one_order_are_numbered(world):
+    settle(world)
+    hold(world)
+    pair = Order.objects.get(leg="PROTECT")
+
+    for number in (1, 2):
+        [made] = claim_cancels(orders=[pair], clock=world.clock)
+        row = SubmitAttempt.objects.get(kind="CANCEL", number=number)
+        assert (row.pk, row.order_id, row.outcome) == (made.attempt.pk, pair.pk, "SENDING")
+        assert row.epoch == read_state().epoch
+        assert row.fence_at - row.signed_at == timedelta(seconds=17)
+        assert row.request_sha256 == digest(made.request.parameters())
