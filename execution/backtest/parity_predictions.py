@@ -52,16 +52,12 @@ def compare_predictions(
             if row < len(series) and int(series.close_ms[row]) == close_ms:
                 found = made[version].view(row)
                 again = _widened(_said(found), view.interval_scale)
-                kind = _kind_of_prediction(
-                    live,
-                    again,
-                    close_ms,
-                    model.bundle.spec.warmup * series.timeframe.ms,
-                    revised_ms,
-                    is_scale_known=view.interval_scale is not None,
-                )
-                if found.state is PredictionState.TOO_FEW_CANDLES:
-                    kind = Kind.CANDLES_MISSING
+                reach_ms = model.bundle.spec.warmup * series.timeframe.ms
+                is_known = view.interval_scale is not None
+                if found.state is not PredictionState.TOO_FEW_CANDLES:
+                    kind = _kind_of_prediction(
+                        live, again, close_ms, reach_ms, revised_ms, is_scale_known=is_known
+                    )
         findings.add(
             Stage.PREDICTION,
             kind,
