@@ -27,7 +27,7 @@ def close_while_training(desk: Desk, folder: Path) -> dict[str, float]:
             for _ in range(_ROUNDS):
                 desk.close_all()
                 for size, times in found[is_training].items():
-                    times.append(close_or_again(desk, size)[0])
+                    times.append(close_or_again(desk, size).accepted)
     figures: dict[str, float] = {}
     for size in _SIZES:
         calm, busy = (percentile(found[is_training][size], 95) for is_training in (False, True))

@@ -1,6 +1,7 @@
 """Closes one candle through the real chain and waits for what became of it."""
 
 import time
+from dataclasses import dataclass
 from typing import Any
 
 from bench import desk as desks
@@ -9,13 +10,31 @@ from bench.desk import Desk
 
 _LIMIT_S = 30.0
 _TRIES = 3
+_TIMES = ("decision__created_at", "attempts__finished_at")
 
 
 class NotEntered(Exception):
     """A symbol that should enter was decided otherwise; the message says how."""
 
 
-def close_or_again(desk: Desk, size: int) -> tuple[float, float, list[float]]:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Close:
+    """What a close took, in milliseconds.
+
+    Attributes:
+        accepted: Until the exchange had received the last order (its own time of the request).
+        booked: Until all orders' outcomes were booked.
+        decision_to_wire: From each decision to its order's request at the exchange.
+        intent_to_wire: The same from the order's row, which the gate begins with.
+    """
+
+    accepted: float
+    booked: float
+    decision_to_wire: tuple[float, ...]
+    intent_to_wire: tuple[float, ...]
+
+
+def close_or_again(desk: Desk, size: int) -> Close:
     """Close a candle; again when the machine was so busy that the close had become stale."""
     for _ in range(_TRIES):
         try:
@@ -26,13 +45,8 @@ def close_or_again(desk: Desk, size: int) -> tuple[float, float, list[float]]:
     raise RuntimeError(f"{size} symbols: {_TRIES} closes in a row were not entered on")
 
 
-def close_once(desk: Desk, size: int) -> tuple[float, float, list[float]]:
-    """Close one candle for `size` symbols.
-
-    Returns:
-        Milliseconds until the exchange had accepted the last order (its own time of the request),
-        until all orders' outcomes were booked, and from each decision to its order's request.
-    """
+def close_once(desk: Desk, size: int) -> Close:
+    """Close one candle for `size` symbols."""
     from tradingsite.pipeline import start_chain
 
     close_ms, rows = desk.next_rows(size)
@@ -44,13 +58,20 @@ def close_once(desk: Desk, size: int) -> tuple[float, float, list[float]]:
         for entry in desk.ledger(8 * len(orders) + 20)["requests"]
         if entry["method"] == "POST"
     }
-    accepted = max(received[order["client_order_id"]] for order in orders) - started
-    booked = max(desk.wall_s(order["attempts__finished_at"]) for order in orders) - started
-    to_wire = [
-        1000 * (received[order["client_order_id"]] - desk.wall_s(order["decision__created_at"]))
-        for order in orders
-    ]
-    return accepted * 1000, booked * 1000, to_wire
+
+    def until_received(since: str) -> tuple[float, ...]:
+        return tuple(
+            1000 * (received[order["client_order_id"]] - desk.wall_s(order[since]))
+            for order in orders
+        )
+
+    booked = max(desk.wall_s(order["attempts__finished_at"]) for order in orders)
+    return Close(
+        accepted=1000 * (max(received[order["client_order_id"]] for order in orders) - started),
+        booked=1000 * (booked - started),
+        decision_to_wire=until_received("decision__created_at"),
+        intent_to_wire=until_received("created_at"),
+    )
 
 
 def _wait_for_orders(desk: Desk, size: int, close_ms: int) -> list[dict[str, Any]]:
@@ -69,9 +90,7 @@ def _wait_for_orders(desk: Desk, size: int, close_ms: int) -> list[dict[str, Any
         time.sleep(0.05)
         filled = entries.filter(state="FILLED", attempts__finished_at__isnull=False)
         if filled.count() == len(expected) and protections.count() == len(expected):
-            return list(
-                filled.values("client_order_id", "decision__created_at", "attempts__finished_at")
-            )
+            return list(filled.values("client_order_id", "created_at", *_TIMES))
         if held := _held(desk, size, close_ms):
             raise NotEntered(f"{size} symbols: {held}")
     raise RuntimeError(f"{size} symbols: {protections.count()} of {len(expected)} protected")

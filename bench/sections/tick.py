@@ -50,7 +50,8 @@ class _Rounds:
         self.booked: dict[int, list[float]] = {size: [] for size in SIZES}
         self.floor: dict[int, list[float]] = {size: [] for size in SIZES}
         self.empty: dict[int, list[float]] = {size: [] for size in SIZES if size > 1}
-        self.to_wire: list[float] = []
+        self.from_decision: list[float] = []
+        self.from_intent: list[float] = []
         # Rounds before the million older candles.
         self.young = 0
 
@@ -77,14 +78,15 @@ class _Rounds:
 
     def _run_one(self, *, is_warm: bool) -> None:
         for size in SIZES:
-            accepted, booked, to_wire = close_or_again(self._desk, size)
+            close = close_or_again(self._desk, size)
             floor = self._floor.close_ms(size)
             if is_warm:
-                self.accepted[size].append(accepted)
-                self.booked[size].append(booked)
+                self.accepted[size].append(close.accepted)
+                self.booked[size].append(close.booked)
                 self.floor[size].append(floor)
                 if size == 1:
-                    self.to_wire += to_wire
+                    self.from_decision += close.decision_to_wire
+                    self.from_intent += close.intent_to_wire
         for size, found in self.empty.items():
             if is_warm and (size < max(SIZES) or len(found) < _EMPTY_500_ROUNDS):
                 found.append(self._floor.empty_chains_ms(size))
@@ -95,7 +97,8 @@ class _Rounds:
         figures: dict[str, float] = {
             "tick_rounds": len(self.accepted[1]),
             "tick_history_1m_over_1k_ratio": self._history_ratio(),
-            "intent_to_wire_median_ms": median(self.to_wire),
+            "decision_to_wire_median_ms": median(self.from_decision),
+            "intent_to_wire_median_ms": median(self.from_intent),
         }
         for size in SIZES:
             figures[f"tick_to_order_{size}_median_ms"] = median(self.accepted[size])
