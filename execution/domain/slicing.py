@@ -6,6 +6,9 @@ from decimal import Decimal
 from execution.domain.order import Side
 from markets.domain.instrument import InstrumentRules
 
+# Tries at a worst price; what nobody wanted by then is sold at whatever the market gives.
+_MOST_EMPTY = 4
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Slice:
@@ -13,6 +16,21 @@ class Slice:
 
     quantity: Decimal
     price: Decimal
+
+
+def cap_after(slippage_fraction: Decimal, *, empty_slices: int) -> Decimal | None:
+    """Return how far below the price the next slice may sell; None: no cap, at the market.
+
+    The price that a slice is measured from may be older than the fall. The first empty slice may
+    be that; each one after it doubles the cap, for to be out counts for more than the price.
+
+    Args:
+        slippage_fraction: Of the first slices.
+        empty_slices: How many slices in a row have found no buyer.
+    """
+    if empty_slices >= _MOST_EMPTY:
+        return None
+    return min(slippage_fraction * Decimal(2) ** max(0, empty_slices - 1), Decimal("0.5"))
 
 
 def plan_slice(

@@ -4,7 +4,7 @@ A batch is one transaction: the account is locked, the portfolio read, every pro
 the approved ones before it counted, and all orders inserted with what they reserve.
 """
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from decimal import Decimal
@@ -17,14 +17,14 @@ from core.clock import Clock
 from execution.domain.decision import Action
 from execution.domain.order import Leg, OrderState, Side
 from execution.domain.reservation import reserve
-from execution.domain.slicing import Slice, part_of, plan_slice
+from execution.domain.slicing import part_of
 from execution.models import Account, Decision, Order, Position
 from execution.services.books import next_attempts
 from execution.services.messages import order_message
 from execution.services.order_rows import Wish, build_legs, build_order
 from execution.services.portfolio import build_portfolio
 from execution.services.proposals import propose, wish_to_enter, wish_to_exit
-from markets.domain.instrument import InstrumentRules
+from execution.services.slices import next_slices
 from markets.selectors import list_marks, list_rules
 from risk.domain.gate import Verdict
 from risk.domain.snapshot import OrderProposal
@@ -135,7 +135,7 @@ def approve_exits(
 ) -> list[int]:
     """Turn the wish to close positions into orders; what is flat or being closed is left out.
 
-    Sliced, each order sells at most one slice and not below the slippage cap.
+    Sliced, each order sells at most one slice and not below its slippage cap.
     """
     now = clock.now()
     lock_account(account_id)
@@ -156,7 +156,7 @@ def approve_exits(
         return []
     attempts = next_attempts([row.pk for row in positions], Leg.EXIT)
     rules = list_rules({row.instrument_id for row in positions})
-    pieces = _slices(positions, rules) if is_sliced else {}
+    pieces = next_slices(positions, rules) if is_sliced else {}
     intents = [
         Intent(
             wish=wish_to_exit(
@@ -174,29 +174,6 @@ def approve_exits(
     ]
     orders = insert_judged(account=positions[0].account, intents=intents, now=now)
     return [order.pk for order in orders if order.state == OrderState.APPROVED.value]
-
-
-def _slices(
-    positions: Sequence[Position], rules: Mapping[int, InstrumentRules]
-) -> dict[int, Slice]:
-    """Return the next slice of each position; one without a price or too small goes whole."""
-    limits = get_limits()
-    marks = list_marks({row.instrument_id for row in positions})
-    found = {}
-    for row in positions:
-        mark = marks.get(row.instrument_id)
-        if mark is None or limits is None:
-            continue
-        piece = plan_slice(
-            held=row.quantity,
-            mark_price=mark.price,
-            most_notional=limits.flatten_slice_notional,
-            slippage_fraction=limits.flatten_slippage_fraction,
-            rules=rules[row.instrument_id],
-        )
-        if piece is not None:
-            found[row.pk] = piece
-    return found
 
 
 def insert_judged(

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
+from alerts.services.raising import raise_alert
 from core.audit import record
 from core.clock import Clock
 from core.models import AuditRecord
@@ -136,7 +137,21 @@ def _flatten(*, account_id: int, states: StateTable, broker: Broker, clock: Cloc
         )
         after = {row.pk: row.quantity for row in _held(account_id=account_id, states=states)}
         if after == before:
-            return  # no buyer above the cap, or the exchange does not answer
+            _tell_unsold(held, clock=clock)
+            return
+
+
+def _tell_unsold(held: Sequence[Position], *, clock: Clock) -> None:
+    """Say that a sweep sold nothing: no buyer above the cap, or the exchange does not answer."""
+    symbols = sorted({row.symbol for row in held})
+    raise_alert(
+        code="FLATTEN_UNSOLD",
+        severity="CRITICAL",
+        message=f"FLATTEN sold nothing of {', '.join(symbols)} just now; the next try goes lower",
+        context={"symbols": symbols},
+        dedupe_key=f"FLATTEN_UNSOLD:{','.join(symbols)}",
+        now=clock.now(),
+    )
 
 
 def confirmation_subject(*, account_id: int, scope: str, epoch: int) -> str:

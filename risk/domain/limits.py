@@ -77,7 +77,8 @@ class RiskLimits:
         fee_reserve: Quote that no order may use.
         duplicate_window_s: The same order again within these seconds is a mistake.
         flatten_slice_notional: Most that FLATTEN sells of a symbol in one order.
-        flatten_slippage_fraction: How far below the present price FLATTEN sells at worst.
+        flatten_slippage_fraction: How far below the present price FLATTEN sells at first; slices
+            that find no buyer double it.
 
     Raises:
         LimitsInvalid: A value is outside its bounds.

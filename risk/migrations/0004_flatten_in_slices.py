@@ -20,7 +20,7 @@ class Migration(migrations.Migration):
         migrations.AddField(
             model_name='historicalrisklimits',
             name='flatten_slippage_fraction',
-            field=core.fields.ExactDecimalField(decimal_places=18, default=Decimal('0.01'), help_text='How far below the price FLATTEN sells at worst', max_digits=38),
+            field=core.fields.ExactDecimalField(decimal_places=18, default=Decimal('0.01'), help_text='How far below the price FLATTEN sells at first', max_digits=38),
         ),
         migrations.AddField(
             model_name='risklimits',
@@ -30,6 +30,6 @@ class Migration(migrations.Migration):
         migrations.AddField(
             model_name='risklimits',
             name='flatten_slippage_fraction',
-            field=core.fields.ExactDecimalField(decimal_places=18, default=Decimal('0.01'), help_text='How far below the price FLATTEN sells at worst', max_digits=38),
+            field=core.fields.ExactDecimalField(decimal_places=18, default=Decimal('0.01'), help_text='How far below the price FLATTEN sells at first', max_digits=38),
         ),
     ]

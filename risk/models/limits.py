@@ -58,7 +58,7 @@ class RiskLimits(models.Model):
         default=Decimal(10000), help_text="Most that FLATTEN sells in one order, quote units"
     )
     flatten_slippage_fraction = ExactDecimalField(
-        default=Decimal("0.01"), help_text="How far below the price FLATTEN sells at worst"
+        default=Decimal("0.01"), help_text="How far below the price FLATTEN sells at first"
     )
     # Counts changes: a form that shows an older one is stale and must not overwrite.
     version = models.PositiveIntegerField(default=1, editable=False)

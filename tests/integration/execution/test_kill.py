@@ -4,6 +4,7 @@ from decimal import Decimal
 
 import pytest
 
+from alerts.models import Alert
 from core.models import AuditRecord
 from execution.domain.order import OrderType, Side, TimeInForce
 from execution.models import Order, Position
@@ -323,3 +324,20 @@ def test_flatten_waits_for_buyers_above_the_cap_and_goes_on_from_the_new_price(w
     again = cancel_resting(account_id=world.account.pk, broker=world.broker, clock=world.clock)
     assert (again.held, Position.objects.get().status) == (0, "closed")
     assert Order.objects.filter(leg="EXIT").order_by("pk")[1].price == D("47520")
+
+
+def test_flatten_sells_at_the_market_what_no_slice_found_a_buyer_for(world):
+    place_orders(decision_ids=[world.decide("BTCUSDT").pk], broker=world.broker, clock=world.clock)
+    world.broker.prices["BTCUSDT"] = D("30000")  # and our ticker never hears of it
+
+    held = [flatten(world).held]
+    while held[-1] and len(held) < 9:
+        world.clock.advance(1)
+        held.append(flatten(world).held)
+
+    exits = Order.objects.filter(leg="EXIT").order_by("pk")
+    assert held == [1, 1, 1, 1, 0]
+    assert [row.price for row in exits] == [D(49500), D(49500), D(49000), D(48000), None]
+    assert [row.type for row in exits][-1] == "MARKET"
+    assert Position.objects.get().status == "closed"
+    assert Alert.objects.get(code="FLATTEN_UNSOLD").count == 4

@@ -5,7 +5,7 @@ from decimal import Decimal
 from hypothesis import given
 from hypothesis import strategies as st
 
-from execution.domain.slicing import plan_slice
+from execution.domain.slicing import cap_after, plan_slice
 from tests.unit.risk.domain.builders import make_rules
 
 D = Decimal
@@ -54,3 +54,10 @@ def test_slices_add_up_and_each_is_one_that_the_exchange_takes(held, most, mark)
         left -= piece.quantity
         rest = rules.quantize_quantity(left)
         assert not rest or rest * piece.price >= rules.min_notional
+
+
+def test_a_cap_widens_only_while_nobody_buys_and_ends():
+    caps = [cap_after(D("0.01"), empty_slices=count) for count in range(6)]
+
+    assert caps == [D("0.01"), D("0.01"), D("0.02"), D("0.04"), None, None]
+    assert cap_after(D("0.2"), empty_slices=3) == D("0.5")
