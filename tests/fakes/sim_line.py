@@ -42,6 +42,7 @@ from tests.fakes.sim_market import FakeMarket
 URL = "http://127.0.0.1:1"
 _FEE = Decimal("0.001")
 _NO_LIMIT = 1_000_000_000
+_REFILLED_MS = 5_000
 _LEVELS = (Decimal("0.0004"), Decimal("0.0008"), Decimal("0.0100"))
 
 
@@ -61,6 +62,7 @@ class FakeFloor:
         self._markets = {name: FakeMarket(now_ms) for name in prices}
         self._listeners: list[Callable[[Trade], None]] = []
         self._now_ms = now_ms
+        self._thinned_ms: dict[str, int] = {}
         for name, price in prices.items():
             self._make_book(name, price)
 
@@ -79,13 +81,22 @@ class FakeFloor:
         return Instrument(symbol, symbol.removesuffix("USDT"), "USDT", self._tick[symbol], step)
 
     def consume(self, symbol: str, *args: Any, **more: Any) -> Trade:
+        self._thinned_ms[symbol] = self._now_ms()
         return self._markets[symbol].consume(symbol, *args, **more)
 
     def __getattr__(self, name: str) -> Any:
         """Answer what is asked of one symbol by that symbol's market."""
         if name not in {"last_price", "best", "ladder", "quantity_at", "average_price"}:
             raise AttributeError(name)
-        return lambda symbol, *args: getattr(self._markets[symbol], name)(symbol, *args)
+        return lambda symbol, *args: getattr(self._refilled(symbol), name)(symbol, *args)
+
+    def _refilled(self, symbol: str) -> FakeMarket:
+        """Return the symbol's market; makers have come back to what was taken a while ago."""
+        market, thinned_ms = self._markets[symbol], self._thinned_ms.get(symbol)
+        if thinned_ms is not None and self._now_ms() - thinned_ms > _REFILLED_MS:
+            del self._thinned_ms[symbol]
+            self._make_book(symbol, market.last)
+        return market
 
     def on_trade(self, callback: Callable[[Trade], None]) -> None:
         self._listeners.append(callback)
