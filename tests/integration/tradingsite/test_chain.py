@@ -71,6 +71,8 @@ def world(
     strategy.save()
     strategy.instruments.set(world.instruments.values())
     models, windows = ModelCache(store=store, trainers=get_all_trainers()), WindowStore()
+    # The closes below are flat, which no model has seen; here only their cost matters.
+    monkeypatch.setattr("mlmodels.domain.prediction.MAX_DISSIMILARITY", float("inf"))
     monkeypatch.setattr("mlmodels.tasks.get_model_cache", lambda: models)
     monkeypatch.setattr("markets.services.windows.get_window_store", lambda: windows)
     for module in ("tradingsite.pipeline", "execution.tasks"):
