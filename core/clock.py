@@ -11,6 +11,8 @@ from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from typing import Protocol
 
+from core.recording.tape import told
+
 
 class Clock(Protocol):
     """Tells the time of the market."""
@@ -68,6 +70,9 @@ class AffineClock:
             raise ValueError(f"patience must be above 0 and at most 1, was {self.patience}")
 
     def now_ms(self) -> int:
+        return told("clock", self._read_ms)
+
+    def _read_ms(self) -> int:
         wall_ms = time.time_ns() / 1_000_000
         passed_ms = (wall_ms - self.origin_wall_ms) * self.speed
         return round(self.origin_market_ms + self.offset_ms + passed_ms)

@@ -17,6 +17,7 @@ from typing import Any
 import redis
 
 from core import redis_client
+from core.recording.tape import told
 
 logger = logging.getLogger(__name__)
 
@@ -110,6 +111,12 @@ def list_components(*, now: datetime) -> list[ComponentView]:
     Args:
         now: Market time; ages are of the wall, whatever the market's speed.
     """
+    wall_s, rows = told("components", _read_rows)
+    views = [_view(name, text, wall_s=wall_s, now=now) for name, text in rows.items()]
+    return sorted((view for view in views if view is not None), key=lambda view: view.name)
+
+
+def _read_rows() -> tuple[float, dict[str, str]]:
     wall_s = time.time()
     try:
         rows: dict[str, str] = redis_client.get_client().hgetall(redis_client.key(_KEY))  # type: ignore[assignment]
@@ -117,9 +124,8 @@ def list_components(*, now: datetime) -> list[ComponentView]:
         if not isinstance(error, redis_client.Paused):
             redis_client.note_failure()
             logger.warning("health.unreadable error=%s", error)
-        return []
-    views = [_view(name, text, wall_s=wall_s, now=now) for name, text in rows.items()]
-    return sorted((view for view in views if view is not None), key=lambda view: view.name)
+        return wall_s, {}
+    return wall_s, rows
 
 
 def is_redis_up() -> bool:

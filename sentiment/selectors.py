@@ -2,9 +2,11 @@
 
 from collections.abc import Collection
 from datetime import datetime
+from typing import Any
 
 from django.db.models import Max
 
+from core.recording.tape import told
 from sentiment.domain.view import MAX_AGE, SentimentView
 from sentiment.models import SentimentScore
 
@@ -23,21 +25,31 @@ def list_sentiment(*, instrument_ids: Collection[int], as_of: datetime) -> dict[
     An instrument without a score in the last ``MAX_AGE`` is absent: silence is not neutrality.
     Two queries, whatever the number of instruments.
     """
+    rows = told("sentiment", lambda: _read_newest(instrument_ids, as_of))
+    return {
+        row["instrument_id"]: SentimentView(
+            **{**row, "available_at": datetime.fromisoformat(row["available_at"])}
+        )
+        for row in rows
+    }
+
+
+def _read_newest(instrument_ids: Collection[int], as_of: datetime) -> list[dict[str, Any]]:
     recent = SentimentScore.objects.filter(
         instrument_id__in=instrument_ids, available_at__lte=as_of, available_at__gt=as_of - MAX_AGE
     )
     newest = list(recent.values_list("instrument_id").annotate(Max("available_at")))
     if not newest:
-        return {}
+        return []
     times = {at for _, at in newest}
     columns = ("instrument_id", "score", "confidence", "mentions", "available_at")
     rows = recent.filter(available_at__in=times).values(*columns)
     wanted = set(newest)
-    return {
-        row["instrument_id"]: SentimentView(**row)
+    return [
+        {**row, "available_at": row["available_at"].isoformat()}
         for row in rows
         if (row["instrument_id"], row["available_at"]) in wanted
-    }
+    ]
 
 
 def list_score_history(

@@ -17,6 +17,8 @@ from celery.signals import (
     worker_ready,
 )
 
+from core.recording import tape
+
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "tradingsite.settings.dev")
 # Django's checks read the whole site, which no worker serves, and Celery ignores what they find.
 os.environ.setdefault("CELERY_SKIP_CHECKS", "1")
@@ -86,6 +88,31 @@ def drop_broken_connections(task: Any, **_: Any) -> None:
 
     if not task.request.is_eager:
         close_old_connections()
+
+
+# What decisions and books come from. The rest (training, alerts, news) is told to it or is not.
+RECORDED_TASKS = frozenset(
+    {
+        *("pipeline.ingest", "pipeline.predict", "pipeline.decide", "execution.place_orders"),
+        *("execution.reconcile", "execution.record_equity"),
+        *("markets.fill_gaps", "markets.sync_instruments"),
+    }
+)
+
+
+@task_prerun.connect
+def _begin_step(task: Any, kwargs: dict[str, Any], **_: Any) -> None:
+    """Let the task be one step of a recorded session."""
+    running = tape.active()
+    if running is not None and task.name in RECORDED_TASKS and not running.is_in_step:
+        running.begin(f"task {task.name}", kwargs)
+
+
+@task_postrun.connect
+def _end_step(task: Any, **_: Any) -> None:
+    running = tape.active()
+    if running is not None and task.name in RECORDED_TASKS:
+        running.end()
 
 
 @worker_ready.connect

@@ -16,6 +16,7 @@ from alerts.models import Alert
 from core.celery_outbox import enqueue_on_commit
 from core.errors import NotFound
 from core.masking import mask, mask_text
+from core.recording.tape import told
 from core.rest.encoding import dumps
 
 logger = logging.getLogger(__name__)
@@ -54,7 +55,33 @@ def raise_alert(
         The new alert, or None for a repetition within the window (wall time), which only counts
         up the first row. A repetition that is worse than the first is an alert of its own.
     """
-    severity = Severity(severity)
+    kept: list[Alert] = []
+
+    def keep() -> None:
+        alert = _keep(
+            code=code,
+            severity=Severity(severity),
+            message=message,
+            context=context,
+            dedupe_key=dedupe_key,
+            now=now,
+        )
+        kept.extend([alert] if alert is not None else [])
+
+    # Nothing is decided by an alert, and who is not recorded raises some too: not replayed.
+    told("alert", keep)
+    return kept[0] if kept else None
+
+
+def _keep(
+    *,
+    code: str,
+    severity: Severity,
+    message: str,
+    context: Mapping[str, Any],
+    dedupe_key: str | None,
+    now: datetime,
+) -> Alert | None:
     # Windows are wall time: people are not read to faster because the market runs faster.
     window = int(timezone.now().timestamp() // DEFAULT_WINDOW.total_seconds())
     key = f"{dedupe_key or code}|{severity}"[:200]

@@ -8,10 +8,10 @@ from typing import Any
 from urllib.parse import parse_qsl
 
 from requests import PreparedRequest, Response
-from requests.adapters import HTTPAdapter
 
 from core.errors import TradingError
 from execution.domain.request import digest
+from markets.adapters.taped_http import TapedAdapter
 
 _CHANGING = frozenset({"POST", "PUT", "DELETE"})
 # A timestamp made later than the write-ahead record said would outlive its fence.
@@ -24,7 +24,7 @@ class WireMismatch(TradingError):
     code = "WIRE_MISMATCH"
 
 
-class WireCheckAdapter(HTTPAdapter):
+class WireCheckAdapter(TapedAdapter):
     """Transport that lets a changing request pass only if it was announced, and only once."""
 
     def __init__(self) -> None:

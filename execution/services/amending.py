@@ -13,6 +13,7 @@ from django.db import transaction
 from core.audit import record
 from core.clock import Clock
 from core.errors import Conflict, ExchangeError, InvalidInput, OrderRejected
+from core.recording.calls import taped
 from execution.domain.order import FINAL_STATES, Leg, OrderState
 from execution.domain.outcome import Outcome
 from execution.domain.request import AmendRequest, digest
@@ -33,6 +34,7 @@ _OPEN = [Outcome.SENDING.value, Outcome.UNKNOWN.value]
 _BETWEEN_LOOKS = timedelta(seconds=2)
 
 
+@taped
 def amend_order(
     *,
     account_id: int,

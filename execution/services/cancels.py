@@ -12,6 +12,7 @@ from core.audit import record
 from core.clock import Clock
 from core.crashpoints import crashpoint
 from core.errors import Conflict, ExchangeError, NotFound
+from core.recording.calls import taped
 from execution.domain.fill import OrderReport
 from execution.domain.order import (
     RESTING_STATES,
@@ -38,6 +39,7 @@ _RESTING = {state.value for state in RESTING_STATES}
 _IN_DOUBT = {*(state.value for state in UNRESOLVED_STATES), OrderState.QUARANTINED.value}
 
 
+@taped
 def request_cancel(
     *, account_id: int, order_id: int, actor: str, broker: Broker, clock: Clock
 ) -> Order:

@@ -11,6 +11,7 @@ from django.db import transaction
 from core.audit import record
 from core.clock import Clock
 from core.errors import Conflict, InvalidInput, NotFound
+from core.recording.calls import taped
 from execution.domain.order import Leg
 from execution.models import Balance, Difference, Order, Position
 from execution.ports import Broker
@@ -83,6 +84,7 @@ class Settlement:
     target: str = ""
 
 
+@taped
 def settle_difference(
     *, difference_id: int, settlement: Settlement, broker: Broker, clock: Clock
 ) -> Difference:

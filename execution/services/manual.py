@@ -10,6 +10,7 @@ from django.db import IntegrityError, transaction
 from core.audit import record
 from core.clock import Clock
 from core.errors import Conflict, Denied, InvalidInput
+from core.recording.calls import taped
 from execution.domain.order import Leg, OrderState, OrderType, Side, TimeInForce
 from execution.models import Account, Order, Position
 from execution.ports import Broker
@@ -69,6 +70,7 @@ class ManualOrder:
         return not form.is_resting or (not form.trigger and self.time_in_force in _AT_ONCE)
 
 
+@taped
 def place_manual_order(
     *,
     account_id: int,

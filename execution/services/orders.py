@@ -10,6 +10,7 @@ from core.audit import record
 from core.clock import Clock
 from core.crashpoints import crashpoint
 from core.errors import Denied, NotFound
+from core.recording.calls import taped
 from execution.domain.order import Leg, OrderState
 from execution.models import Account, Order, Position
 from execution.ports import Broker
@@ -43,6 +44,7 @@ def place_orders(*, decision_ids: Sequence[int], broker: Broker, clock: Clock) -
     return order_ids
 
 
+@taped
 def close_position(
     *, account_id: int, symbol: str | None, actor: str, broker: Broker, clock: Clock
 ) -> list[Order]:

@@ -16,6 +16,7 @@ from alerts.services.raising import raise_alert
 from core.build import get_build
 from core.clock import Clock
 from core.crashpoints import crashpoint
+from core.recording.calls import taped
 from execution.domain.order import LIST_TYPES, RESTING_STATES
 from execution.models import Account, Order, Position, Reconciliation
 from execution.ports import Broker
@@ -79,6 +80,7 @@ def sync_orders(*, account_id: int, broker: Broker, clock: Clock) -> Comparison:
     return found
 
 
+@taped
 def reconcile_account(
     *,
     account_id: int,

@@ -14,6 +14,7 @@ from django.db import IntegrityError, connection, transaction
 from core.audit import record
 from core.clock import Clock
 from core.errors import Conflict, InvalidInput, NotFound
+from core.recording.calls import taped
 from execution.domain.order import RESTING_STATES, Leg, OrderState, OrderType, Side, TimeInForce
 from execution.domain.request import Restriction
 from execution.models import Order
@@ -47,6 +48,7 @@ class Changes:
         }
 
 
+@taped
 def replace_order(
     *,
     account_id: int,

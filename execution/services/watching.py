@@ -14,6 +14,7 @@ from alerts.services.raising import raise_alert
 from core.clock import Clock
 from core.errors import InvalidInput
 from core.health import ComponentStatus, ComponentView
+from core.recording.tape import told
 from execution.domain.order import RESTING_STATES, Leg
 from execution.models import Decision, Order, Strategy
 from execution.ports import Broker
@@ -62,9 +63,10 @@ class Watch:
         Its text is ``LEVEL [SCOPE] [reason]``; what cannot be read is CANCEL of everything. While
         it stays there, a re-armed switch is raised again.
         """
-        if not self.kill_file.exists():
+        asked = told("kill file", lambda: _ask_kill_file(self.kill_file))
+        if asked is None:
             return False
-        level, scope, reason = _read_kill_file(self.kill_file)
+        level, scope, reason = Level(asked[0]), asked[1], asked[2]
         if read_state(scopes=[scope]).level < level:
             raise_level(
                 level=level, reason=reason, actor="file:kill", now=self.clock.now(), scope=scope
@@ -173,6 +175,13 @@ class Watch:
             dedupe_key=f"{code}:{self.account_id}:{sorted(map(str, context))}",
             now=self.clock.now(),
         )
+
+
+def _ask_kill_file(path: Path) -> list[str] | None:
+    if not path.exists():
+        return None
+    level, scope, reason = _read_kill_file(path)
+    return [level.value, scope, reason]
 
 
 def _read_kill_file(path: Path) -> tuple[Level, str, str]:

@@ -13,8 +13,10 @@ from binance.client import Client
 
 from core.clock import Clock
 from core.errors import NeedsOperator
-from markets.adapters.rate_budget import RateBudget
-from markets.domain.budget import priority_of
+from core.recording.tape import told
+from markets.adapters.rate_budget import BudgetSpent, RateBudget
+from markets.adapters.taped_http import TapedAdapter
+from markets.domain.budget import Priority, priority_of
 
 CONNECT_TIMEOUT_S = 2
 # The exchange waits 10 s for its engine before it says "unknown"; hear it say so.
@@ -145,6 +147,8 @@ class VenueClient(Client):
             },
             ping=False,
         )
+        for prefix in ("http://", "https://"):
+            self.session.mount(prefix, TapedAdapter())
         # No proxy, no .netrc: what is signed here goes straight to the exchange we named.
         self.session.trust_env = not is_loopback(addresses.rest)
 
@@ -181,7 +185,7 @@ class VenueClient(Client):
         if self._budget is not None:
             side = str((kwargs.get("data") or {}).get("side", ""))
             path = urlsplit(uri).path
-            self._budget.require(priority_of(method=method, path=path, side=side))
+            self._require(priority_of(method=method, path=path, side=side))
         try:
             reply = super()._request(method, uri, signed, force_params, **kwargs)
             if self._budget is not None and urlsplit(uri).path.endswith("/exchangeInfo"):
@@ -195,9 +199,29 @@ class VenueClient(Client):
         """Return ``exchangeInfo`` of one symbol; the base class only asks for all."""
         return self._get("exchangeInfo", data={"symbol": symbol})
 
+    def _require(self, priority: Priority) -> None:
+        """Ask the budget, which other processes spend too.
+
+        Raises:
+            BudgetSpent: It lets no request of this priority pass.
+        """
+        refusal = told("budget", lambda: self._ask_budget(priority))
+        if refusal is not None:
+            raise BudgetSpent(refusal["message"], **refusal["context"])
+
+    def _ask_budget(self, priority: Priority) -> dict[str, Any] | None:
+        if self._budget is None:
+            return None
+        try:
+            self._budget.require(priority)
+        except BudgetSpent as error:
+            return {"message": error.message, "context": error.context}
+        return None
+
     def quiet_s(self) -> float:
         """Return for how many wall seconds the exchange must be left alone."""
-        return self._budget.quiet_s() if self._budget is not None else 0.0
+        budget = self._budget
+        return told("quiet", budget.quiet_s) if budget is not None else 0.0
 
     def _learn(self, response: Any) -> None:
         headers = response.headers

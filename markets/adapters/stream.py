@@ -16,6 +16,7 @@ from typing import Any
 
 from core.clock import Clock, from_ms
 from core.errors import TradingError
+from core.recording.tape import keep_raw
 from markets.adapters.binance_errors import StreamLost, classify
 from markets.adapters.sockets import Connect, Message
 from markets.domain.candle import Row, check_row
@@ -227,6 +228,7 @@ class MarketStream:
                 f"WebSocket disconnected: {message.get('type', kind)} {message.get('m', '')}"
             )
         self._touch()
+        keep_raw("market frame", message)
         self.health.messages += 1
         if kind != "kline":
             return

@@ -12,6 +12,7 @@ import redis
 
 from core import redis_client
 from core.clock import from_ms, to_ms
+from core.recording.tape import told
 from markets.domain.ticker import Ticker
 
 logger = logging.getLogger(__name__)
@@ -42,17 +43,22 @@ def read_tickers(symbols: Sequence[str]) -> dict[str, Ticker]:
     """Return the tickers known of `symbols`; empty if Redis cannot be reached."""
     if not symbols:
         return {}
-    try:
-        payloads = redis_client.get_client().mget([_key(symbol) for symbol in symbols])
-    except (redis.RedisError, OSError) as error:
-        _note(error)
-        return {}
+    payloads = told("tickers", lambda: _read(symbols))
     found = {}
     for symbol, payload in zip(symbols, payloads, strict=True):
         if payload is not None:
             price, at_ms = orjson.loads(payload)
             found[symbol] = Ticker(symbol=symbol, price=Decimal(price), at=from_ms(at_ms))
     return found
+
+
+def _read(symbols: Sequence[str]) -> list[str | None]:
+    try:
+        found = redis_client.get_client().mget([_key(symbol) for symbol in symbols])
+    except (redis.RedisError, OSError) as error:
+        _note(error)
+        return [None] * len(symbols)
+    return [None if payload is None else str(payload) for payload in found]
 
 
 def _key(symbol: str) -> str:

@@ -20,7 +20,8 @@ from mlmodels.ports import (
     StoredArtifact,
     Trainer,
 )
-from mlmodels.selectors import ChampionView, get_champion
+from mlmodels.selectors import ChampionView
+from mlmodels.services.champions import read_champion
 
 _MOST_BESIDE = 8
 
@@ -97,7 +98,7 @@ class ModelCache:
         Raises:
             ArtifactError: The files are not what was stored, or their features are of other code.
         """
-        found = get_champion(scope)
+        found = read_champion(scope)
         if found is None:
             self._served.pop(scope, None)
             return None

@@ -7,6 +7,7 @@ from django.db import transaction
 
 from core.audit import record
 from core.errors import Conflict, Denied, InvalidInput
+from core.recording.calls import taped
 from risk.domain.trading_state import GLOBAL, Level, StateView
 from risk.models import RearmRequest, TradingStateChange
 from risk.selectors import find_rearm_request, latest_metrics
@@ -17,6 +18,7 @@ from risk.services.trading_state import AUTOMATIC, read_states, rearm
 REQUEST_LIFETIME = timedelta(minutes=10)
 
 
+@taped
 @transaction.atomic
 def rearm_trading(
     *,

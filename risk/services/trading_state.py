@@ -13,6 +13,7 @@ from django.db.transaction import TransactionManagementError
 
 from core.audit import record
 from core.errors import Conflict, Denied, InvalidInput, NotFound
+from core.recording.calls import taped
 from risk.domain.trading_state import GLOBAL, Level, StateTable, StateView
 from risk.models import TradingState, TradingStateChange
 from risk.services.notices import announce_state
@@ -65,6 +66,7 @@ def read_state(*, scopes: Iterable[str] = (), for_share: bool = False) -> StateV
     return read_states(for_share=for_share).of(scopes)
 
 
+@taped
 @transaction.atomic
 def raise_level(
     *, level: Level, reason: str, actor: str, now: datetime, scope: str = GLOBAL
@@ -167,11 +169,13 @@ def rearm(
     return state
 
 
+@taped
 def start_trading(*, reason: str, actor: str, now: datetime) -> StateView:
     """Let strategies open positions; starting twice changes nothing."""
     return _set_running(is_running=True, reason=reason, actor=actor, now=now)
 
 
+@taped
 def stop_trading(*, reason: str, actor: str, now: datetime) -> StateView:
     """Let strategies open nothing new; exits and protective orders go on."""
     return _set_running(is_running=False, reason=reason, actor=actor, now=now)

@@ -42,7 +42,7 @@ class Desk:
     def headers(self) -> dict[str, str]:
         return {"Authorization": f"Bearer {self.token}"}
 
-    def manage(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+    def manage(self, *arguments: str, limit_s: float = 120) -> subprocess.CompletedProcess[str]:
         """Run a command of ours in another terminal."""
         return subprocess.run(
             [sys.executable, "manage.py", *arguments],
@@ -51,7 +51,7 @@ class Desk:
             env=self.environment,
             capture_output=True,
             text=True,
-            timeout=120,
+            timeout=limit_s,
         )
 
     def wait(self, is_so: Callable[[], Any], *, limit_s: float, what: str) -> Any:

@@ -42,6 +42,10 @@ SIM_MIRROR = env.text("SIM_MIRROR", "")
 CLOCK = env.text("CLOCK", "")
 # Request weight per minute that the exchange allows one address; all processes share it.
 WEIGHT_LIMIT = env.integer("WEIGHT_LIMIT", 0, minimum=0, maximum=10_000_000)
+RECORD_SESSIONS = env.flag("RECORD_SESSIONS", default=False)
+RECORD_LIMIT_MB = env.integer("RECORD_LIMIT_MB", 2000, minimum=10, maximum=1_000_000)
+# Where the session of this desk is recorded: handed down by `trade`.
+RECORD_INTO = env.text("RECORD_INTO", "")
 TWO_PERSON_REARM = env.flag("TWO_PERSON_REARM", default=False)
 KEY_STORE = env.choice("KEY_STORE", "env", ("env", "file"))
 KEY_FILE = DATA_DIR / "keys.json"

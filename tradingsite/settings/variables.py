@@ -60,9 +60,12 @@ VARIABLES: tuple[Variable, ...] = (
     _plain("SIM_SPEED", "0", "market seconds per second; 0: the default"),
     _plain("SIM_MIRROR", "", "whose prices paper mode follows: an https address; empty: Binance"),
     _plain("WEIGHT_LIMIT", "0", "request weight per minute; 0 is what the exchange says"),
+    _plain("RECORD_SESSIONS", "false", "keep every raw exchange message, for `replay_session`"),
+    _plain("RECORD_LIMIT_MB", "2000", "of all recordings; older ones go, a new one ends there"),
     _plain("TWO_PERSON_REARM", "false", "re-arming needs a second person, not who raised or asked"),
     _plain("CRASHPOINT", "", "for fault tests only; leave it empty"),
     _plain("CLOCK", "", "set by `manage.py trade`; leave it empty"),
+    _plain("RECORD_INTO", "", "set by `manage.py trade`; leave it empty"),
     _plain("COMPONENT", "", "name of the process; set by `manage.py trade`; leave it empty"),
     _plain("SENTIMENT_SCRIPT", "", "JSON lines read in place of the news"),
 )

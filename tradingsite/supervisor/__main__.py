@@ -36,13 +36,15 @@ def main() -> None:
         sys.exit(f"Error: {error.message}")
     finally:
         if desk:
-            desk.stop()
+            desk.stop(record_into=order.record_into)
     _say("Stopped. Everything is kept; the same command goes on from here.")
 
 
 def _bring_up(desk: Desk, order: Order) -> None:
     desk.prepare_forks()
     desk.share(TRADING_MODE=order.mode)
+    if order.record_into:
+        desk.share(RECORD_INTO=order.record_into)
     if order.with_broker:
         _say("broker …")
         desk.start_broker()
@@ -61,6 +63,9 @@ def _bring_up(desk: Desk, order: Order) -> None:
         )
     else:
         desk.prepare()
+    if order.record_into:
+        _say(f"recording into {order.record_into} …")
+        desk.record("begin", order.record_into)
     _say("workers, streams, guardian, web …")
     desk.start_system(with_web=order.with_web)
 

@@ -94,6 +94,11 @@ class Desk:
         if self._supervisor.run_to_end(plan.preparation(*arguments)):
             raise NeedsOperator("The preparation failed; the lines above say why.")
 
+    def record(self, what: str, folder: str) -> None:
+        """Run ``manage.py record_session``: keep what the session begins with, or came to."""
+        if self._supervisor.run_to_end(plan.recording(what, folder)):
+            raise NeedsOperator("The session cannot be recorded; the lines above say why.")
+
     def start_system(self, *, with_web: bool) -> None:
         """Start our own processes and wait until each is at work."""
         if with_web:
@@ -109,9 +114,11 @@ class Desk:
         """Stay until Ctrl-C or SIGTERM."""
         self._supervisor.run()
 
-    def stop(self) -> None:
-        """End every process and give the folder free."""
+    def stop(self, *, record_into: str = "") -> None:
+        """End every process and give the folder free; keep what a recorded session came to."""
         self._supervisor.stop()
+        if record_into and (Path(record_into) / "session.json").exists():
+            self._supervisor.run_last(plan.recording("end", record_into))
         (self._data_dir / DESK_FILE).unlink(missing_ok=True)
         if self._lock:
             self._lock.close()

@@ -19,6 +19,7 @@ class Order:
         sim_data: Candles that it replays; empty: it generates.
         sim_speed: Market seconds per second of the wall; 0: the default.
         sim_mirror: Exchange whose prices paper mode follows.
+        record_into: Folder of the session to record; empty: none is.
         asked_at_s: When the user asked, by the monotonic clock.
     """
 
@@ -33,6 +34,7 @@ class Order:
     sim_speed: float
     sim_mirror: str
     asked_at_s: float
+    record_into: str = ""
 
     def to_text(self) -> str:
         """Return the order as JSON."""

@@ -78,6 +78,11 @@ def preparation(*arguments: str) -> ProcessSpec:
     return _ours("prepare", *_MANAGE, "prepare_desk", *arguments)
 
 
+def recording(what: str, folder: str) -> ProcessSpec:
+    """What keeps the first and the last state of a recorded session."""
+    return _ours("recording", *_MANAGE, "record_session", what, folder)
+
+
 def system(*, port: int, with_web: bool) -> tuple[ProcessSpec, ...]:
     """Everything of ours, in the order in which it is started."""
     workers = tuple(

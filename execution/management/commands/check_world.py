@@ -1,5 +1,7 @@
 """Everything that must be true, checked now and shown."""
 
+import contextlib
+import json
 import sys
 import textwrap
 import time
@@ -9,12 +11,14 @@ from pathlib import Path
 from typing import Any
 
 from django.conf import settings
+from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandParser
 
 from core.clock import Clock, get_clock
 from core.errors import TradingError
 from core.keys.base import KeyMissing
 from core.keys.manager import get_credentials
+from core.recording.recorder import MANIFEST, VERDICT
 from execution.adapters.factory import get_broker
 from execution.adapters.sim_ledger import read_sim_ledger
 from execution.domain.invariants import Answer, WorldReport
@@ -23,6 +27,7 @@ from execution.models import Account
 from execution.selectors import get_account
 from execution.services.world.asking import truth_reader
 from execution.services.world.checking import check_world
+from execution.services.world.rows import Beside, ReplayedSession
 
 _WIDTH = 86
 
@@ -50,6 +55,10 @@ class Command(BaseCommand):
             "--looks", type=int, default=4, help="report what is found in so many looks, 1 s apart"
         )
 
+        parser.add_argument(
+            "--replay", action="store_true", help="replay the newest recorded session first"
+        )
+
     def handle(self, *args: Any, **options: Any) -> None:
         clock = get_clock()
         started = time.monotonic()
@@ -62,7 +71,10 @@ class Command(BaseCommand):
                 pause=time.sleep,
                 looks=options["looks"],
                 secrets=_secrets(),
-                log_paths=[str(path) for path in sorted(Path(settings.DATA_DIR).glob("*.log*"))],
+                beside=Beside(
+                    log_paths=[str(p) for p in sorted(Path(settings.DATA_DIR).glob("*.log*"))],
+                    replay=_replayed(run=options["replay"]),
+                ),
             )
         except TradingError as error:
             self.stderr.write(f"{error.code}: {error.message}")
@@ -108,6 +120,21 @@ def _reader(
         broker=get_broker(),
         clock=clock,
         look_back=timedelta(days=options["days"]),
+    )
+
+
+def _replayed(*, run: bool) -> ReplayedSession | None:
+    """Return the newest recorded session with what its replay came to."""
+    found = sorted((Path(settings.DATA_DIR) / "recordings").glob(f"*/{MANIFEST}"))
+    if not found:
+        return None
+    folder = found[-1].parent
+    if run:
+        with contextlib.suppress(SystemExit):  # its verdict says it too
+            call_command("replay_session", str(folder))
+    verdict = folder / VERDICT
+    return ReplayedSession(
+        name=folder.name, verdict=json.loads(verdict.read_text()) if verdict.exists() else None
     )
 
 

@@ -15,6 +15,7 @@ from core import health
 from core.checks import SETTINGS
 from core.clock import get_clock
 from core.errors import TradingError
+from core.recording.tape import step, wait
 from execution.adapters.factory import get_broker
 from execution.services.accounts import open_account
 from execution.services.guarding import Guardian
@@ -23,6 +24,8 @@ from execution.services.watching import Watch
 from risk.domain.trading_state import Level
 from risk.services.trading_state import raise_level
 
+# Steps of a recorded session.
+START, ROUND = "guard start", "guard round"
 # In DATA_DIR: while it is there, nothing is opened.
 KILL_FILE = "KILL"
 _LONGEST_BACKOFF_S = 10.0
@@ -56,8 +59,9 @@ class Command(BaseCommand):
                 if asked.is_set():
                     _raise_by_signal()
                     asked.clear()
-                guardian = guardian or _build(stop, options["quote_asset"])
-                is_well = guardian.run_round()
+                guardian = guardian or _begin(stop, options["quote_asset"])
+                with step(ROUND, {}):
+                    is_well = guardian.run_round()
                 _beat(guardian, is_well=is_well)
             except (TradingError, DatabaseError, OSError) as error:
                 is_well = False
@@ -73,9 +77,16 @@ class Command(BaseCommand):
         self.stdout.write("guard: stopped")
 
 
-def _build(stop: threading.Event, quote_asset: str) -> Guardian:
+def _begin(stop: threading.Event, quote_asset: str) -> Guardian:
+    with step(START, {"quote_asset": quote_asset}):
+        return build_guardian(stop, quote_asset)
+
+
+def build_guardian(stop: threading.Event, quote_asset: str) -> Guardian:
+    """Return a guardian of the configured account; its gate is closed until it has compared."""
+
     def pause(seconds: float) -> None:
-        stop.wait(seconds)
+        wait(lambda: stop.wait(seconds))
 
     clock = get_clock()
     account = open_account(

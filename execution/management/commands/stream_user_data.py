@@ -16,10 +16,10 @@ from core.checks import SETTINGS
 from core.clock import get_clock
 from core.errors import TradingError
 from core.keys.manager import get_credentials
+from core.recording.tape import step
 from execution.adapters.binance_reports import execution_report
 from execution.adapters.binance_user_stream import read_user_events
 from execution.adapters.factory import get_broker
-from execution.domain.fill import OrderReport
 from execution.ports import Broker
 from execution.services.accounts import open_account
 from execution.services.completing import record_live
@@ -29,6 +29,8 @@ from markets.adapters.factory import get_addresses
 
 logger = logging.getLogger(__name__)
 
+# Steps of a recorded session.
+BOOK = "user events"
 _FIRST_WAIT_S = 0.5
 _LONGEST_WAIT_S = 30.0
 _BEAT_S = 5.0
@@ -56,14 +58,18 @@ class Command(BaseCommand):
             quote_asset="USDT",
             now=clock.now(),
         )
-        follower = Follower(
-            account_id=account.pk,
-            broker=get_broker(),
-            silence_s=options["silence"],
-            say=self.stdout.write,
+        follower = build_follower(
+            account_id=account.pk, silence_s=options["silence"], say=self.stdout.write
         )
         asyncio.run(_run_until_stopped(follower))
         self.stdout.write("stream_user_data: stopped")
+
+
+def build_follower(
+    *, account_id: int, silence_s: float, say: Callable[[str], object]
+) -> "Follower":
+    """Return who follows the account's events, with a broker of its own."""
+    return Follower(account_id=account_id, broker=get_broker(), silence_s=silence_s, say=say)
 
 
 class Follower:
@@ -74,10 +80,10 @@ class Follower:
     ) -> None:
         self._say = say
         self._account_id = account_id
-        self._broker = broker
+        self.broker = broker
         self._silence_s = silence_s
         self._clock = get_clock()
-        self._reports: asyncio.Queue[OrderReport | None] = asyncio.Queue()
+        self._events: asyncio.Queue[dict[str, Any] | None] = asyncio.Queue()
         self._is_connected = False
         self._losses = 0
         self._last_error = ""
@@ -115,33 +121,38 @@ class Follower:
         if event.get("e") == "connected":
             self._is_connected = True
             self._say("stream_user_data: connected")
-            self._reports.put_nowait(None)  # compare by REST, in turn with the events
+            self._events.put_nowait(None)  # compare by REST, in turn with the events
         elif event.get("e") == "executionReport":
-            self._reports.put_nowait(execution_report(event))
+            self._events.put_nowait(event)
 
     async def _book_all(self) -> None:
         while True:
-            batch = [await self._reports.get()]
-            while not self._reports.empty():
-                batch.append(self._reports.get_nowait())
+            batch = [await self._events.get()]
+            while not self._events.empty():
+                batch.append(self._events.get_nowait())
             try:
-                await asyncio.to_thread(self._book, batch)
+                await asyncio.to_thread(self.book, batch)
             except (TradingError, DatabaseError, OSError) as error:
                 # What was not booked is found by the guardian's comparison; so is it by the next.
                 self._last_error = f"{type(error).__name__}: {error}"
                 logger.warning("user_stream.not_booked count=%s %s", len(batch), error)
                 await asyncio.sleep(1)
-                self._reports.put_nowait(None)
+                self._events.put_nowait(None)
 
-    def _book(self, batch: list[OrderReport | None]) -> None:
+    def book(self, batch: list[dict[str, Any] | None]) -> None:
+        """Book the events of a batch; None among them: compare by REST too."""
         close_old_connections()
-        reports = [report for report in batch if report is not None]
+        with step(BOOK, batch):
+            self._book(batch)
+
+    def _book(self, batch: list[dict[str, Any] | None]) -> None:
+        reports = [execution_report(event) for event in batch if event is not None]
         recorded = record_live(
-            account_id=self._account_id, reports=reports, broker=self._broker, clock=self._clock
+            account_id=self._account_id, reports=reports, broker=self.broker, clock=self._clock
         )
         if len(reports) < len(batch):
-            sync_orders(account_id=self._account_id, broker=self._broker, clock=self._clock)
-        send_protection(list_ids=recorded.protect_ids, broker=self._broker, clock=self._clock)
+            sync_orders(account_id=self._account_id, broker=self.broker, clock=self._clock)
+        send_protection(list_ids=recorded.protect_ids, broker=self.broker, clock=self._clock)
 
     async def _beat(self) -> None:
         while True:

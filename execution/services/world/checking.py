@@ -7,7 +7,7 @@ from execution.domain.invariants import Answer, Finding, Invariant, WorldReport
 from execution.domain.truth import VenueTruth
 from execution.models import Account
 from execution.services.world import limits, money, orders, safety
-from execution.services.world.rows import World
+from execution.services.world.rows import Beside, World
 
 Check = Callable[[World], Answer]
 
@@ -30,6 +30,7 @@ CHECKS: Mapping[Invariant, Check] = {
     Invariant.I16: safety.check_replay,
 }
 _PAUSE_S = 1.0
+NOTHING_BESIDE = Beside()
 
 
 def check_world(
@@ -41,7 +42,7 @@ def check_world(
     looks: int = 1,
     only: Collection[Invariant] = tuple(Invariant),
     secrets: Sequence[str] = (),
-    log_paths: Sequence[str] = (),
+    beside: Beside = NOTHING_BESIDE,
 ) -> WorldReport:
     """Check every invariant on an account's books, beside the exchange's where it can be read.
 
@@ -56,7 +57,7 @@ def check_world(
         looks: At most how often to look; a look without findings is the last.
         only: Which invariants.
         secrets: Texts that must not be found anywhere.
-        log_paths: Files to look for them.
+        beside: Log files, and the newest recorded session.
 
     Raises:
         ExchangeError: The exchange could not answer; nothing is concluded.
@@ -72,7 +73,7 @@ def check_world(
             clock=clock,
             truth=read_truth() if read_truth is not None else None,
             secrets=secrets,
-            log_paths=log_paths,
+            beside=beside,
         )
         answers = {
             invariant: check(world) for invariant, check in CHECKS.items() if invariant in only

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from functools import cached_property
+from typing import Any
 
 from core.clock import Clock
 from execution.domain.truth import VenueTruth
@@ -22,6 +23,22 @@ from markets.domain.instrument import InstrumentRules
 from markets.selectors import list_rules
 
 
+@dataclass(frozen=True, kw_only=True)
+class ReplayedSession:
+    """A recorded session, and what its replay came to; None: it was not replayed."""
+
+    name: str
+    verdict: dict[str, Any] | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Beside:
+    """What lies beside the database: log files, and the newest recorded session if there is one."""
+
+    log_paths: Sequence[str] = ()
+    replay: ReplayedSession | None = None
+
+
 @dataclass(kw_only=True)
 class World:
     """Our books of one account beside the exchange's.
@@ -29,7 +46,7 @@ class World:
     Attributes:
         truth: The exchange's side; None leaves out what needs it.
         secrets: What must not be found in any row or file.
-        log_paths: Files to look for them.
+        beside: Log files, and the newest recorded session.
     """
 
     account: Account
@@ -37,7 +54,7 @@ class World:
     clock: Clock
     truth: VenueTruth | None
     secrets: Sequence[str] = ()
-    log_paths: Sequence[str] = ()
+    beside: Beside = Beside()
 
     @cached_property
     def rules(self) -> dict[int, InstrumentRules]:

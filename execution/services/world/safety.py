@@ -224,10 +224,21 @@ def _written(world: World) -> Iterator[tuple[str, str]]:
         yield f"alert:{alert.pk}", f"{alert.message}{json.dumps(alert.context)}"
     for row in AuditRecord.objects.order_by("sequence").iterator():
         yield f"audit:{row.sequence}", f"{row.reason}{json.dumps([row.before, row.after])}"
-    for path in world.log_paths:
+    for path in world.beside.log_paths:
         yield path, Path(path).read_text(errors="replace")
 
 
-def check_replay(_world: World) -> Answer:
-    """I16: sessions are not recorded yet."""
-    return Answer(compared=0, not_checked="sessions are not recorded yet")
+def check_replay(world: World) -> Answer:
+    """I16: the newest recorded session, replayed, gave the same decisions and books."""
+    found = world.beside.replay
+    if found is None:
+        return Answer(compared=0, not_checked="no session was recorded (RECORD_SESSIONS)")
+    if found.verdict is None:
+        how = f"manage.py replay_session {found.name}, or check_world --replay"
+        return Answer(compared=0, not_checked=f"{found.name} was not replayed yet: {how}")
+    first = found.verdict.get("first_difference")
+    findings = []
+    if first is not None:
+        what = f"{first['kind']}: recorded {first['recorded']}, replayed {first['replayed']}"
+        findings.append(Finding(subject=f"{found.name}: {first['where']}", problem=what[:500]))
+    return Answer(compared=found.verdict["rows"], findings=tuple(findings))

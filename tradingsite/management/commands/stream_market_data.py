@@ -21,6 +21,7 @@ from core import health
 from core.checks import SETTINGS
 from core.clock import Clock, get_clock
 from core.errors import TradingError
+from core.recording.tape import step, told
 from markets.domain.candle import Row
 from markets.domain.closes import CloseBatch, CloseBatcher
 from markets.domain.ticker import Ticker
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 COMPONENT = "stream.market"
+CLOSE = "market close"  # a step of a recorded session
 _TICK_S = 0.05
 _SERIES_EVERY_S = 3.0
 _TICKERS_EVERY_S = 1.0
@@ -141,17 +143,26 @@ class MarketStreamer:
             self._pending.popleft()
 
     def _hand_on(self, batch: CloseBatch) -> None:
-        if not self._is_newest(batch):
+        with step(CLOSE, batch_to_json(batch)):
+            self.hand_on(batch)
+
+    def hand_on(self, batch: CloseBatch) -> None:
+        """Start the chain for a close, or only store it when a later one is there already."""
+        if not told("newest", lambda: self._is_newest(batch)):
             # Nobody should trade on it any more, but the windows need it.
             self._store(batch)
             return
+        failure: Exception | None = None
         try:
             _start_chain(batch)
-        except BROKER_ERRORS:
-            # The chain would store it; until the broker is back we do.
-            self._store(batch)
-            raise
-        self._started += 1
+        except BROKER_ERRORS as error:
+            failure = error
+        if told("chain started", lambda: failure is None):
+            self._started += 1
+            return
+        # The chain would store it; until the broker is back we do.
+        self._store(batch)
+        raise failure or ConnectionError("the broker did not take it then")
 
     def _is_newest(self, batch: CloseBatch) -> bool:
         """Whether this is still the close to trade on."""
@@ -213,6 +224,15 @@ class MarketStreamer:
             return work()
 
         return await asyncio.get_running_loop().run_in_executor(thread, call)
+
+
+def batch_to_json(batch: CloseBatch) -> dict[str, Any]:
+    """Return a batch as a recorded session keeps it."""
+    return {
+        "timeframe": batch.timeframe.value,
+        "close_time_ms": batch.close_time_ms,
+        "rows": [list(row) for row in batch.rows],
+    }
 
 
 def _start_chain(batch: CloseBatch) -> None:

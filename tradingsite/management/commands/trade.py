@@ -3,6 +3,7 @@
 import os
 import sys
 import time
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -51,12 +52,20 @@ class Command(BaseCommand):
             sim_data=str(Path(settings.SIM_DATA).resolve()) if settings.SIM_DATA else "",
             sim_speed=float(settings.SIM_SPEED),
             sim_mirror=mirror,
+            record_into=_recording_folder(),
             asked_at_s=time.monotonic(),
         )
         os.chdir(ROOT)
         # The same process from here on, without the 60 MB that reading the settings took.
         program = [sys.executable, "-m", "tradingsite.supervisor", order.to_text()]
         os.execv(sys.executable, program)  # noqa: S606 - our own, no shell
+
+
+def _recording_folder() -> str:
+    if not settings.RECORD_SESSIONS:
+        return ""
+    stamp = datetime.now(UTC).strftime("%Y-%m-%dT%H%M%SZ")
+    return str(settings.DATA_DIR / "recordings" / stamp)
 
 
 def _require_prices(url: str) -> None:
