@@ -165,10 +165,10 @@ def test_fi59_a_burst_of_events_hides_no_fill(cell):
 
 
 def test_fi68_an_older_view_takes_nothing_back(cell):
-    order = cell.rest(share="0.999")
+    order = cell.rest(share="0.985")
     name = order.client_order_id
     older = cell.broker.query("BTCUSDT", name)
-    fallen = (cell.price("BTCUSDT") * D("0.997")).quantize(D("1"))
+    fallen = (cell.price("BTCUSDT") * D("0.98")).quantize(D("1"))
     cell.call("POST", "/_sim/price", {"symbol": "BTCUSDT", "price": str(fallen)})
     stream = cell.start("stream_user_data")
     wait_until(lambda: Order.objects.get(pk=order.pk).state == "FILLED", what="fill")

@@ -159,8 +159,6 @@ FIELDS: dict[str, dict[str, Any]] = {
     "type with a space": {"type": " MARKET"},
     "type null": {"type": None},
     "type of a pair": {"type": "OCO"},
-    "stop on the wrong side": {"type": "STOP_LOSS", "stop_price": "1000000"},
-    "take profit on the wrong side": {"type": "TAKE_PROFIT", "stop_price": "1000000"},
     "limit without price": {"type": "LIMIT"},
     "limit with price null": {"type": "LIMIT", "price": None},
     "limit maker without price": {"type": "LIMIT_MAKER"},

@@ -13,6 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import timedelta
 from decimal import Decimal
+from typing import Any
 
 import pytest
 from django.db import connection, connections
@@ -28,6 +29,7 @@ from execution.services.resolution import resolve_unknown
 from markets.domain.ticker import Ticker
 from markets.models.tickers import write_tickers
 from risk.models import RiskLimits
+from risk.services.limits import save_limits
 from tests.fakes.broker import Fault
 from tests.integration.execution.conftest import World, build_world
 
@@ -82,7 +84,7 @@ class Races:
 
     def _race(self, pool: ThreadPoolExecutor, about: str) -> None:
         limits, notional, same = CONTESTS[about]
-        RiskLimits.objects.update(**{**WIDE, **limits}, duplicate_window_s=0)
+        self._limit(**{**WIDE, **limits})
         self._quote()
         offset = self.dice.randrange(len(self._symbols))
         chosen = [self._symbols[(offset + n) % len(self._symbols)] for n in range(SUBMITTERS)]
@@ -159,7 +161,7 @@ class Races:
     def _lose_track_of_one(self) -> None:
         """Send an order whose reply is lost: its exposure counts in the race that follows."""
         self.tally.with_unknown += 1
-        RiskLimits.objects.update(**WIDE, duplicate_window_s=0)
+        self._limit(**WIDE)
         self._quote()
         self.world.broker.faults.append(Fault("submit", "drop"))
         decision = self._decide([self.dice.choice(self._symbols)], "1000")
@@ -175,6 +177,15 @@ class Races:
                 account_id=self.world.account.pk, broker=self.world.broker, clock=self.world.clock
             )
         assert not Order.objects.filter(state="UNKNOWN").exists()
+
+    def _limit(self, **limits: Any) -> None:
+        """Change the limits as a person does: each version stays on record with what it allowed."""
+        save_limits(
+            changes={**limits, "duplicate_window_s": 0},
+            actor="tester",
+            reason="the next race",
+            now=self.world.clock.now(),
+        )
 
     def _quote(self) -> None:
         now = self.world.clock.now()

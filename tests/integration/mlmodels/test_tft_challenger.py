@@ -6,7 +6,7 @@ import pytest
 
 from mlmodels.adapters.factory import get_trainers
 from mlmodels.models import ModelVersion, Prediction
-from mlmodels.services.after_close import explain_close, shadow_close
+from mlmodels.services.after_close import explain_predictions, shadow_close
 from mlmodels.services.promotion import promote
 from tests.integration.mlmodels.conftest import H1, NOW
 from tests.integration.mlmodels.test_inference import predict
@@ -38,7 +38,7 @@ def test_it_enters_as_a_challenger_and_serves_like_any_other(market, train, cach
     Prediction.objects.all().delete()
     views = predict(market, windows=windows, models=cache)
     assert [view.model_version_id for view in views] == [early.pk] * 3
-    assert explain_close(**close, models=cache, now=NOW) == 3
+    assert explain_predictions(H1, models=cache, now=NOW) == 3
     insight = early.metrics["insight"]["tft"]
     assert len(insight["attention"]) == 24
     assert "taker_1" in insight["variables"]
