@@ -68,6 +68,7 @@ test: setup-dev ## every test that needs no outside service, on SQLite
 
 test-postgres: setup-dev ## the same on a PostgreSQL that it starts itself
 	@sh scripts/with_postgres.sh $(BIN)/python -m pytest -n 2 --dist loadfile tests
+	@sh scripts/with_postgres.sh $(BIN)/python -m pytest -q tests/faults/test_database.py -k fi25
 
 test-faults: setup-dev ## processes that die, lines that break, an exchange that lies; then the database
 	@env -u DATABASE_URL $(BIN)/python -m pytest -q -n 2 --dist loadfile tests/faults
