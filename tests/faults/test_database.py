@@ -29,8 +29,10 @@ def database_proxy(cell: Cell):
 )
 def test_fi25_the_server_restarts_before_the_claim(cell):
     decision = cell.decide("BTCUSDT")
-    cell.run("place", [decision.pk], CRASHPOINT="intent.committed")
-    guard = cell.guard()
+    # The server of the tests does not wait for its disk; what is proved here needs that it does.
+    kept = {"PGOPTIONS": "-c synchronous_commit=on"}
+    cell.run("place", [decision.pk], CRASHPOINT="intent.committed", **kept)
+    guard = cell.guard(**kept)
 
     _restart_server()
     # Whatever our own connection still was, it is not any more.
