@@ -156,5 +156,5 @@ def test_it_neither_breaks_nor_changes_anything_for_a_refused_request(seed: int)
 
     changed = {path: count for path, count in accepted.items() if path.startswith("/api/v3/order")}
     assert len(changed) >= 4, "hardly anything was accepted: the attack is blunt"
-    assert sum(changed.values()) > PER_EXCHANGE // 50
+    assert sum(changed.values()) > PER_EXCHANGE // 100
     assert sum(count for path, count in accepted.items() if path.startswith("/_sim/")) > 20
