@@ -23,6 +23,8 @@ from risk.services.senders import wait_for_senders
 _LOCK_CLASS = 0x7269736B
 # Actors that are not persons start so; they may raise the level, never lower it.
 AUTOMATIC = "auto:"
+# What the columns hold.
+REASON_LENGTH, ACTOR_LENGTH = 500, 150
 
 
 def lock_account(account_id: int) -> None:
@@ -90,6 +92,8 @@ def raise_level(
         InvalidInput: No reason was given, or `level` is ACTIVE.
     """
     _require_reason(reason)
+    # A kill must not fail for its words: what is longer than the columns is cut.
+    reason, actor = reason[:REASON_LENGTH], actor[:ACTOR_LENGTH]
     if level is Level.ACTIVE:
         raise InvalidInput("ACTIVE is reached by re-arming", field="level", value=level.value)
     lower = [other.value for other in Level if other < level]
@@ -141,6 +145,8 @@ def rearm(
         NotFound: This scope was never raised.
     """
     _require_reason(reason)
+    # A kill must not fail for its words: what is longer than the columns is cut.
+    reason, actor = reason[:REASON_LENGTH], actor[:ACTOR_LENGTH]
     if not actor or actor.startswith(AUTOMATIC):
         raise Denied("only a person may re-arm", actor=actor)
     if scope == GLOBAL:
@@ -184,6 +190,8 @@ def stop_trading(*, reason: str, actor: str, now: datetime) -> StateView:
 @transaction.atomic
 def _set_running(*, is_running: bool, reason: str, actor: str, now: datetime) -> StateView:
     _require_reason(reason)
+    # A kill must not fail for its words: what is longer than the columns is cut.
+    reason, actor = reason[:REASON_LENGTH], actor[:ACTOR_LENGTH]
     _ensure_row(now=now)
     moved = TradingState.objects.filter(scope=GLOBAL, is_running=not is_running).update(
         is_running=is_running, epoch=F("epoch") + 1, reason=reason, actor=actor, changed_at=now
@@ -265,8 +273,8 @@ def _record_change(
         to_level=state.level.value,
         epoch=state.epoch,
         is_running=state.is_running,
-        reason=reason[:500],
-        actor=actor[:150],
+        reason=reason,
+        actor=actor,
         timestamp=now,
     )
     record(
