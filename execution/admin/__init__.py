@@ -52,8 +52,7 @@ class StrategyAdmin(SimpleHistoryAdmin, ModelAdmin):
     filter_horizontal = ["instruments"]
 
 
-class _BalanceInline(TabularInline):
-    model = Balance
+class _ReadOnlyInline(TabularInline):
     extra = 0
     can_delete = False
 
@@ -62,6 +61,10 @@ class _BalanceInline(TabularInline):
 
     def has_change_permission(self, request: Any, obj: Any = None) -> bool:
         return False
+
+
+class _BalanceInline(_ReadOnlyInline):
+    model = Balance
 
 
 @admin.register(Account)
@@ -89,16 +92,8 @@ class DecisionAdmin(ReadOnlyAdmin):
         return format_html('<a href="{}?{}">explain</a>', reverse("desk-decisions"), asked)
 
 
-class _AttemptInline(TabularInline):
+class _AttemptInline(_ReadOnlyInline):
     model = SubmitAttempt
-    extra = 0
-    can_delete = False
-
-    def has_add_permission(self, request: Any, obj: Any = None) -> bool:
-        return False
-
-    def has_change_permission(self, request: Any, obj: Any = None) -> bool:
-        return False
 
 
 @admin.register(Order)
