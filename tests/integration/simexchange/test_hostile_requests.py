@@ -56,9 +56,17 @@ class Assault:
                 await self._control()
             if number % COMPARED_EVERY == 0:
                 self.witness.require_journalled()
+                await self._reopen()
         self.witness.require_journalled()
         for end in (self.line, self.side_line, self.socket):
             await end.close()
+
+    async def _reopen(self) -> None:
+        """Open the symbols again: an attack on a closed market only hears that it is closed."""
+        for symbol in OPTIONS.market.symbols:
+            body = f'{{"symbol":"{symbol}","status":"TRADING"}}'.encode()
+            reply = await self.line.send("POST", "/_sim/symbol", {}, body)
+            assert reply.status == 200, reply.body
 
     def _drawn(self) -> tuple[str, str, bool, dict[str, str]]:
         method, path, route = self.attacker.route()
@@ -156,5 +164,5 @@ def test_it_neither_breaks_nor_changes_anything_for_a_refused_request(seed: int)
 
     changed = {path: count for path, count in accepted.items() if path.startswith("/api/v3/order")}
     assert len(changed) >= 4, "hardly anything was accepted: the attack is blunt"
-    assert sum(changed.values()) > PER_EXCHANGE // 100
+    assert sum(changed.values()) > PER_EXCHANGE // 50
     assert sum(count for path, count in accepted.items() if path.startswith("/_sim/")) > 20
