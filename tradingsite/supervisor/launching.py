@@ -1,6 +1,5 @@
 """Starting a program: what to run, what a running one offers, and the plain way to start it."""
 
-import os
 import signal
 import subprocess
 from collections.abc import Callable, Mapping
@@ -9,6 +8,7 @@ from pathlib import Path
 from typing import Protocol
 
 from tradingsite.supervisor.parent import IS_LINUX, die_with_parent
+from tradingsite.supervisor.standing_back import stand_back
 
 # Memory: few pools of freed blocks per process, and no pool of threads for arithmetic that is
 # done on one anyway. What the environment says wins.
@@ -27,7 +27,7 @@ class ProcessSpec:
         stop_timeout_s: After this long it is killed.
         is_ours: It runs our Django settings, so it may be forked from the template.
         stops_alone: It is asked to stop when all that were started after it have stopped.
-        niceness: How far it stands back behind the others for the processor, 0 to 19.
+        stands_back: It has only what the others leave of the processors.
     """
 
     name: str
@@ -37,7 +37,7 @@ class ProcessSpec:
     stop_timeout_s: float = 10.0
     is_ours: bool = False
     stops_alone: bool = True
-    niceness: int = 0
+    stands_back: bool = False
 
 
 class Process(Protocol):
@@ -69,14 +69,15 @@ def execute(spec: ProcessSpec, environment: Mapping[str, str], log: Path | None)
             stderr=subprocess.STDOUT if output else None,
             # A Ctrl-C in the terminal reaches the supervisor alone, which ends the others.
             start_new_session=True,
-            preexec_fn=lambda: _settle(spec.niceness),  # noqa: PLW1509
+            preexec_fn=lambda: _settle(stands_back=spec.stands_back),  # noqa: PLW1509
         )
     finally:
         if output:
             output.close()
 
 
-def _settle(niceness: int) -> None:
+def _settle(*, stands_back: bool) -> None:
     if IS_LINUX:
         die_with_parent()
-    os.nice(niceness)
+    if stands_back:
+        stand_back()

@@ -15,12 +15,12 @@ _CELERY = (sys.executable, "-m", "celery", "-A", "tradingsite")
 _SOLO = ("--pool", "solo")
 # A process per training: its memory goes back, and the worker goes on telling that it lives.
 _FRESH = ("--pool", "prefork", "-c", "1", "--max-tasks-per-child", "1")
-# Worker name, queues, pool, niceness. A process each: training can never delay an order.
+# Worker name, queues, pool, stands back. A process each: training can never delay an order.
 _WORKERS = (
-    ("worker-orders", "orders", _SOLO, 0),
-    ("worker-pipeline", "pipeline.0", _SOLO, 0),
-    ("worker-train", "train", _FRESH, 10),
-    ("worker-default", "default", _SOLO, 0),
+    ("worker-orders", "orders", _SOLO, False),
+    ("worker-pipeline", "pipeline.0", _SOLO, False),
+    ("worker-train", "train", _FRESH, True),
+    ("worker-default", "default", _SOLO, False),
 )
 
 
@@ -92,9 +92,9 @@ def system(*, port: int, with_web: bool) -> tuple[ProcessSpec, ...]:
             *("worker", "-Q", queues, "-n", f"{name}@%h", *pool),
             *("--without-gossip", "--without-mingle", "--loglevel", "WARNING"),
             component=name.replace("-", "."),
-            niceness=niceness,
+            stands_back=stands_back,
         )
-        for name, queues, pool, niceness in _WORKERS
+        for name, queues, pool, stands_back in _WORKERS
     )
     scheduler = "django_celery_beat.schedulers:DatabaseScheduler"
     web = _ours(
@@ -112,7 +112,7 @@ def system(*, port: int, with_web: bool) -> tuple[ProcessSpec, ...]:
     )
 
 
-def _ours(name: str, *argv: str, component: str = "", niceness: int = 0) -> ProcessSpec:
+def _ours(name: str, *argv: str, component: str = "", stands_back: bool = False) -> ProcessSpec:
     return ProcessSpec(
         name=name,
         argv=argv,
@@ -120,5 +120,5 @@ def _ours(name: str, *argv: str, component: str = "", niceness: int = 0) -> Proc
         is_ours=True,
         # What is decided is still placed, and the guardian is the last to go.
         stops_alone=name in ("guard", "worker-orders"),
-        niceness=niceness,
+        stands_back=stands_back,
     )
