@@ -1,10 +1,10 @@
 """Between a kill and the exchange."""
 
+from datetime import datetime
 from decimal import Decimal
 
 import pytest
 
-from alerts.models import Alert
 from core.models import AuditRecord
 from execution.domain.order import OrderType, Side, TimeInForce
 from execution.models import Order, Position
@@ -16,8 +16,7 @@ from execution.services.orders import ManualOrder, place_manual_order, place_ord
 from execution.services.reconciliation import close_gate
 from execution.services.sending import send_claims
 from risk.domain.trading_state import Level
-from risk.models import RiskLimits
-from risk.services.trading_state import raise_level, rearm
+from risk.services.trading_state import raise_level, read_states, rearm
 from tests.fakes.broker import Fault
 
 pytestmark = pytest.mark.faults
@@ -127,21 +126,6 @@ def test_it_lets_a_fill_that_raced_the_cancel_win(world):
     assert world.reconcile().is_green
 
 
-def test_it_sells_everything_at_flatten(world):
-    place_orders(
-        decision_ids=[world.decide("BTCUSDT").pk, world.decide("ETHUSDT").pk],
-        broker=world.broker,
-        clock=world.clock,
-    )
-    kill(world, Level.FLATTEN)
-
-    sweep(world)
-
-    assert set(Position.objects.values_list("status", flat=True)) == {"closed"}
-    assert world.broker.open_orders() == ()
-    assert world.reconcile().is_green
-
-
 def test_the_guardian_finishes_what_others_left(world):
     guardian = Guardian(
         account_id=world.account.pk,
@@ -204,22 +188,6 @@ def test_it_stops_one_symbol_and_leaves_the_others(world):
     assert AuditRecord.objects.filter(action="kill.confirmed").count() == 1
 
 
-def test_it_sells_the_positions_of_one_strategy(world):
-    place_orders(decision_ids=[world.decide("BTCUSDT").pk], broker=world.broker, clock=world.clock)
-    raise_level(
-        level=Level.FLATTEN,
-        scope="strategy:test",
-        reason="it misbehaves",
-        actor="tester",
-        now=world.clock.now(),
-    )
-
-    sweep(world)
-
-    assert Position.objects.get().status == "closed"
-    assert sweep(world).is_confirmed
-
-
 def test_it_does_not_confirm_beside_an_order_in_quarantine(world):
     order = rest(world)
     Order.objects.filter(pk=order.pk).update(state="QUARANTINED", venue_order_id=None)
@@ -238,10 +206,80 @@ def test_the_confirmation_says_how_long_it_took_and_what_was_left(world):
 
     sweep(world)
 
-    told = AuditRecord.objects.get(action="kill.confirmed").after
-    assert 2 <= float(told["wall_seconds"]) < 3
-    assert told["open_orders_left"] == 1  # the protective pair
-    assert (told["scope"], told["level"]) == ("GLOBAL", "CANCEL")
+    epoch = read_states().of([]).epoch
+    row = AuditRecord.objects.get(action="kill.confirmed")
+    told = row.after
+    assert (row.actor, row.reason != "") == ("auto:guard", True)
+    assert row.subject == f"account:{world.account.pk}:GLOBAL:epoch:{epoch}"
+    assert 2 <= float(told.pop("wall_seconds")) < 3
+    assert datetime.fromisoformat(told.pop("exchange_time")) <= world.broker.server_time()
+    assert told == {
+        "scope": "GLOBAL",
+        "level": "CANCEL",
+        "epoch": epoch,
+        "open_orders_left": 1,  # the protective pair
+    }
+
+
+def cancel_symbol(world, symbol):
+    raise_level(
+        level=Level.CANCEL,
+        scope=f"symbol:{symbol}",
+        reason="odd prices",
+        actor="tester",
+        now=world.clock.now(),
+    )
+
+
+def list_confirmed(scope):
+    rows = AuditRecord.objects.filter(action="kill.confirmed").order_by("pk")
+    return [row.after for row in rows if row.after["scope"] == scope]
+
+
+def test_each_kill_of_each_scope_is_confirmed_by_itself_and_once(world):
+    cancel_symbol(world, "BTCUSDT")
+    world.clock.advance(30)
+    cancel_symbol(world, "ETHUSDT")
+    world.clock.advance(10)
+    for _ in range(2):
+        sweep(world)
+    rearm(reason="test", actor="tester", scope="symbol:BTCUSDT", now=world.clock.now())
+    world.clock.advance(5)
+    cancel_symbol(world, "BTCUSDT")
+    sweep(world)
+
+    first, again = list_confirmed("symbol:BTCUSDT")
+    [other] = list_confirmed("symbol:ETHUSDT")
+
+    waits = [int(float(row["wall_seconds"])) for row in (first, other, again)]
+    assert waits == [40, 10, 0]
+    assert again["epoch"] > first["epoch"]
+
+
+def test_one_scope_is_confirmed_while_another_still_has_an_order_at_the_exchange(world):
+    rest(world, "BTCUSDT")
+    world.broker.faults.append(Fault("cancel", "drop", times=9))
+    for symbol in ("BTCUSDT", "ETHUSDT"):
+        cancel_symbol(world, symbol)
+
+    assert sweep(world).resting == 1
+
+    assert list_confirmed("symbol:BTCUSDT") == []
+    assert len(list_confirmed("symbol:ETHUSDT")) == 1
+
+
+def test_the_confirmation_counts_the_seconds_of_the_wall_beside_a_fast_market(world):
+    kill(world, Level.CANCEL)
+    world.clock.speed = 7
+    world.clock.advance(20)
+
+    sweep(world)
+    world.clock.speed = 1
+
+    [told] = list_confirmed("GLOBAL")
+    wall_s = Decimal(str(told["wall_seconds"]))
+    assert Decimal("2.857") <= wall_s < Decimal("2.9")
+    assert wall_s == round(wall_s, 3)
 
 
 def test_a_claim_that_saw_another_epoch_is_withdrawn(world):
@@ -289,55 +327,3 @@ def test_what_was_approved_before_a_start_waits_for_its_comparison(world):
     assert guardian.run_round()
 
     assert Order.objects.get(pk=ids[0]).state == "FILLED"
-
-
-def flatten(world):
-    raise_level(level=Level.FLATTEN, reason="x", actor="tester", now=world.clock.now())
-    return cancel_resting(account_id=world.account.pk, broker=world.broker, clock=world.clock)
-
-
-def test_flatten_sells_in_slices_with_a_worst_price(world):
-    RiskLimits.objects.update(flatten_slice_notional=D("400"))
-    place_orders(decision_ids=[world.decide("BTCUSDT").pk], broker=world.broker, clock=world.clock)
-
-    swept = flatten(world)
-
-    assert swept.is_confirmed
-    exits = Order.objects.filter(leg="EXIT").order_by("pk")
-    assert [(row.quantity, row.price, row.time_in_force, row.state) for row in exits] == [
-        (D("0.008"), D("49500"), "IOC", "FILLED"),
-        (D("0.008"), D("49500"), "IOC", "FILLED"),
-        (D("0.00398"), D("49500"), "IOC", "FILLED"),
-    ]
-    assert not world.broker._open()
-
-
-def test_flatten_waits_for_buyers_above_the_cap_and_goes_on_from_the_new_price(world):
-    place_orders(decision_ids=[world.decide("BTCUSDT").pk], broker=world.broker, clock=world.clock)
-    world.broker.prices["BTCUSDT"] = D("48000")  # the book is there, our ticker is not yet
-
-    first = flatten(world)
-    assert (first.held, Order.objects.get(leg="EXIT").state) == (1, "EXPIRED")
-
-    world.move_price("BTCUSDT", "48000")
-    world.clock.advance(1)
-    again = cancel_resting(account_id=world.account.pk, broker=world.broker, clock=world.clock)
-    assert (again.held, Position.objects.get().status) == (0, "closed")
-    assert Order.objects.filter(leg="EXIT").order_by("pk")[1].price == D("47520")
-
-
-def test_flatten_sells_at_the_market_what_no_slice_found_a_buyer_for(world):
-    place_orders(decision_ids=[world.decide("BTCUSDT").pk], broker=world.broker, clock=world.clock)
-    world.broker.prices["BTCUSDT"] = D("30000")  # and our ticker never hears of it
-
-    held = [flatten(world).held]
-    while held[-1] and len(held) < 9:
-        world.clock.advance(1)
-        held.append(flatten(world).held)
-
-    exits = Order.objects.filter(leg="EXIT").order_by("pk")
-    assert held == [1, 1, 1, 1, 0]
-    assert [row.price for row in exits] == [D(49500), D(49500), D(49000), D(48000), None]
-    assert [row.type for row in exits][-1] == "MARKET"
-    assert Position.objects.get().status == "closed"
-    assert Alert.objects.get(code="FLATTEN_UNSOLD").count == 4
