@@ -17,22 +17,22 @@ def check_symbol_status(context: Context) -> CheckResult:
 
 
 def check_price_filter(context: Context) -> CheckResult:
-    """PRICE_FILTER: every price is on the tick and within the bounds; 0 switches a rule off."""
+    """PRICE_FILTER: every price is on the tick and within the bounds; a bound of 0 is none."""
     rules = context.rules
     for price in _list_prices(context):
-        if rules.tick_size and price % rules.tick_size:
+        if price % rules.tick_size:
             return result(_C.FILTER_PRICE, passed=False, limit=rules.tick_size, value=price)
         if rules.min_price and price < rules.min_price:
             return result(_C.FILTER_PRICE, passed=False, limit=rules.min_price, value=price)
         if rules.max_price and price > rules.max_price:
             return result(_C.FILTER_PRICE, passed=False, limit=rules.max_price, value=price)
-    return result(_C.FILTER_PRICE, passed=True, limit=rules.tick_size or "")
+    return result(_C.FILTER_PRICE, passed=True, limit=rules.tick_size)
 
 
 def check_lot_size(context: Context) -> CheckResult:
     """LOT_SIZE: the quantity is on the step and within the bounds."""
     rules, quantity = context.rules, context.proposal.quantity
-    if rules.step_size and quantity % rules.step_size:
+    if quantity % rules.step_size:
         return result(_C.FILTER_LOT_SIZE, passed=False, limit=rules.step_size, value=quantity)
     if rules.min_quantity and quantity < rules.min_quantity:
         return result(_C.FILTER_LOT_SIZE, passed=False, limit=rules.min_quantity, value=quantity)

@@ -95,6 +95,18 @@ def test_it_leaves_limit_orders_out_of_the_market_limit() -> None:
     assert not is_denied("FILTER_MARKET_LOT_SIZE", make_entry(), rules=rules)
 
 
+@pytest.mark.parametrize(("leg_limit_price", "denied"), [(None, True), (D(48000), False)])
+def test_the_market_limit_counts_for_a_pair_whose_stop_sells_at_the_market(
+    leg_limit_price, denied: bool
+) -> None:
+    rules = make_rules(market_max_quantity=D("0.01"))
+    pair = make_protection(leg_limit_price=leg_limit_price)
+
+    denial = is_denied("FILTER_MARKET_LOT_SIZE", pair, make_portfolio(make_holding()), rules=rules)
+
+    assert denial is denied
+
+
 @pytest.mark.parametrize(
     ("least", "denied"), [("999.99", False), ("1000", False), ("1000.01", True)]
 )
