@@ -179,7 +179,89 @@ def test_it_counts_the_open_stops_of_the_symbol(algo_orders: int, denied: bool) 
     portfolio = make_portfolio(make_holding(open_algo_orders=algo_orders))
 
     assert is_denied("FILTER_MAX_ALGO_ORDERS", make_protection(), portfolio) is denied
-    assert not is_denied("FILTER_MAX_ALGO_ORDERS", make_exit(), portfolio)
+    crowded = make_portfolio(make_holding(open_algo_orders=algo_orders + 2))
+    assert not is_denied("FILTER_MAX_ALGO_ORDERS", make_exit(), crowded)
+
+
+BY_HAND = {
+    "is_manual": True,
+    "price": None,
+    "time_in_force": None,
+    "stop_loss_price": None,
+    "stop_limit_price": None,
+    "take_profit_price": None,
+}
+HELD = make_portfolio(make_exposure(position_quantity=D(1), base_balance=D(1)))
+
+
+@pytest.mark.parametrize(
+    ("side", "delta", "denied"),
+    [
+        ("BUY", 9, True),
+        ("BUY", 10, False),
+        ("BUY", 2000, False),
+        ("BUY", 2001, True),
+        ("SELL", 19, True),
+        ("SELL", 20, False),
+        ("SELL", 1000, False),
+        ("SELL", 1001, True),
+    ],
+)
+def test_it_wants_the_distance_of_a_trailing_stop_within_the_bounds_of_its_side(
+    side: str, delta: int, denied: bool
+) -> None:
+    rules = make_rules(trailing_above_bps=(10, 2000), trailing_below_bps=(20, 1000))
+    trailing = make_entry(**BY_HAND, side=side, type="STOP_LOSS", trailing_delta_bps=delta)
+
+    verdict = judge(trailing, HELD, rules=rules)
+
+    assert ("FILTER_TRAILING_DELTA" in codes(verdict)) is denied
+    [answer] = [check for check in verdict.checks if check.code == "FILTER_TRAILING_DELTA"]
+    assert answer.value == str(delta)
+
+
+@pytest.mark.parametrize("delta", [1, 10_000])
+def test_it_takes_any_distance_where_the_exchange_sets_none(delta: int) -> None:
+    trailing = make_entry(**BY_HAND, type="STOP_LOSS", trailing_delta_bps=delta)
+
+    assert not is_denied("FILTER_TRAILING_DELTA", trailing)
+    assert not is_denied("FILTER_TRAILING_DELTA", make_entry())
+
+
+BELOW, MARKET, ABOVE = D("49999.99"), D(50000), D("50000.01")
+
+
+@pytest.mark.parametrize("price", [BELOW, MARKET, ABOVE], ids=str)
+@pytest.mark.parametrize(
+    ("kind", "side", "right"),
+    [
+        ("STOP_LOSS", "BUY", ABOVE),
+        ("STOP_LOSS", "SELL", BELOW),
+        ("TAKE_PROFIT", "BUY", BELOW),
+        ("TAKE_PROFIT", "SELL", ABOVE),
+    ],
+)
+def test_it_wants_a_stop_on_its_side_of_the_market(kind, side, right, price) -> None:
+    stop = make_entry(**BY_HAND, type=kind, side=side, stop_price=price)
+
+    assert is_denied("TRIGGER_SIDE", stop, HELD) is (price != right)
+
+
+@pytest.mark.parametrize("stop_price", [BELOW, MARKET, ABOVE], ids=str)
+@pytest.mark.parametrize("price", [BELOW, MARKET, ABOVE], ids=str)
+@pytest.mark.parametrize(("side", "right"), [("BUY", (ABOVE, BELOW)), ("SELL", (BELOW, ABOVE))])
+def test_it_wants_both_legs_of_a_pair_on_their_sides(side, right, stop_price, price) -> None:
+    terms = {**BY_HAND, "price": price, "stop_price": stop_price}
+    pair = make_entry(**terms, type="OCO", side=side)
+
+    assert is_denied("TRIGGER_SIDE", pair, HELD) is ((stop_price, price) != right)
+
+
+def test_it_finds_nothing_that_could_trigger_in_a_limit_order_or_a_trailing_stop() -> None:
+    trailing = make_entry(**BY_HAND, type="STOP_LOSS", trailing_delta_bps=100)
+
+    assert not is_denied("TRIGGER_SIDE", trailing)
+    assert not is_denied("TRIGGER_SIDE", make_entry())
 
 
 @pytest.mark.parametrize("status", ["HALT", "BREAK", "CANCEL_ONLY", "", "trading"])
