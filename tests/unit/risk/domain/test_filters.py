@@ -125,6 +125,27 @@ def test_it_wants_at_most_the_largest_notional(most: str, denied: bool) -> None:
     assert is_denied("FILTER_NOTIONAL", make_entry(), rules=rules) is denied
 
 
+@pytest.mark.parametrize(("least", "denied"), [("800", False), ("800.01", True)])
+def test_it_measures_a_stop_that_sells_at_the_market_at_its_trigger(least, denied: bool) -> None:
+    stop = make_exit(type="STOP_LOSS", stop_price=D(40000))
+    rules = make_rules(min_notional=D(least))
+
+    assert is_denied("FILTER_NOTIONAL", stop, make_portfolio(make_holding()), rules=rules) is denied
+
+
+def test_it_measures_a_stop_with_a_limit_at_that_limit() -> None:
+    stop = make_entry(type="STOP_LOSS_LIMIT", stop_price=D(51000), price=D(51500))
+
+    assert not is_denied("FILTER_NOTIONAL", stop, rules=make_rules(min_notional=D(1030)))
+    assert is_denied("FILTER_NOTIONAL", stop, rules=make_rules(min_notional=D("1030.01")))
+
+
+def test_it_leaves_the_stop_that_will_protect_an_entry_out_of_the_entrys_worth() -> None:
+    pair = make_entry(type="OCO", price=D(49000), stop_price=D(51000), stop_limit_price=D(40000))
+
+    assert not is_denied("FILTER_NOTIONAL", pair, rules=make_rules(min_notional=D(980)))
+
+
 def test_it_measures_an_oco_at_its_cheapest_leg() -> None:
     rules = make_rules(min_notional=D("970.3"))
     portfolio = make_portfolio(make_holding())
@@ -244,7 +265,12 @@ BELOW, MARKET, ABOVE = D("49999.99"), D(50000), D("50000.01")
 def test_it_wants_a_stop_on_its_side_of_the_market(kind, side, right, price) -> None:
     stop = make_entry(**BY_HAND, type=kind, side=side, stop_price=price)
 
-    assert is_denied("TRIGGER_SIDE", stop, HELD) is (price != right)
+    verdict = judge(stop, HELD)
+
+    assert ("TRIGGER_SIDE" in codes(verdict)) is (price != right)
+    [answer] = [check for check in verdict.checks if check.code == "TRIGGER_SIDE"]
+    wanted = "stop above 50000" if right == ABOVE else "stop below 50000"
+    assert (answer.limit, answer.value) == (wanted, str(price))
 
 
 @pytest.mark.parametrize("stop_price", [BELOW, MARKET, ABOVE], ids=str)

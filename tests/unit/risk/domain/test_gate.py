@@ -90,6 +90,12 @@ def test_it_fails_closed_without_rules() -> None:
     assert codes(judge(rules=None)) == ["RULES_MISSING"]
 
 
+def test_it_says_which_intent_failed_closed_and_under_which_state() -> None:
+    verdict = judge(limits=None)
+
+    assert (verdict.intent_key, verdict.epoch) == ("1:ENTRY:1", 1)
+
+
 def test_it_reports_every_failed_check() -> None:
     proposal = make_entry(quantity=Decimal("0.3000001"), price=Decimal("50000.001"))
 
