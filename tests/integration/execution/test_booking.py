@@ -179,6 +179,20 @@ def test_reports_are_booked_in_the_order_of_the_exchange_whatever_order_they_com
     assert position.average_entry_price == D(48400)
 
 
+def test_an_order_that_was_made_smaller_holds_back_less(world):
+    order = rest(world)
+    reserved = order.reserved_quantity
+    report = fill(world, order, "0.004")
+    smaller = replace(report, quantity=D("0.008"))
+    world.unsound = "nobody asked for it"
+
+    book(world, smaller)
+
+    order.refresh_from_db()
+    assert (order.quantity, order.filled_quantity) == (D("0.008"), D("0.004"))
+    assert order.reserved_quantity == reserved * D("0.4")
+
+
 def test_trades_of_one_report_are_booked_by_their_number(world):
     order = rest(world)
     first, last = fill(world, order, "0.004"), fill(world, order, "0.006")
@@ -227,7 +241,7 @@ def test_an_overfill_is_told_once_for_each_order_and_closes_its_symbol(world):
         {"order_id": order.pk, "is_ours": True} for order in orders
     ]
     assert {row.severity for row in alerts} == {"CRITICAL"}
-    changes = TradingStateChange.objects.filter(actor="auto:overfill").order_by("scope")
+    changes = TradingStateChange.objects.filter(actor="auto:overfill").order_by("pk")
     assert [(row.scope, row.to_level) for row in changes] == [
         ("symbol:BTCUSDT", "REDUCE_ONLY"),
         ("symbol:ETHUSDT", "REDUCE_ONLY"),
