@@ -141,9 +141,16 @@ def test_it_measures_a_stop_with_a_limit_at_that_limit() -> None:
 
 
 def test_it_leaves_the_stop_that_will_protect_an_entry_out_of_the_entrys_worth() -> None:
-    pair = make_entry(type="OCO", price=D(49000), stop_price=D(51000), stop_limit_price=D(40000))
+    pair = make_entry(
+        type="OCO",
+        time_in_force=None,
+        price=D(49000),
+        stop_price=D(51000),
+        stop_limit_price=D(40000),
+    )
 
     assert not is_denied("FILTER_NOTIONAL", pair, rules=make_rules(min_notional=D(980)))
+    assert is_denied("FILTER_NOTIONAL", pair, rules=make_rules(min_notional=D("980.01")))
 
 
 def test_it_measures_an_oco_at_its_cheapest_leg() -> None:
