@@ -11,6 +11,7 @@ from execution.domain.order import OrderType, Side, TimeInForce
 from execution.models import Balance, Fill, LedgerEntry, Order, Position
 from execution.services.fills import Recorded, record_reports
 from execution.services.orders import ManualOrder, place_manual_order, place_orders
+from execution.services.protection import protect_positions
 from risk.models import TradingStateChange
 
 D = Decimal
@@ -295,6 +296,22 @@ def test_a_position_bears_whose_it_is_and_closes_at_its_last_trade(world):
     assert position.updated_at > sale.executed_at
     assert (position.quantity, position.dust_quantity, position.has_dust) == (0, 0, False)
     assert Fill.objects.get(side="SELL").realized_pnl == position.realized_pnl < 0
+
+
+def test_dust_of_a_position_is_carried_into_the_next_even_within_one_batch(world):
+    order = rest(world, quantity="0.01234")
+    book(world, fill(world, order, "0.01234"))
+    protect_positions(account_id=world.account.pk, broker=world.broker, clock=world.clock)
+    again = rest(world, quantity="0.01", key="again")
+
+    book(world, world.broker.trigger("STOP_LOSS", "BTCUSDT"), fill(world, again, "0.01"))
+
+    before, after = Position.objects.order_by("pk")
+    dust = D("0.00000766")  # 0.01234 less the fee of a thousandth, on the step of 0.00001
+    assert (before.status, before.dust_quantity, before.has_dust) == ("closed", dust, False)
+    assert (after.carried_quantity, after.quantity) == (dust, D("0.00999") + dust)
+    assert after.carried_cost_quote == before.cost_quote > 0
+    assert after.cost_quote == 490 + before.cost_quote
 
 
 def test_the_row_of_a_pair_follows_its_legs(world):
