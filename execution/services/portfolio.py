@@ -1,4 +1,4 @@
-"""The account as the gate and the charts see it: what is held, what may yet be, what it is worth."""
+"""The account as gate and charts see it: what is held, what may yet be, what it is worth."""
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
