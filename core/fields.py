@@ -11,6 +11,23 @@ from django.db.models.functions import Cast
 _WIDE = Context(prec=80)
 
 
+def _plain(value: Any, _expression: Any, _connection: Any) -> Decimal | None:
+    """Drop the zeros that ``numeric(38, 18)`` pads with: both databases then read alike."""
+    if value is None:
+        return None
+    text = value if isinstance(value, str) else _digits(value)
+    # A point that is left at the end means nothing.
+    return Decimal(text.rstrip("0") if "." in text else text)
+
+
+def _digits(number: Any) -> str:
+    """Return the number without an exponent; `format` is slow and seldom needed."""
+    if not number:
+        return "0"
+    text = str(number)
+    return format(Decimal(number), "f") if "E" in text else text
+
+
 class ExactDecimalField(models.DecimalField):
     """A decimal of 38 digits, 18 of them after the point, exact on every database.
 
@@ -33,9 +50,6 @@ class ExactDecimalField(models.DecimalField):
             return "text"
         return f"numeric({self.max_digits}, {self.decimal_places})"
 
-    def get_db_converters(self, connection: Any) -> list[Any]:
-        return [_plain]
-
     def get_db_prep_save(self, value: Any, connection: Any) -> Any:
         return self.get_db_prep_value(value, connection)
 
@@ -47,24 +61,8 @@ class ExactDecimalField(models.DecimalField):
             return format(exact.normalize(_WIDE), "f")
         return exact
 
-    def from_db_value(self, value: Any, expression: Any, connection: Any) -> Decimal | None:
-        return _plain(value, expression, connection)
-
-
-def _plain(value: Any, _expression: Any, _connection: Any) -> Decimal | None:
-    """Drop the zeros that ``numeric(38, 18)`` pads with: both databases then read alike."""
-    if value is None:
-        return None
-    text = value if isinstance(value, str) else _digits(value)
-    return Decimal(text.rstrip("0").rstrip(".") if "." in text else text)
-
-
-def _digits(number: Any) -> str:
-    """Return the number without an exponent; `format` is slow and seldom needed."""
-    if not number:
-        return "0"
-    text = str(number)
-    return format(Decimal(number), "f") if "E" in text else text
+    # The function itself: a method would be one more call for each number that is read.
+    from_db_value = staticmethod(_plain)
 
 
 def positive(field: str, *, name: str, or_zero: bool = False) -> models.CheckConstraint:

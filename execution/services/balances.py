@@ -8,7 +8,7 @@ from typing import Any
 from django.db import transaction
 
 from core.clock import Clock
-from execution.models import Account, Balance, Fill, LedgerEntry, Order
+from execution.models import Account, Balance, LedgerEntry, Order
 from execution.ports import Broker, VenueBalance
 from execution.services.trade_check import check_trades
 from markets.selectors import list_rules
@@ -142,7 +142,6 @@ def _ledger(account: Account) -> dict[str, Decimal]:
 def _fetch_trades(account: Account, assets: set[str], *, broker: Broker, clock: Clock) -> int:
     """Book missed trades of every symbol that could have moved one of these assets."""
     used = set(Order.objects.filter(account=account).values_list("instrument_id", flat=True))
-    used |= set(Fill.objects.filter(account=account).values_list("instrument_id", flat=True))
     ids = [
         key
         for key, rules in sorted(list_rules().items())

@@ -185,14 +185,16 @@ def _enter_ledger(books: Books, fill: Fill, rules: InstrumentRules) -> None:
 def _apply_to_position(
     books: Books, order: Order, fill: Fill, execution: Execution, rules: InstrumentRules
 ) -> None:
+    position = books.positions.get(order.instrument_id)
     if order.leg == Leg.EXTERNAL.value and not order.is_attached:
         # Somebody else's trade is not ours to manage, unless it sold what our position held.
-        covered = _taken_from_position(books, order, rules)
-        if covered <= 0 or execution.side is Side.BUY:
+        if position is None or execution.side is Side.BUY:
             return
-        execution = share_of(execution, min(covered, execution.quantity))
-    position = books.positions.get(order.instrument_id)
-    if position is None:
+        lacking = position.quantity - books.balances[rules.base_asset].total
+        if lacking <= 0:
+            return
+        execution = share_of(execution, min(lacking, execution.quantity))
+    elif position is None:
         if execution.side is Side.SELL:
             return
         position = _open_position(books, order, execution)
@@ -210,14 +212,6 @@ def _apply_to_position(
     books.changed_positions[id(position)] = position
     if execution.side is Side.SELL and is_flat(applied.position, step_size=rules.step_size):
         _close_position(books, position, at=execution.executed_at)
-
-
-def _taken_from_position(books: Books, order: Order, rules: InstrumentRules) -> Decimal:
-    position = books.positions.get(order.instrument_id)
-    balance = books.balances.get(rules.base_asset)
-    if position is None:
-        return Decimal(0)
-    return position.quantity - (balance.total if balance else Decimal(0))
 
 
 def _open_position(books: Books, order: Order, execution: Execution) -> Position:

@@ -12,7 +12,7 @@ from mlmodels.domain.drift import DriftReference
 from mlmodels.domain.evaluation import Evaluation
 from mlmodels.domain.features import FeatureSpec
 from mlmodels.domain.label_spec import LabelSpec
-from mlmodels.domain.lifecycle import Verdict
+from mlmodels.domain.lifecycle import Verdict, promised_ic
 
 CALIBRATION = "calibration.json"
 SPEC = "feature_spec.json"
@@ -34,6 +34,7 @@ class Bundle:
         label: What ended the labels.
         cases_file: Past closes to compare a new one with.
         drift_file: What the features looked like in training; read only by watching.
+        promised_ic: Correlation that walking forward had shown; None: no skill on any symbol.
     """
 
     members: tuple[str, ...]
@@ -44,6 +45,7 @@ class Bundle:
     label: LabelSpec
     cases_file: bytes
     drift_file: bytes
+    promised_ic: float | None = None
 
     def cases(self) -> Cases:
         """Read the past closes; the second time they are at hand.
@@ -78,6 +80,7 @@ class Bundle:
             label=LabelSpec.from_json(calibration["label"]),
             cases_file=files[CASES],
             drift_file=files[DRIFT],
+            promised_ic=promised_ic(metrics["pooled"], metrics["by_group"]),
             skilled=frozenset(
                 int(group)
                 for group, found in metrics["by_group"].items()

@@ -17,22 +17,22 @@ def check_symbol_status(context: Context) -> CheckResult:
 
 
 def check_price_filter(context: Context) -> CheckResult:
-    """PRICE_FILTER: every price is on the tick and within the bounds; 0 switches a rule off."""
+    """PRICE_FILTER: every price is on the tick and within the bounds; a bound of 0 is none."""
     rules = context.rules
     for price in _list_prices(context):
-        if rules.tick_size and price % rules.tick_size:
+        if price % rules.tick_size:
             return result(_C.FILTER_PRICE, passed=False, limit=rules.tick_size, value=price)
         if rules.min_price and price < rules.min_price:
             return result(_C.FILTER_PRICE, passed=False, limit=rules.min_price, value=price)
         if rules.max_price and price > rules.max_price:
             return result(_C.FILTER_PRICE, passed=False, limit=rules.max_price, value=price)
-    return result(_C.FILTER_PRICE, passed=True, limit=rules.tick_size or "")
+    return result(_C.FILTER_PRICE, passed=True, limit=rules.tick_size)
 
 
 def check_lot_size(context: Context) -> CheckResult:
     """LOT_SIZE: the quantity is on the step and within the bounds."""
     rules, quantity = context.rules, context.proposal.quantity
-    if rules.step_size and quantity % rules.step_size:
+    if quantity % rules.step_size:
         return result(_C.FILTER_LOT_SIZE, passed=False, limit=rules.step_size, value=quantity)
     if rules.min_quantity and quantity < rules.min_quantity:
         return result(_C.FILTER_LOT_SIZE, passed=False, limit=rules.min_quantity, value=quantity)
@@ -109,18 +109,19 @@ def check_trailing_delta(context: Context) -> CheckResult:
 def check_trigger_side(context: Context) -> CheckResult:
     """A stop is on its side of the market: it must not trigger in the moment it is placed."""
     proposal, reference = context.proposal, _reference(context)
-    form, stop = FORMS[proposal.type], proposal.stop_price
+    form, price = FORMS[proposal.type], proposal.stop_price
     is_above = (form.trigger > 0) == (proposal.side == "BUY")
-    passed = stop is None or not form.trigger or (stop > reference) == is_above
+    passed = price is None or not form.trigger or _lies(price, reference, is_above=is_above)
     if passed and form.legs and proposal.price is not None:
         # The limit leg of a pair lies on the other side of the market.
-        passed = (proposal.price < reference) == is_above and proposal.price != reference
-        stop = proposal.price
-    side = "above" if is_above else "below"
-    limit = f"stop {side} {reference}"
-    return result(
-        _C.TRIGGER_SIDE, passed=passed and stop != reference, limit=limit, value=stop or ""
-    )
+        price = proposal.price
+        passed = _lies(price, reference, is_above=not is_above)
+    limit = f"stop {'above' if is_above else 'below'} {reference}"
+    return result(_C.TRIGGER_SIDE, passed=passed, limit=limit, value=price or "")
+
+
+def _lies(price: Decimal, reference: Decimal, *, is_above: bool) -> bool:
+    return price > reference if is_above else price < reference
 
 
 def _list_limit_prices(context: Context) -> list[Decimal]:

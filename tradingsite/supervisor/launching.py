@@ -16,6 +16,20 @@ LEAN = {"MALLOC_ARENA_MAX": "2", "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS":
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Duty:
+    """The queue that a worker empties, and how long it may stand still.
+
+    Attributes:
+        patience_s: So long the same message may be the oldest that waits.
+        may_compute: A worker that computes meanwhile is at work, however long it takes.
+    """
+
+    queue: str
+    patience_s: float
+    may_compute: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ProcessSpec:
     """What to run.
 
@@ -28,6 +42,7 @@ class ProcessSpec:
         is_ours: It runs our Django settings, so it may be forked from the template.
         stops_alone: It is asked to stop when all that were started after it have stopped.
         stands_back: It has only what the others leave of the processors.
+        duty: Of a worker: it is started again when its queue stands still.
     """
 
     name: str
@@ -38,6 +53,7 @@ class ProcessSpec:
     is_ours: bool = False
     stops_alone: bool = True
     stands_back: bool = False
+    duty: Duty | None = None
 
 
 class Process(Protocol):

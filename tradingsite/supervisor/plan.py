@@ -3,11 +3,13 @@
 import os
 import shutil
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 from core.errors import NeedsOperator
-from tradingsite.supervisor.launching import ProcessSpec
+from tradingsite.supervisor.launching import Duty, ProcessSpec
 from tradingsite.supervisor.market import DemoMarket
+from tradingsite.supervisor.parent import IS_LINUX
 from tradingsite.supervisor.state import DeskState
 
 _MANAGE = (sys.executable, "manage.py")
@@ -22,6 +24,27 @@ _WORKERS = (
     ("worker-train", "train", _FRESH, True),
     ("worker-default", "default", _SOLO, False),
 )
+
+
+# How long a queue may stand still. An exchange that hangs holds the orders' worker for a while; a
+# close that is a minute old is worth nothing any more.
+_DUTIES = {
+    "orders": Duty(queue="orders", patience_s=120.0),
+    "pipeline": Duty(queue="pipeline.0", patience_s=60.0),
+    "train": Duty(queue="train", patience_s=300.0, may_compute=True),
+    "default": Duty(queue="default", patience_s=300.0, may_compute=True),
+}
+
+
+def duty_of(queue: str) -> Duty | None:
+    """Return how long a queue may stand still; None: it cannot be judged.
+
+    Who computes is known on Linux alone.
+    """
+    duty = _DUTIES.get("pipeline" if queue.startswith("pipeline.") else queue)
+    if duty is None or (duty.may_compute and not IS_LINUX):
+        return None
+    return replace(duty, queue=queue)
 
 
 def broker(state: DeskState, *, data_dir: Path) -> ProcessSpec:
@@ -93,6 +116,7 @@ def system(*, port: int, with_web: bool) -> tuple[ProcessSpec, ...]:
             *("--without-gossip", "--without-mingle", "--loglevel", "WARNING"),
             component=name.replace("-", "."),
             stands_back=stands_back,
+            duty=duty_of(queues),
         )
         for name, queues, pool, stands_back in _WORKERS
     )
@@ -112,7 +136,27 @@ def system(*, port: int, with_web: bool) -> tuple[ProcessSpec, ...]:
     )
 
 
-def _ours(name: str, *argv: str, component: str = "", stands_back: bool = False) -> ProcessSpec:
+def record_of_restart(worker: str, *, queue: str, stood_s: float, is_left: bool) -> ProcessSpec:
+    """What writes down that a worker was started again, or is left alone."""
+    options = ("--worker", worker, "--queue", queue, "--stood", f"{stood_s:.0f}")
+    left = ("--left-alone",) if is_left else ()
+    return _ours("record", *_MANAGE, "record_restart", *options, *left)
+
+
+def watched(argv: tuple[str, ...], *, queue: str, stop_timeout_s: float) -> ProcessSpec:
+    """A worker of another process manager, by its own command."""
+    return ProcessSpec(
+        name=f"worker-{queue}", argv=argv, stop_timeout_s=stop_timeout_s, duty=duty_of(queue)
+    )
+
+
+def _ours(
+    name: str,
+    *argv: str,
+    component: str = "",
+    stands_back: bool = False,
+    duty: Duty | None = None,
+) -> ProcessSpec:
     return ProcessSpec(
         name=name,
         argv=argv,
@@ -121,4 +165,5 @@ def _ours(name: str, *argv: str, component: str = "", stands_back: bool = False)
         # What is decided is still placed, and the guardian is the last to go.
         stops_alone=name in ("guard", "worker-orders"),
         stands_back=stands_back,
+        duty=duty,
     )

@@ -124,6 +124,30 @@ def test_it_earns_nothing_from_units_it_does_not_have():
     assert result.realized_pnl == D("10")  # a quarter of 80, for what cost 10
 
 
+def test_it_shares_the_proceeds_of_a_sale_by_what_was_held_of_it():
+    result = by_fifo([execution(Side.BUY, "3", "10"), execution(Side.SELL, "4", "20")])
+
+    assert result.realized_pnl == D("30")
+
+
+def test_it_counts_what_a_buy_cost_whose_fee_ate_all_of_it():
+    result = by_fifo(
+        [
+            execution(Side.BUY, "1", "10", fee="1", fee_asset="BTC"),
+            execution(Side.BUY, "1", "10"),
+            execution(Side.SELL, "1", "30"),
+        ]
+    )
+
+    assert (result.realized_pnl, result.quantity, result.cost_quote) == (10, 0, 0)
+
+
+def test_it_leaves_decimals_where_it_leaves_nothing():
+    result = by_fifo([])
+
+    assert [type(each) for each in (result.quantity, result.cost_quote)] == [Decimal, Decimal]
+
+
 @given(
     bought=st.lists(st.tuples(quantities, prices, fees, assets), min_size=1, max_size=8),
     sold=st.lists(st.tuples(prices, fees, st.sampled_from(["USDT", "BNB"])), max_size=6),

@@ -6,6 +6,7 @@ import pytest
 
 from execution.domain.order import (
     FINAL_STATES,
+    LIST_TYPES,
     LIVE_STATES,
     RESTING_STATES,
     TRANSITIONS,
@@ -13,6 +14,7 @@ from execution.domain.order import (
     IllegalTransition,
     OrderEvent,
     OrderState,
+    OrderType,
     next_state,
 )
 
@@ -148,3 +150,7 @@ def test_it_says_what_is_illegal():
         next_state(7, S.FILLED, E.CLAIM)
 
     assert caught.value.message == "order 7 cannot CLAIM while FILLED"
+
+
+def test_only_a_pair_stands_for_several_orders_at_the_exchange():
+    assert {kind for kind in OrderType if kind.is_list} == LIST_TYPES == {OrderType.OCO}

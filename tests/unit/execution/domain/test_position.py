@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from execution.domain.fill import Execution
 from execution.domain.order import Side
-from execution.domain.position import PositionState, apply_execution, is_flat
+from execution.domain.position import PositionState, apply_execution, is_flat, split_fee
 
 AT = datetime(2026, 1, 1, tzinfo=UTC)
 D = Decimal
@@ -100,6 +100,28 @@ def test_it_reports_what_was_sold_without_being_held():
     assert applied.realized_pnl == D("10")
 
 
+def test_it_shares_the_proceeds_of_a_sale_by_what_was_held_of_it():
+    held, _ = apply(PositionState(), execution("BUY", "100", "3"))
+
+    applied = apply_execution(
+        held, execution("SELL", "110", "4"), base_asset="BTC", quote_asset="USDT"
+    )
+
+    assert (applied.realized_pnl, applied.uncovered_quantity) == (D("30"), 1)
+
+
+def test_a_buy_leaves_nothing_uncovered_and_a_sale_out_of_nothing_everything():
+    bought, sold = (
+        apply_execution(
+            PositionState(), execution(side, "100", "2"), base_asset="BTC", quote_asset="USDT"
+        )
+        for side in ("BUY", "SELL")
+    )
+
+    assert (bought.uncovered_quantity, sold.uncovered_quantity) == (0, 2)
+    assert (sold.position.quantity, sold.realized_pnl) == (0, 0)
+
+
 def test_it_is_flat_below_one_step_and_not_at_it():
     def holds(quantity):
         return PositionState(quantity=D(quantity))
@@ -118,6 +140,16 @@ def test_it_counts_with_every_digit_that_the_database_keeps():
     )
     assert held.average_entry_price == D("4115226300411522630.041152263004115226")
     assert PositionState().average_entry_price == 0
+
+
+def test_it_adds_and_values_fees_with_every_digit():
+    wide = "12345678901234567890.123456789012345678"
+    dear = replace(execution("BUY", "1", "1", wide, "BNB"), fee_price=D(1))
+
+    held, _ = apply(PositionState(), execution("BUY", "1", wide), execution("BUY", "1", "1e-18"))
+
+    assert held.quantity == D("12345678901234567890.123456789012345679")
+    assert split_fee(dear, base_asset="BTC", quote_asset="USDT") == (0, D(wide))
 
 
 def test_it_values_a_base_fee_at_the_price_and_leaves_out_what_nobody_can_value():

@@ -2,8 +2,10 @@
 
 from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 
-from execution.domain.order import Side
-from execution.domain.protection import plan_protection
+import pytest
+
+from execution.domain.order import OrderType, Side
+from execution.domain.protection import ProtectionStyle, ProtectionTerms, plan_protection
 
 D = Decimal
 
@@ -13,6 +15,10 @@ class Grid:
 
     min_quantity = D("0.002")
     min_notional = D(5)
+    trailing_below_bps = (None, None)
+
+    def trailing_bounds(self, side):
+        return self.trailing_below_bps if side == Side.SELL else (1_900, 2_000)
 
     def quantize_quantity(self, quantity):
         return quantity.quantize(D("0.001"), ROUND_FLOOR)
@@ -27,14 +33,29 @@ class NoLeast(Grid):
     min_notional = D(0)
 
 
-def plan(held, price="100.01", rules=None):
+def plan(held, price="100.01", rules=None, **terms):
     return plan_protection(
         held_quantity=D(held),
         entry_price=D(price),
-        stop_loss_fraction=D("0.02"),
+        stop_loss_fraction=terms.pop("stop_loss_fraction", D("0.02")),
         take_profit_fraction=D("0.05"),
         rules=rules or Grid(),
+        terms=ProtectionTerms(**terms),
     )
+
+
+def trailing_delta(
+    wanted, bounds=(None, None), style=ProtectionStyle.TRAILING, stop_loss_fraction="0.02"
+):
+    rules = Grid()
+    rules.trailing_below_bps = bounds
+    return plan(
+        "1",
+        rules=rules,
+        style=style,
+        trailing_delta_bps=wanted,
+        stop_loss_fraction=D(stop_loss_fraction),
+    ).trailing_delta_bps
 
 
 def test_it_sells_what_was_received_floored_to_the_step():
@@ -67,3 +88,61 @@ def test_it_protects_exactly_the_least_that_the_exchange_takes():
 def test_it_protects_no_position_of_nothing_where_nothing_is_the_least():
     assert plan("0", rules=NoLeast()) is None
     assert plan("0.001", rules=NoLeast()).quantity == D("0.001")
+
+
+def test_a_pair_is_a_list_with_a_stop_that_stays():
+    pair = plan("1")
+
+    assert pair.type is OrderType.OCO
+    assert pair.trailing_delta_bps is None
+    assert pair.trigger_price == pair.stop_price == D("98.01")
+
+
+def test_a_trailing_stop_stands_alone_and_starts_from_the_price_of_the_market():
+    stop = plan("1", "100", style=ProtectionStyle.TRAILING, trailing_delta_bps=150)
+
+    assert stop.type is OrderType.STOP_LOSS
+    assert stop.take_profit_price is None
+    assert stop.trailing_delta_bps == 150
+    assert stop.stop_price == D("98.50")
+    assert stop.trigger_price is None
+
+
+def test_a_trailing_pair_keeps_its_target():
+    pair = plan("1", "100", style=ProtectionStyle.TRAILING_PAIR, trailing_delta_bps=150)
+
+    assert pair.type is OrderType.OCO
+    assert (pair.take_profit_price, pair.trailing_delta_bps) == (D("105.00"), 150)
+
+
+def test_a_pair_does_not_trail_whatever_its_distance_would_be():
+    assert trailing_delta(150, style=ProtectionStyle.PAIR) is None
+
+
+@pytest.mark.parametrize(
+    ("wanted", "bounds", "delta"),
+    [
+        (150, (None, None), 150),
+        (300, (None, None), 200),  # the limit's 2 %
+        (150, (10, 100), 100),
+        (150, (150, 2_000), 150),
+        (149, (150, 2_000), None),
+        (2, (3, 2_000), None),
+    ],
+)
+def test_a_trailing_stop_keeps_to_the_limit_and_to_what_the_exchange_takes(wanted, bounds, delta):
+    assert trailing_delta(wanted, bounds) == delta
+
+
+def test_a_trailing_stop_follows_at_one_basis_point_or_more():
+    assert trailing_delta(150, stop_loss_fraction="0.0001") == 1
+    assert trailing_delta(150, stop_loss_fraction="0.00009") is None
+
+
+def test_a_trailing_stop_that_the_exchange_would_not_take_becomes_a_plain_pair():
+    rules = Grid()
+    rules.trailing_below_bps = (300, 2_000)
+
+    pair = plan("1", rules=rules, style=ProtectionStyle.TRAILING, trailing_delta_bps=150)
+
+    assert pair == plan("1")

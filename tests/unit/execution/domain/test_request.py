@@ -10,11 +10,15 @@ from hypothesis import strategies as st
 
 from execution.domain.order import OrderType, Side, TimeInForce
 from execution.domain.request import (
+    AmendRequest,
     CancelRequest,
     OcoRequest,
     OrderRequest,
+    ReplaceRequest,
+    Restriction,
     Terms,
     digest,
+    pair_parameters,
     plain,
 )
 
@@ -110,6 +114,25 @@ def test_it_asks_for_a_limit_order_with_price_and_time():
     }
 
 
+def test_it_asks_for_a_stop_with_its_trigger_or_its_distance():
+    stop = replace(market("0.5"), side=Side.SELL, type=OrderType.STOP_LOSS)
+    at_a_price = replace(stop, stop_price=Decimal("90.0")).parameters()
+    trailing = replace(stop, trailing_delta_bps=150).parameters()
+
+    assert at_a_price == stop.parameters() | {"stopPrice": "90"}
+    assert trailing == stop.parameters() | {"trailingDelta": "150"}
+
+
+def test_a_stop_comes_to_life_at_its_stop_price_and_a_limit_at_its_price():
+    prices = {"price": Decimal(99), "stop_price": Decimal(90), "client_order_id": "ts-A"}
+
+    assert Terms(type=OrderType.STOP_LOSS_LIMIT, **prices).trigger_price == 90
+    assert Terms(type=OrderType.TAKE_PROFIT_LIMIT, **prices).trigger_price == 90
+    assert Terms(type=OrderType.LIMIT, **prices).trigger_price == 99
+    trailing = Terms(type=OrderType.STOP_LOSS, client_order_id="ts-A", trailing_delta_bps=150)
+    assert trailing.trigger_price is None
+
+
 def test_it_asks_for_a_pair_with_the_profit_above_and_the_stop_below():
     request = OcoRequest(
         symbol="BTCUSDT",
@@ -137,6 +160,47 @@ def test_it_asks_for_a_pair_with_the_profit_above_and_the_stop_below():
         "belowClientOrderId": "ts-S",
         "belowStopPrice": "90",
         "newOrderRespType": "FULL",
+    }
+
+
+def test_it_names_the_legs_of_a_pair_that_waits_for_another_order():
+    target = Terms(type=OrderType.LIMIT_MAKER, client_order_id="ts-T", price=Decimal(110))
+    stop = Terms(type=OrderType.STOP_LOSS, client_order_id="ts-S", stop_price=Decimal(90))
+
+    assert pair_parameters(Side.SELL, take_profit=target, stop=stop, prefix="pending") == {
+        "pendingAboveType": "LIMIT_MAKER",
+        "pendingAboveClientOrderId": "ts-T",
+        "pendingAbovePrice": "110",
+        "pendingBelowType": "STOP_LOSS",
+        "pendingBelowClientOrderId": "ts-S",
+        "pendingBelowStopPrice": "90",
+    }
+
+
+def test_it_replaces_an_order_only_if_that_was_cancelled_as_we_know_it():
+    request = ReplaceRequest(
+        order=market("0.5"),
+        canceled_client_order_id="ts-OLD",
+        restriction=Restriction.ONLY_NEW,
+    )
+
+    assert request.kind == "POST order/cancelReplace"
+    assert request.parameters() == market("0.5").parameters() | {
+        "cancelReplaceMode": "STOP_ON_FAILURE",
+        "cancelOrigClientOrderId": "ts-OLD",
+        "cancelRestrictions": "ONLY_NEW",
+    }
+
+
+def test_it_makes_an_order_smaller_under_its_own_name():
+    request = AmendRequest(symbol="BTCUSDT", client_order_id="ts-A", quantity=Decimal("0.40"))
+
+    assert request.kind == "PUT order/amend/keepPriority"
+    assert request.parameters() == {
+        "symbol": "BTCUSDT",
+        "origClientOrderId": "ts-A",
+        "newClientOrderId": "ts-A",
+        "newQty": "0.4",
     }
 
 

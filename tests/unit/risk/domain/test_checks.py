@@ -177,6 +177,46 @@ def test_it_holds_prices_in_the_collar(price: str, denied: bool) -> None:
     assert is_denied("PRICE_COLLAR", make_entry(price=D(price))) is denied
 
 
+def make_waiting(**changes):
+    """What a person lets wait for a price 20 % above the market."""
+    values = {
+        "type": "STOP_LOSS_LIMIT",
+        "time_in_force": "GTC",
+        "stop_price": D(60000),
+        "is_manual": True,
+        "stop_loss_price": None,
+        "stop_limit_price": None,
+        "take_profit_price": None,
+    }
+    return make_entry(**{**values, **changes})
+
+
+@pytest.mark.parametrize(("price", "denied"), [("61200", False), ("61200.01", True)])
+def test_it_measures_what_waits_for_a_stop_price_from_that(price: str, denied: bool) -> None:
+    assert is_denied("PRICE_COLLAR", make_waiting(price=D(price))) is denied
+
+
+@pytest.mark.parametrize(("price", "denied"), [("51000", False), ("51000.01", True)])
+def test_it_measures_a_trailing_stop_without_a_price_from_the_market(price, denied) -> None:
+    trailing = make_waiting(price=D(price), stop_price=None, trailing_delta_bps=100)
+
+    assert is_denied("PRICE_COLLAR", trailing) is denied
+
+
+@pytest.mark.parametrize(("price", "denied"), [("61200", False), ("61200.01", True)])
+def test_it_measures_the_stop_leg_of_a_pair_and_not_its_target(price, denied) -> None:
+    pair = make_waiting(type="OCO", time_in_force=None, price=D(40000), leg_limit_price=D(price))
+
+    assert is_denied("PRICE_COLLAR", pair) is denied
+
+
+def test_it_holds_no_market_order_in_the_collar_and_says_how_wide_that_is() -> None:
+    verdict = judge(make_entry(type="MARKET", price=None, time_in_force=None))
+
+    [answer] = [check for check in verdict.checks if check.code == "PRICE_COLLAR"]
+    assert (answer.passed, answer.limit, answer.value) == (True, "0.02", "")
+
+
 def test_it_refuses_a_second_order_for_the_same_leg() -> None:
     portfolio = make_portfolio(live_keys=frozenset({"1:ENTRY:1"}))
 
@@ -280,9 +320,11 @@ def test_it_enters_nothing_while_an_order_of_the_symbol_is_in_doubt() -> None:
 )
 def test_it_wants_the_stop_placeable_after_the_fee(least: str, denied: bool) -> None:
     # 0.02 less 0.1 % is 0.01998 (on the step); at the stop's limit 48510 that is 969.2298
-    rules = make_rules(min_notional=D(least))
+    verdict = judge(rules=make_rules(min_notional=D(least)))
 
-    assert is_denied("STOP_NOT_PLACEABLE", rules=rules) is denied
+    [answer] = [check for check in verdict.checks if check.code == "STOP_NOT_PLACEABLE"]
+    assert answer.passed is not denied
+    assert ("smallest notional" in answer.value) is denied
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,7 @@ from tests.unit.risk.domain.builders import (
     make_entry,
     make_exit,
     make_holding,
+    make_limits,
     make_portfolio,
     make_protection,
     make_state,
@@ -88,6 +89,13 @@ def test_it_fails_closed_without_limits() -> None:
 
 def test_it_fails_closed_without_rules() -> None:
     assert codes(judge(rules=None)) == ["RULES_MISSING"]
+
+
+@pytest.mark.parametrize("limits", [None, make_limits()], ids=["closed", "approved"])
+def test_it_says_which_intent_it_judged_and_under_which_state(limits) -> None:
+    verdict = judge(limits=limits)
+
+    assert (verdict.intent_key, verdict.epoch) == ("1:ENTRY:1", 1)
 
 
 def test_it_reports_every_failed_check() -> None:

@@ -6,10 +6,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from risk.domain.metrics import EquityPoint, day_of, drawdown_fraction, next_point
+from risk.domain.metrics import EquityPoint, Worth, day_of, drawdown_fraction, next_point
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 D = Decimal
+
+
+def test_an_account_is_worth_its_cash_and_what_it_holds() -> None:
+    worth = Worth(cash=D(100), exposure=D(40), unrealized_pnl=D(7), realized_pnl=D(9))
+
+    assert worth.equity == 140
 
 
 def test_it_starts_with_the_first_equity() -> None:

@@ -61,6 +61,7 @@ def test_it_refuses_an_odd_reference(number: str) -> None:
         {"type": "LIMIT_MAKER"},
         {"type": "STOP_LOSS_LIMIT"},
         {"type": "OCO", "time_in_force": None},
+        {"leg_limit_price": Decimal(49000)},
         {"references": ()},
         {"bar_s": 0},
     ],
@@ -68,6 +69,33 @@ def test_it_refuses_an_odd_reference(number: str) -> None:
 )
 def test_it_refuses_what_is_not_one_order(change) -> None:
     assert codes(judge(make_entry(**change))) == ["SCHEMA_INVALID"]
+
+
+TRAILING = {"type": "STOP_LOSS", "price": None, "time_in_force": None}
+
+
+@pytest.mark.parametrize("delta", [0, -1, 10_000, True, 1.5, "100", Decimal(100)], ids=repr)
+def test_it_refuses_a_distance_that_is_no_whole_number_of_basis_points_within_the_price(delta):
+    assert codes(judge(make_entry(**TRAILING, trailing_delta_bps=delta))) == ["SCHEMA_INVALID"]
+
+
+@pytest.mark.parametrize("delta", [1, 9_999])
+def test_it_takes_every_distance_within_the_price(delta: int) -> None:
+    verdict = judge(make_entry(**TRAILING, trailing_delta_bps=delta))
+
+    assert "SCHEMA_INVALID" not in codes(verdict)
+
+
+def test_it_takes_the_limit_price_of_a_pairs_stop_by_its_own_name() -> None:
+    pair = make_entry(
+        type="OCO",
+        time_in_force=None,
+        price=Decimal(49000),
+        stop_price=Decimal(51000),
+        leg_limit_price=Decimal(51300),
+    )
+
+    assert "SCHEMA_INVALID" not in codes(judge(pair))
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,6 @@
 """What counts as held, promised and pending, and how an approved order adds to it."""
 
+from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
 
@@ -144,6 +145,30 @@ def test_an_order_is_worth_its_quantity_at_the_dearer_price(limit, references, n
     )
 
     assert proposal.notional == notional
+
+
+@pytest.mark.parametrize(
+    ("prices", "notional"),
+    [
+        ({"stop_price": D(70)}, 140),
+        ({"price": D(50), "stop_price": D(70), "leg_limit_price": D(75)}, 150),
+        ({"trailing_delta_bps": 500}, 126),
+    ],
+    ids=str,
+)
+def test_an_order_that_waits_is_worth_its_quantity_at_the_dearest_price(prices, notional) -> None:
+    proposal = make_entry(**{"quantity": D(2), "price": None, **prices})
+
+    assert replace(proposal, references=(make_reference("60"),)).notional == notional
+
+
+def test_an_entry_trades_at_its_limit_at_its_stop_or_at_the_market() -> None:
+    market = make_entry(price=None)
+    waiting = replace(market, stop_price=D(51000))
+
+    assert market.entry_price == 50000
+    assert waiting.entry_price == 51000
+    assert replace(waiting, price=D(51200)).entry_price == 51200
 
 
 def test_an_oco_is_two_orders_one_of_them_with_a_stop() -> None:
