@@ -194,7 +194,14 @@ GOALS = (
     Goal("missed fill booked, longest, s", ("missed_fill_booked_max_s",), _itself, 10.0),
     Goal("kill -> first denied order, p99, ms", ("kill_to_deny_p99_ms",), _itself, 50.0),
     Goal("kill of 50 orders confirmed, p99, s", ("kill_cancel50_p99_s",), _itself, 2.0),
-    Goal("first fill -> stop at the exchange, p99, s", ("unprotected_p99_s",), _itself, 2.0),
+    *(
+        Goal(f"{what} -> stop at the exchange, p99, s", (f"unprotected{name}_p99_s",), _itself, 2.0)
+        for what, name in (
+            ("first fill", ""),
+            ("first part of an entry", "_partial"),
+            ("what is added to a position", "_added"),
+        )
+    ),
     Goal("start with 50 open orders to READY, s", ("ready_50_orders_s",), _itself, 15.0),
     Goal("the gate, p99, ms", ("gate_p99_ms",), _itself, 5.0),
     Goal("intent -> request on the wire, median, ms", ("intent_to_wire_median_ms",), _itself, 10.0),
