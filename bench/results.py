@@ -175,6 +175,11 @@ GOALS = (
     ),
     Goal("list of 50, answers that are not 200", ("api_list50_errors",), _itself, 0),
     *(
+        Goal(f"why it traded{of}, p99, ms{on}", (f"why{on_name}{name}_p99_ms",), _itself, 100.0)
+        for on, on_name in (("", ""), (", SQLite", "_sqlite"))
+        for of, name in (("", ""), (", of a symbol long retired", "_retired"))
+    ),
+    *(
         Goal(f"local exchange, orders/s {how}", (name,), _itself, least, is_at_least=True)
         for how, name, least in (
             ("in process", "sim_orders_per_s_inproc", 3_000.0),
