@@ -34,6 +34,7 @@ from execution.services.order_rows import purpose_of, replaced_by, to_cancel, to
 from execution.services.saving import update_rows
 from markets.selectors import list_rules
 from risk.domain.trading_state import Level, Purpose, StateTable, StateView
+from risk.services.storage import halt_if_failed
 from risk.services.trading_state import raise_level, read_states
 
 RECV_WINDOW = timedelta(seconds=5)
@@ -65,16 +66,22 @@ def fence_after(signed_at: datetime, clock: Clock) -> datetime:
     return signed_at + clock.venue(RECV_WINDOW + ENGINE_TIMEOUT + MARGIN)
 
 
-@transaction.atomic
 def claim_orders(*, order_ids: Iterable[int], clock: Clock) -> list[Claim]:
     """Turn APPROVED orders into claims, all in one transaction.
 
     An order that another process holds or has claimed is left out; one that is late or that the
-    kill switch forbids lapses. Entries into a symbol with an unresolved entry wait.
+    kill switch forbids lapses. Entries into a symbol with an unresolved entry wait. Where this
+    process could not store something, that is on record first, or nothing is claimed.
 
     Returns:
         What this caller, and nobody else, may send; exits first.
     """
+    halt_if_failed(now=clock.now())
+    return _claim_approved(order_ids, clock)
+
+
+@transaction.atomic
+def _claim_approved(order_ids: Iterable[int], clock: Clock) -> list[Claim]:
     return _claim(_lock_approved(order_ids), states=read_states(for_share=True), clock=clock)
 
 

@@ -22,6 +22,7 @@ from execution.services.exits import exit_positions
 from execution.services.intents import Approval, approve
 from execution.services.manual import ManualOrder, place_manual_order
 from execution.services.submitting import send_claimed, send_orders
+from risk.services.storage import halt_if_failed
 
 __all__ = [
     "ManualOrder",
@@ -36,11 +37,13 @@ __all__ = [
 def place_orders(*, decision_ids: Sequence[int], broker: Broker, clock: Clock) -> list[int]:
     """Place the orders of decisions: approve, claim, send, book, protect.
 
-    Safe to run twice and at once: each order is approved once, claimed once and sent once.
+    Safe to run twice and at once: each order is approved once, claimed once and sent once. Where
+    this process could not store something, that is on record first.
 
     Returns:
         Ids of the orders that this call handled.
     """
+    halt_if_failed(now=clock.now())
     approved, claims = _approve_and_claim(decision_ids=decision_ids, clock=clock)
     order_ids = [found.order_id for found in approved]
     if claims is None:
