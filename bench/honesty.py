@@ -10,9 +10,11 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+import django
 import numpy as np
 from numpy.typing import NDArray
 
@@ -155,6 +157,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--planted", type=int, default=40, help="markets of each planted signal")
     parser.add_argument("--processes", type=int, default=os.cpu_count() or 1)
     given = parser.parse_args(arguments)
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "tradingsite.settings.dev")
+    django.setup()  # the walk of live training reads no row, but its rooms know the tables
     with ProcessPoolExecutor(given.processes) as pool:
         _measure(pool, _Book(), seeds=given.seeds, planted=given.planted)
 
@@ -184,11 +188,34 @@ def _measure(pool: ProcessPoolExecutor, book: _Book, *, seeds: int, planted: int
         shares = _each(pool, _Recovery(ic, is_linear), planted, f"recovery {name}")
         book.write(f"recovered_{name}_mean", float(np.mean(shares)))
         book.write(f"recovered_{name}_least", float(min(shares)))
+    _measure_watching(pool, book, markets=max(4, planted // 2), models=seeds)
     for ic, is_linear in ((0.10, True), (0.10, False), (0.2, True), (0.4, True), (0.6, True)):
         name = _name(ic, is_linear)
         failed = _each(pool, _Power(ic, is_linear), max(4, planted // 4), f"gate {name}")
         book.write(f"passed_{name}", sum(not gates for gates in failed) / len(failed))
         book.write(f"failed_{name}", dict(Counter(gate for gates in failed for gate in gates)))
+
+
+def _measure_watching(pool: ProcessPoolExecutor, book: _Book, *, markets: int, models: int) -> None:
+    from bench import vigilance
+
+    for ic in (vigilance.IC, 0.0):
+        alarms = _each(pool, partial(vigilance.false_triggers, ic=ic), markets, f"alarms {ic}")
+        book.write(f"false_triggers_per_10k_{ic:.2f}", vigilance.per_10_000(alarms))
+        book.write(f"false_triggers_{ic:.2f}", dict(sum(alarms, Counter())))
+    book.write("false_triggers_markets", markets)
+    for horizon, symbols in ((1, 1), (4, 4)):
+        seen = partial(vigilance.flip_noticed, horizon=horizon, symbols=symbols)
+        late = _each(pool, seen, models, f"flip {symbols}")
+        in_time = [found is not None and found <= 500 for found in late]
+        book.write(f"flip_in_500_h{horizon}_s{symbols}", float(np.mean(in_time)))
+        book.write(f"flip_median_h{horizon}_s{symbols}", float(np.median([f or 1e9 for f in late])))
+    drift = _each(pool, vigilance.false_drift, models, "drift")
+    weeks = sum(found for *_, found in drift)
+    book.write("drift_false_per_feature", sum(one for one, *_ in drift) / (3 * weeks))
+    book.write("drift_false_per_window", sum(all_ for _, all_, _ in drift) / weeks)
+    doubted = _each(pool, vigilance.skill_doubted, max(4, models // 4), "doubt")
+    book.write("skill_doubted_in_10k_h1", float(np.mean(doubted)))
 
 
 def _name(ic: float, is_linear: bool) -> str:  # noqa: FBT001 - the two words of a name

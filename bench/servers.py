@@ -45,7 +45,11 @@ def program(
     environment: Mapping[str, str] | None = None,
     root: Path = ROOT,
 ) -> Iterator[Program]:
-    """Run a program from the project's root, or another one, until the block ends."""
+    """Run a program from the project's root, or another one, until the block ends.
+
+    It leads a session of its own, as the supervisor has it: the kernel may share the processor
+    between sessions.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     log = folder / f"{name}.log"
     with log.open("ab") as output:
@@ -56,6 +60,7 @@ def program(
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=subprocess.STDOUT,
+            start_new_session=True,
         )
     try:
         yield Program(process=process, log=log)

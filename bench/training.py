@@ -4,19 +4,20 @@ Run as ``python -m bench.training TIMEFRAME INSTRUMENT_IDS`` with the desk's env
 it is told to. Its recipe is another than the champion's: what it makes serves nowhere.
 """
 
-import os
 import signal
 import sys
 from datetime import timedelta
 from itertools import count
 from types import FrameType
 
+from tradingsite.supervisor.standing_back import stand_back
+
 
 def main(timeframe: str, instrument_ids: list[int]) -> None:
     """Train until a signal says stop."""
     import django
 
-    os.nice(_niceness())
+    stand_back()
     django.setup()
 
     from core.clock import get_clock
@@ -37,13 +38,6 @@ def main(timeframe: str, instrument_ids: list[int]) -> None:
             progress=lambda _done, _total, _message: None,
             lease=timedelta(days=1),
         )
-
-
-def _niceness() -> int:
-    from tradingsite.supervisor import plan
-
-    specs = {spec.name: spec for spec in plan.system(port=0, with_web=False)}
-    return specs["worker-train"].niceness
 
 
 def _stop(_number: int, _frame: FrameType | None) -> None:

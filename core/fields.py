@@ -15,9 +15,17 @@ def _plain(value: Any, _expression: Any, _connection: Any) -> Decimal | None:
     """Drop the zeros that ``numeric(38, 18)`` pads with: both databases then read alike."""
     if value is None:
         return None
-    text = value if isinstance(value, str) else format(Decimal(value), "f")
+    text = value if isinstance(value, str) else _digits(value)
     # A point that is left at the end means nothing.
     return Decimal(text.rstrip("0") if "." in text else text)
+
+
+def _digits(number: Any) -> str:
+    """Return the number without an exponent; `format` is slow and seldom needed."""
+    if not number:
+        return "0"
+    text = str(number)
+    return format(Decimal(number), "f") if "E" in text else text
 
 
 class ExactDecimalField(models.DecimalField):

@@ -8,6 +8,7 @@ from uuid import UUID
 
 from django.db.models import QuerySet
 
+from mlmodels.domain.bundle import promised_ic
 from mlmodels.domain.lifecycle import ModelState, RunStatus
 from mlmodels.models import (
     MLSettings,
@@ -40,6 +41,7 @@ class ChampionView:
     manifest_sha256: str
     is_suspended: bool = False
     interval_scales: Mapping[int, float] = field(default_factory=dict)
+    promised_ic: float | None = None
 
 
 def get_champion(scope: str) -> ChampionView | None:
@@ -99,6 +101,7 @@ def view_version(
         manifest_sha256=version.manifest_sha256,
         is_suspended=version.suspended_at is not None,
         interval_scales=scales or {},
+        promised_ic=promised_ic(version.metrics, version.symbol_metrics),
     )
 
 

@@ -1,5 +1,6 @@
 """What others may read of risk."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from datetime import datetime
 from decimal import Decimal
@@ -7,17 +8,63 @@ from typing import Any
 
 from django.db.models import QuerySet
 
+from core.prepared import PreparedQuery
 from risk import models
-from risk.domain.limits import RiskLimits
+from risk.domain.limits import LimitsInvalid, RiskLimits
 from risk.domain.metrics import EquityPoint, day_of
 
 LIMITS_ID = 1
+_NAMES = tuple(field.name for field in fields(RiskLimits))
+_LIMITS = PreparedQuery(
+    lambda: models.RiskLimits.objects.filter(pk=LIMITS_ID).values_list("version", *_NAMES)
+)
+_POINT = ("timestamp", "equity", "day_start_equity", "high_water_mark")
+_LATEST_POINT = PreparedQuery(
+    lambda account_id: (
+        models.RiskMetrics.objects.filter(account_id=account_id)
+        .order_by("-timestamp", "-id")
+        .values_list(*_POINT)[:1]
+    ),
+    "account_id",
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LimitsInForce:
+    """The limits as a transaction read them.
+
+    Attributes:
+        limits: None: there are none, or none that can be trusted, and nothing may trade.
+        version: Of their row; None: there is none.
+    """
+
+    limits: RiskLimits | None
+    version: int | None
 
 
 def get_limits() -> RiskLimits | None:
-    """Return the limits in force; None: there is no row, and nothing may trade."""
-    row = get_limits_row()
-    return None if row is None else to_limits(row)
+    """Return the limits in force; None: there is no row, and nothing may trade.
+
+    Raises:
+        LimitsInvalid: Somebody wrote a value past the validation.
+    """
+    row = next(_LIMITS(), None)
+    return None if row is None else _of_columns(row)
+
+
+def read_limits() -> LimitsInForce:
+    """Return the limits for the gate; such as cannot be trusted count as missing."""
+    row = next(_LIMITS(), None)
+    if row is None:
+        return LimitsInForce(limits=None, version=None)
+    try:
+        return LimitsInForce(limits=_of_columns(row), version=row[0])
+    except LimitsInvalid:
+        return LimitsInForce(limits=None, version=row[0])
+
+
+def _of_columns(row: Sequence[Any]) -> RiskLimits:
+    return RiskLimits(**dict(zip(_NAMES, row[1:], strict=True)))
 
 
 def get_limits_row() -> models.RiskLimits | None:
@@ -85,6 +132,12 @@ def latest_metrics(*, account_id: int | None = None) -> MetricsView | None:
         rows = rows.filter(account_id=account_id)
     row = rows.first()
     return None if row is None else _to_view(row)
+
+
+def latest_point(*, account_id: int) -> EquityPoint | None:
+    """Return the newest record of an account's equity as the gate measures by it."""
+    row = next(_LATEST_POINT(account_id=account_id), None)
+    return None if row is None else EquityPoint(**dict(zip(_POINT, row, strict=True)))
 
 
 def load_curve(*, account_id: int) -> list[MetricsView]:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from bench import market, servers, system
-from bench.sample import median
+from bench.sample import median, percentile
 
 _SYMBOLS = 100
 _YEAR_HOURS = 8760
@@ -139,4 +139,7 @@ def _serve(frame: Any, ids: list[int], windows: Any, cache: Any, end: datetime) 
             times[len(chosen)].append((time.perf_counter() - begun) * 1000)
             if any(view.prediction_id is None for view in views):
                 raise RuntimeError("a symbol was not predicted")
-    return {f"serve_{count}_ms": median(found) for count, found in times.items()}
+    return {
+        **{f"serve_{count}_ms": median(found) for count, found in times.items()},
+        "serve_1_p99_ms": percentile(times[1], 99),
+    }

@@ -160,7 +160,7 @@ def _gate(desk: Desk) -> dict[str, float]:
     from execution.services.portfolio import build_portfolio
     from execution.services.proposals import propose, wish_to_enter
     from markets.selectors import list_marks, list_rules
-    from risk.selectors import get_limits
+    from risk.selectors import read_limits
     from risk.services.gate import assess
     from risk.services.trading_state import lock_account
 
@@ -169,7 +169,7 @@ def _gate(desk: Desk) -> dict[str, float]:
     if decision is None:
         raise RuntimeError("nothing was decided")
     key = decision.instrument_id
-    rules, limits = list_rules([key]), get_limits()
+    rules, limits = list_rules([key]), read_limits().limits
     times = []
     for _ in range(_GATE_CALLS):
         now = clock.now()
@@ -189,6 +189,7 @@ def _gate(desk: Desk) -> dict[str, float]:
                 proposals=[proposal],
                 portfolio=build_portfolio(account_id=desk.account_id, now=now),
                 rules=rules,
+                limits=read_limits(),
                 now=now,
             )
             times.append((time.perf_counter() - begun) * 1000)

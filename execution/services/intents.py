@@ -28,7 +28,7 @@ from execution.services.slices import next_slices
 from markets.selectors import list_marks, list_rules
 from risk.domain.gate import Verdict
 from risk.domain.snapshot import OrderProposal
-from risk.selectors import get_limits
+from risk.selectors import read_limits
 from risk.services.gate import assess
 from risk.services.trading_state import lock_account
 
@@ -195,7 +195,8 @@ def insert_judged(
         return []
     instrument_ids = {intent.wish.instrument_id for intent in intents}
     rules = list_rules(instrument_ids)
-    limits = get_limits()
+    in_force = read_limits()
+    limits = in_force.limits
     marks = list_marks(instrument_ids)
     proposals = [
         propose(
@@ -213,6 +214,7 @@ def insert_judged(
         proposals=proposals,
         portfolio=build_portfolio(account_id=account.pk, now=now, without=without),
         rules=rules,
+        limits=in_force,
         now=now,
     )
     fee_fraction = limits.fee_fraction if limits else Decimal(0)

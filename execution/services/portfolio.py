@@ -1,29 +1,31 @@
-"""The account as the gate and the charts see it: what is held, what may yet be, what it is worth.
-
-The gate reads it for every batch of orders, so it reads columns, not rows of models.
-"""
+"""The account as gate and charts see it: what is held, what may yet be, what it is worth."""
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from decimal import Decimal
-from typing import NamedTuple, Protocol
+from typing import Protocol
 
-from django.db.models import Exists, Max, Q
+from django.db.models import Max
 
-from execution.domain.order import LIVE_STATES, UNRESOLVED_STATES, Leg, OrderState, Side
-from execution.models import Account, Balance, Difference, LedgerEntry, Order, Position
+from execution.domain.order import UNRESOLVED_STATES, Leg, OrderState, Side
+from execution.models import Account, Balance, LedgerEntry, Position
+from execution.services.portfolio_rows import (
+    HeldRow,
+    LiveRow,
+    list_held,
+    list_orders,
+    list_owned,
+)
 from markets.domain.ticker import Mark
 from markets.selectors import list_marks, list_rules
 from risk.domain.metrics import Worth
 from risk.domain.order_forms import FORMS, worst_price
-from risk.domain.snapshot import PortfolioSnapshot, RecentOrder, SymbolExposure
-from risk.selectors import latest_basis, latest_metrics
+from risk.domain.snapshot import PortfolioSnapshot, SymbolExposure
+from risk.selectors import latest_basis, latest_point
 
 ZERO = Decimal(0)
-_RECENT = timedelta(minutes=1)
-_LIVE = sorted(state.value for state in LIVE_STATES)
 _IN_DOUBT = {*(state.value for state in UNRESOLVED_STATES), OrderState.QUARANTINED.value}
 
 
@@ -55,41 +57,6 @@ class Intended(Protocol):
     def attempt(self) -> int: ...
 
 
-class _Held(NamedTuple):
-    """Columns of a position that is open or has left dust."""
-
-    instrument_id: int
-    symbol: str
-    status: str
-    quantity: Decimal
-    dust_quantity: Decimal
-    cost_quote: Decimal
-    realized_pnl: Decimal
-
-
-class _Live(NamedTuple):
-    """Columns of an order that is not final."""
-
-    instrument_id: int
-    parent_id: int | None
-    leg: str
-    type: str
-    side: str
-    state: str
-    quantity: Decimal
-    filled_quantity: Decimal
-    price: Decimal | None
-    stop_price: Decimal | None
-    leg_limit_price: Decimal | None
-    trailing_delta_bps: int | None
-    reserved_quantity: Decimal
-    intent_key: str
-    decision_id: int | None
-    idempotency_key: str | None
-    position_id: int | None
-    attempt: int
-
-
 def build_portfolio(
     *, account_id: int, now: datetime, without: Collection[int] = ()
 ) -> PortfolioSnapshot:
@@ -98,16 +65,14 @@ def build_portfolio(
     Read inside the transaction that holds ``lock_account``. Everything live counts whole, but for
     the orders in `without`: those that are gone before what is asked for can exist.
     """
-    differences = Difference.objects.filter(account_id=account_id, status=Difference.Status.OPEN)
-    quote_asset, ready_at, reconciled_at, has_differences = Account.objects.values_list(
-        "quote_asset", "ready_at", "reconciled_at", Exists(differences)
-    ).get(pk=account_id)
-    balances = _totals(account_id)
-    positions = _list_held(account_id)
-    orders = _list_live(account_id, without)
+    rows = list_owned(account_id)
+    quote_asset, ready_at, reconciled_at, has_differences = rows[0][:4]
+    balances = {row.asset: row.total for row in rows if row.asset is not None}
+    positions = list_held(account_id)
+    orders, recent = list_orders(account_id=account_id, now=now, without=without)
     touched = {row.instrument_id for row in positions} | {row.instrument_id for row in orders}
     marks = list_marks(touched) if touched else {}
-    metrics = latest_metrics(account_id=account_id)
+    metrics = latest_point(account_id=account_id)
     value = _value(
         cash=balances.get(quote_asset, ZERO), positions=positions, marks=marks, realized=ZERO
     )
@@ -126,7 +91,7 @@ def build_portfolio(
             positions=positions, orders=orders, marks=marks, balances=balances, ids=touched
         ),
         live_keys=frozenset(intent_key(order) for order in orders),
-        recent_orders=_list_recent(account_id=account_id, now=now, without=without),
+        recent_orders=recent,
         last_reconciled_at=None if is_closed else reconciled_at,
     )
 
@@ -137,7 +102,8 @@ def value_account(*, account_id: int) -> Valuation:
     For figures that belong to one moment the caller holds ``lock_account``.
     """
     account = Account.objects.get(pk=account_id)
-    positions = _list_held(account_id)
+    balances = dict(Balance.objects.filter(account=account).values_list("asset", "total"))
+    positions = list_held(account_id)
     ids = {row.instrument_id for row in positions}
     closed = Position.objects.filter(account_id=account_id, status=Position.Status.CLOSED)
     realized = sum((row.realized_pnl for row in positions), ZERO) + sum(
@@ -145,7 +111,7 @@ def value_account(*, account_id: int) -> Valuation:
     )
     marks = list_marks(ids) if ids else {}
     value = _value(
-        cash=_totals(account_id).get(account.quote_asset, ZERO),
+        cash=balances.get(account.quote_asset, ZERO),
         positions=positions,
         marks=marks,
         realized=realized,
@@ -184,26 +150,8 @@ def intent_key(order: Intended) -> str:
     return f"{key}:{order.leg}:{order.attempt}"
 
 
-def _totals(account_id: int) -> dict[str, Decimal]:
-    return dict(Balance.objects.filter(account_id=account_id).values_list("asset", "total"))
-
-
-def _list_held(account_id: int) -> list[_Held]:
-    rows = Position.objects.filter(
-        Q(status=Position.Status.OPEN) | Q(has_dust=True), account_id=account_id
-    )
-    return [_Held(*row) for row in rows.order_by("pk").values_list(*_Held._fields)]
-
-
-def _list_live(account_id: int, without: Collection[int]) -> list[_Live]:
-    rows = Order.objects.filter(account_id=account_id, state__in=_LIVE).order_by("pk")
-    if without:
-        rows = rows.exclude(pk__in=without)
-    return [_Live(*row) for row in rows.values_list(*_Live._fields)]
-
-
 def _value(
-    *, cash: Decimal, positions: Sequence[_Held], marks: Mapping[int, Mark], realized: Decimal
+    *, cash: Decimal, positions: Sequence[HeldRow], marks: Mapping[int, Mark], realized: Decimal
 ) -> Valuation:
     exposure = unrealized = ZERO
     missing = []
@@ -227,8 +175,8 @@ def _value(
 
 def _exposures(
     *,
-    positions: Sequence[_Held],
-    orders: Sequence[_Live],
+    positions: Sequence[HeldRow],
+    orders: Sequence[LiveRow],
     marks: Mapping[int, Mark],
     balances: Mapping[str, Decimal],
     ids: Iterable[int],
@@ -238,7 +186,7 @@ def _exposures(
         for row in positions
         if row.status == Position.Status.OPEN.value
     }
-    live: dict[int, list[_Live]] = defaultdict(list)
+    live: dict[int, list[LiveRow]] = defaultdict(list)
     for order in orders:
         live[order.instrument_id].append(order)
     return {
@@ -266,7 +214,7 @@ class _Pending:
     protective_quantity: Decimal = ZERO
 
 
-def _with_orders(exposure: SymbolExposure, orders: Sequence[_Live]) -> SymbolExposure:
+def _with_orders(exposure: SymbolExposure, orders: Sequence[LiveRow]) -> SymbolExposure:
     """Count the symbol's live orders."""
     if not orders:
         return exposure
@@ -288,7 +236,7 @@ def _with_orders(exposure: SymbolExposure, orders: Sequence[_Live]) -> SymbolExp
     )
 
 
-def _add(pending: _Pending, order: _Live, *, mark_price: Decimal) -> None:
+def _add(pending: _Pending, order: LiveRow, *, mark_price: Decimal) -> None:
     left = max(ZERO, order.quantity - order.filled_quantity)
     if order.side == Side.BUY.value:
         pending.buy_quantity += left
@@ -306,21 +254,7 @@ def _add(pending: _Pending, order: _Live, *, mark_price: Decimal) -> None:
         pending.exit_quantity += left
 
 
-def _is_attached_stop(order: _Live) -> bool:
+def _is_attached_stop(order: LiveRow) -> bool:
     """Tell whether it is somebody else's stop that protects a position: an exit cancels it."""
     is_theirs = order.leg == Leg.EXTERNAL.value and order.position_id is not None
     return is_theirs and order.stop_price is not None
-
-
-def _list_recent(
-    *, account_id: int, now: datetime, without: Collection[int]
-) -> tuple[RecentOrder, ...]:
-    rows = (
-        Order.objects.filter(account_id=account_id, created_at__gte=now - _RECENT)
-        .exclude(state__in=[OrderState.DENIED.value, OrderState.LAPSED.value])
-        .filter(leg__in=[Leg.ENTRY.value, Leg.EXIT.value, Leg.MANUAL.value])
-        .exclude(pk__in=without)
-        .order_by("pk")
-        .values("instrument_id", "strategy_id", "side", "quantity", "price", "created_at")
-    )
-    return tuple(RecentOrder(**row) for row in rows)

@@ -9,6 +9,8 @@ COOL_DOWN = timedelta(hours=6)
 MOST_PER_DAY = 4
 # So many trainings for the same alarm without relief: stop, and let somebody look.
 MOST_IN_VAIN = 3
+# A training that did not replace the champion did not help; the same alarm about it waits so long.
+HELD_FOR = timedelta(days=7)
 
 
 class Trigger(StrEnum):
@@ -49,11 +51,12 @@ class Alarm:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PastEvent:
-    """An earlier alarm of the scope, newest first in lists."""
+    """An earlier alarm of the scope, newest first in lists; `version_id` is whom it was about."""
 
     trigger: Trigger
     outcome: EventOutcome
     at: datetime
+    version_id: int | None = None
 
 
 def is_repeated(past: Sequence[PastEvent], alarm: Alarm, outcome: EventOutcome) -> bool:
@@ -62,13 +65,19 @@ def is_repeated(past: Sequence[PastEvent], alarm: Alarm, outcome: EventOutcome) 
 
 
 def what_to_do(
-    alarm: Alarm, *, past: Sequence[PastEvent], last_trained_at: datetime | None, now: datetime
+    alarm: Alarm,
+    *,
+    past: Sequence[PastEvent],
+    version_id: int | None,
+    last_trained_at: datetime | None,
+    now: datetime,
 ) -> EventOutcome | None:
     """Hold an alarm back, stop, or start; None: nothing to note, the cool-down is running.
 
     Args:
         alarm: What asks for training.
         past: Earlier events of the scope, newest first.
+        version_id: The champion that it is about.
         last_trained_at: When the newest training began.
         now: Time of the market.
     """
@@ -84,6 +93,13 @@ def what_to_do(
         in_vain += 1
     if in_vain >= MOST_IN_VAIN:
         return EventOutcome.STOPPED
+    if any(
+        event.trigger is alarm.trigger
+        and event.version_id == version_id
+        and now - event.at < HELD_FOR
+        for event in started
+    ):
+        return EventOutcome.HELD_BACK
     today = [event for event in started if now - event.at < timedelta(days=1)]
     if len(today) >= MOST_PER_DAY:
         return EventOutcome.HELD_BACK

@@ -34,6 +34,7 @@ class Bundle:
         label: What ended the labels.
         cases_file: Past closes to compare a new one with.
         drift_file: What the features looked like in training; read only by watching.
+        promised_ic: Correlation that walking forward had shown; None: no skill on any symbol.
     """
 
     members: tuple[str, ...]
@@ -44,6 +45,7 @@ class Bundle:
     label: LabelSpec
     cases_file: bytes
     drift_file: bytes
+    promised_ic: float | None = None
 
     def cases(self) -> Cases:
         """Read the past closes; the second time they are at hand.
@@ -78,12 +80,26 @@ class Bundle:
             label=LabelSpec.from_json(calibration["label"]),
             cases_file=files[CASES],
             drift_file=files[DRIFT],
+            promised_ic=promised_ic(metrics["pooled"], metrics["by_group"]),
             skilled=frozenset(
                 int(group)
                 for group, found in metrics["by_group"].items()
                 if found["verdict"] == Verdict.SKILLED
             ),
         )
+
+
+def promised_ic(
+    pooled: Mapping[str, Any], by_group: Mapping[str, Mapping[str, Any]]
+) -> float | None:
+    """Return the correlation that stored figures claim; None where no symbol showed skill.
+
+    Args:
+        pooled: ``Evaluation.to_json`` of all symbols together.
+        by_group: The same by symbol.
+    """
+    is_skilled = any(found["verdict"] == Verdict.SKILLED for found in by_group.values())
+    return pooled.get("ic") if is_skilled else None
 
 
 @lru_cache(maxsize=8)

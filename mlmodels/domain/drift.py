@@ -5,12 +5,14 @@ of a slow feature differs from its year by more than that without any drift, so 
 its own threshold: what weeks of the training candles showed against the whole of them.
 """
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.stats import t as student_t
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
@@ -93,30 +95,20 @@ def fit_drift(
     """
     chosen = np.argsort(-importance, kind="stable")[:WATCHED].tolist()
     moments, index = np.unique(time_ms, return_inverse=True)
-    order = np.argsort(index, kind="stable")
-    begins = np.searchsorted(index[order], np.arange(len(moments) + 1))
     rng = np.random.Generator(np.random.PCG64(seed))
     last = max(1, len(moments) - window_bars + 1)
     starts = rng.integers(0, last, BLOCKS)
     edges, shares, thresholds = [], [], []
     for column in chosen:
-        values = features[order, column].astype(np.float64)
+        values = features[:, column].astype(np.float64)
         cuts = np.unique(np.quantile(values, np.linspace(0, 1, BINS + 1)[1:-1]))
         place = np.searchsorted(cuts, values, side="right")
-        share = _shares(place, bins=len(cuts) + 1)
-        null = [
-            stability_index(
-                _shares(
-                    place[begins[start] : begins[min(start + window_bars, len(moments))]],
-                    bins=len(cuts) + 1,
-                ),
-                share,
-            )
-            for start in starts.tolist()
-        ]
+        counts = np.zeros((len(moments) + 1, len(cuts) + 1))
+        np.add.at(counts, (index + 1, place), 1.0)
+        counts = counts.cumsum(axis=0)
         edges.append(tuple(cuts.tolist()))
-        shares.append(tuple(share.tolist()))
-        thresholds.append(float(np.quantile(null, NULL_QUANTILE)))
+        shares.append(tuple((counts[-1] / counts[-1].sum()).tolist()))
+        thresholds.append(_null_threshold(counts, starts, window_bars))
     return DriftReference(
         window_bars=window_bars,
         names=tuple(names[column] for column in chosen),
@@ -124,6 +116,44 @@ def fit_drift(
         shares=tuple(shares),
         thresholds=tuple(thresholds),
     )
+
+
+def _null_threshold(counts: FloatArray, starts: NDArray[np.int64], window_bars: int) -> float:
+    """Return what a block after the training stays below unless the feature has moved.
+
+    Each block of the training is compared with the rest of it, less a block's length on either
+    side, as a later block will be: what is compared with itself looks too much alike. The training
+    holds a few dozen blocks that do not overlap, so that their `NULL_QUANTILE` is beyond anything
+    seen: it is that of predicting one more index from so many, whose cube roots are about normal,
+    as those of a chi-square are.
+
+    Args:
+        counts: shape (moments + 1, bins), rows before each moment in each bin.
+        starts: First moments of the blocks.
+        window_bars: Their length.
+
+    Source: Wilson and Hilferty 1931, "The Distribution of Chi-Square" (the cube root).
+    """
+    last = len(counts) - 1
+    ends = np.minimum(starts + window_bars, last)
+    near = (
+        counts[np.minimum(ends + window_bars, last)] - counts[np.maximum(starts - window_bars, 0)]
+    )
+    own, rest = counts[ends] - counts[starts], counts[-1] - near
+    null = np.array(
+        [
+            stability_index(block / block.sum(), others / max(1.0, others.sum()))
+            for block, others in zip(own, rest, strict=True)
+        ]
+    )
+    roots = np.cbrt(null)
+    blocks = max(2, last // window_bars)
+    far = float(student_t.ppf(NULL_QUANTILE, blocks - 1)) * math.sqrt(1.0 + 1.0 / blocks)
+    predicted = float(roots.mean() + far * roots.std()) ** 3
+    # A week that lies wholly in an outer bin has moved as far as can be seen on that side.
+    whole, edge = counts[-1] / counts[-1].sum(), np.eye(counts.shape[1])
+    most = min(stability_index(edge[side], whole) for side in (0, -1))
+    return max(min(predicted, 0.999 * most), float(np.quantile(null, NULL_QUANTILE)))
 
 
 def stability_index(share: FloatArray, expected: FloatArray) -> float:

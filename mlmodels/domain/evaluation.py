@@ -192,15 +192,24 @@ def information_coefficient(rows: OutOfFold, forecast: FloatArray, *, lags: int)
 
     None when the forecast or the return does not vary.
     """
-    product = _products(rows, forecast)
+    product = ic_products(rows, forecast)
     if product is None:
         return None
     tested = newey_west(mean_per_moment(product, rows.time_ms), lags=lags)
     return HacMean(mean=float(product.mean()), standard_error=tested.standard_error, t=tested.t)
 
 
-def _products(rows: OutOfFold, forecast: FloatArray) -> FloatArray | None:
-    outcome = np.clip(rows.forward_return / rows.horizon_sigma, -WINSOR, WINSOR)
+def ic_products(
+    rows: OutOfFold, forecast: FloatArray, *, winsor: float = WINSOR
+) -> FloatArray | None:
+    """Return the products whose mean is the correlation, shape (n,); None if one is constant.
+
+    Args:
+        rows: What happened.
+        forecast: What was said, shape (n,).
+        winsor: Outcomes count at most so many volatilities.
+    """
+    outcome = np.clip(rows.forward_return / rows.horizon_sigma, -winsor, winsor)
     left, right = centred_by_group(forecast, rows.group), centred_by_group(outcome, rows.group)
     # A constant forecast leaves rounding noise behind, which must not be scaled up.
     if left.std() <= 1e-12 or right.std() <= 1e-12:
@@ -267,7 +276,7 @@ def _gain_over(
     rows: OutOfFold, forecast: FloatArray, other: FloatArray, *, lags: int
 ) -> HacMean | None:
     """Return how much more `forecast` correlates than `other`; None if one does not vary."""
-    own, theirs = _products(rows, forecast), _products(rows, other)
+    own, theirs = ic_products(rows, forecast), ic_products(rows, other)
     if own is None or theirs is None:
         return None
     return _tested(own - theirs, rows, lags=lags)

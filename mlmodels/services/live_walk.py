@@ -181,6 +181,7 @@ class _Walk:
             horizon=timedelta(milliseconds=self.champion.horizon_ms),
             horizon_bars=self.plan.label.horizon_bars,
             threshold=self.threshold,
+            promised_ic=self.champion.model.bundle.promised_ic,
             drift=partial(self._drift, self.champion, now_ms),
         )
 
@@ -192,12 +193,17 @@ class _Walk:
     def _is_heard(self, alarm: Alarm, now_ms: int) -> bool:
         trained = None if self.trained_ms is None else from_ms(self.trained_ms)
         now = from_ms(now_ms)
-        outcome = what_to_do(alarm, past=self.past, last_trained_at=trained, now=now)
+        about = None if self.champion is None else self.champion.model.version_id
+        outcome = what_to_do(
+            alarm, past=self.past, version_id=about, last_trained_at=trained, now=now
+        )
         if outcome is None or (
             outcome is not EventOutcome.STARTED and is_repeated(self.past, alarm, outcome)
         ):
             return False
-        self.past.insert(0, PastEvent(trigger=alarm.trigger, outcome=outcome, at=now))
+        self.past.insert(
+            0, PastEvent(trigger=alarm.trigger, outcome=outcome, at=now, version_id=about)
+        )
         del self.past[_PAST:]
         if outcome is not EventOutcome.STARTED:
             self._note(now_ms, alarm.trigger.value, outcome.value, "", alarm)

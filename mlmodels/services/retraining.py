@@ -137,6 +137,7 @@ def _model_alarm(
         horizon=timeframe.delta * champion.horizon_bars,
         horizon_bars=champion.horizon_bars,
         threshold=settings.retrain_error_threshold,
+        promised_ic=champion.promised_ic,
         drift=lambda: _newest_drift(champion, now=now),
     )
 
@@ -161,7 +162,13 @@ def _is_heard(
     past = _list_past(scope)
     if _is_asked_for(past, run, now=now):
         return False
-    outcome = what_to_do(alarm, past=past, last_trained_at=run.started_at if run else None, now=now)
+    outcome = what_to_do(
+        alarm,
+        past=past,
+        version_id=champion.version_id if champion else None,
+        last_trained_at=run.started_at if run else None,
+        now=now,
+    )
     if outcome is None:
         return False
     if outcome is not EventOutcome.STARTED and is_repeated(past, alarm, outcome):
@@ -193,7 +200,10 @@ def _list_past(scope: str) -> list[PastEvent]:
     rows = RetrainEvent.objects.filter(scope=scope).order_by("-created_at", "-id")[:_EVENTS]
     return [
         PastEvent(
-            trigger=Trigger(row.trigger), outcome=EventOutcome(row.outcome), at=row.created_at
+            trigger=Trigger(row.trigger),
+            outcome=EventOutcome(row.outcome),
+            at=row.created_at,
+            version_id=row.version_id,
         )
         for row in rows
     ]

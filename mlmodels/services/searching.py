@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 import numpy as np
 import optuna
 from django.db import transaction
+from optuna.exceptions import UpdateFinishedTrialError
 from optuna.trial import TrialState
 
 from core.clock import from_ms
@@ -231,7 +232,10 @@ def _bury_lost(study: optuna.Study) -> None:
         # Optuna writes the wall's local time.
         is_old = begun is not None and datetime.now() - begun > LOST_AFTER  # noqa: DTZ005
         if is_old or is_gone(known.user_attrs.get("worker", "")):
-            study.tell(known.number, state=TrialState.FAIL)
+            try:
+                study.tell(known.number, state=TrialState.FAIL)
+            except (ValueError, UpdateFinishedTrialError):
+                continue  # another worker found it at the same moment and queued it
             if known.params:
                 study.enqueue_trial(known.params, user_attrs={"again": known.number})
             logger.warning("search.trial_lost number=%s", known.number)

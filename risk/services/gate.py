@@ -6,10 +6,9 @@ from decimal import Decimal
 
 from markets.domain.instrument import InstrumentRules
 from risk.domain.gate import Verdict, evaluate
-from risk.domain.limits import LimitsInvalid, RiskLimits
 from risk.domain.snapshot import ZERO, OrderProposal, PortfolioSnapshot
 from risk.models import RiskVerdict
-from risk.selectors import get_limits_row, to_limits
+from risk.selectors import LimitsInForce
 from risk.services.trading_state import read_states
 
 
@@ -19,19 +18,21 @@ def assess(
     proposals: Sequence[OrderProposal],
     portfolio: PortfolioSnapshot,
     rules: Mapping[int, InstrumentRules],
+    limits: LimitsInForce,
     now: datetime,
 ) -> list[Verdict]:
     """Judge `proposals` one after another and store the verdicts.
 
     Runs in the caller's transaction, which must have taken ``lock_account(account_id)`` before it
     built `portfolio` and must insert the approved orders before it ends. Each approved proposal
-    counts as live for the ones after it. Three statements, whatever the number of proposals.
+    counts as live for the ones after it. Two statements, whatever the number of proposals.
 
     Args:
         account_id: The account; proposals of another one are a programming error.
         proposals: In the order in which they shall be judged.
         portfolio: The account, built in this transaction.
         rules: The exchange's rules by instrument id; a missing one denies.
+        limits: As read in this transaction.
         now: Market time.
 
     Returns:
@@ -47,14 +48,13 @@ def assess(
     if not proposals:
         return []
     states = read_states(for_share=True)
-    limits, version = _read_limits()
-    fee_fraction = limits.fee_fraction if limits else ZERO
+    fee_fraction = limits.limits.fee_fraction if limits.limits else ZERO
     verdicts = []
     for proposal in proposals:
         verdict = evaluate(
             proposal=proposal,
             portfolio=portfolio,
-            limits=limits,
+            limits=limits.limits,
             state=states.of(proposal.scopes),
             rules=rules.get(proposal.instrument_id),
             now=now,
@@ -62,19 +62,8 @@ def assess(
         if verdict.approved:
             portfolio = portfolio.including(proposal, fee_fraction=fee_fraction)
         verdicts.append(verdict)
-    _store(proposals=proposals, verdicts=verdicts, version=version, now=now)
+    _store(proposals=proposals, verdicts=verdicts, version=limits.version, now=now)
     return verdicts
-
-
-def _read_limits() -> tuple[RiskLimits | None, int | None]:
-    """Return the limits and their version; limits that cannot be trusted count as missing."""
-    row = get_limits_row()
-    if row is None:
-        return None, None
-    try:
-        return to_limits(row), row.version
-    except LimitsInvalid:
-        return None, row.version
 
 
 def _store(

@@ -15,6 +15,7 @@ from compose_spec import PyCompose
 from django.core.management import get_commands
 
 from tests.architecture.tree import APPS, ROOT
+from tradingsite.supervisor.plan import duty_of
 
 COMPOSE = ROOT / "docker-compose.yml"
 IMAGES = ("postgres", "redis")
@@ -48,7 +49,7 @@ def procfile() -> dict[str, list[str]]:
 def commands() -> list[Any]:
     """Return every command of ours, from both files."""
     compose = [
-        pytest.param(service["command"], id=f"compose-{name}")
+        pytest.param([*service.get("entrypoint", ()), *service["command"]], id=f"compose-{name}")
         for name, service in services().items()
         if name not in IMAGES
     ]
@@ -78,7 +79,7 @@ def test_a_strict_reader_keeps_every_service():
 
 @pytest.mark.parametrize("command", commands())
 def test_it_starts_programs_that_exist(command):
-    program, *arguments = command
+    program, *arguments = _without_watcher(command)
 
     assert (Path(sys.executable).parent / program).exists(), program
     if program == "python":
@@ -94,6 +95,17 @@ def test_it_starts_programs_that_exist(command):
     else:
         assert arguments[:2] == ["-A", "tradingsite"]
         assert arguments[2] in {"worker", "beat"}
+
+
+def _without_watcher(command: list[str]) -> list[str]:
+    """Return what a worker's command runs under the watch of its own queue."""
+    if command[:2] != ["python", "-m"]:
+        assert "-Q" not in command, "nobody watches its queue"
+        return command
+    assert importlib.util.find_spec(command[2])
+    queue = command[command.index("-Q") + 1]
+    assert duty_of(queue), queue
+    return command[3:]
 
 
 @pytest.mark.parametrize("source", ["compose", "Procfile"])

@@ -1,12 +1,17 @@
 """What a forked process may do beside running a management command."""
 
+import contextlib
+import os
+import random
 from datetime import UTC, datetime
 
 from django.conf import settings
+from django.db import OperationalError
 
 from alerts.adapters.apprise_transport import AppriseTransport
 from alerts.services.delivery import deliver_due
 from core.clock import from_ms, get_clock
+from core.errors import TradingError
 from execution.adapters.factory import get_broker
 from execution.models import Order
 from execution.services.cancels import cancel_orders
@@ -15,6 +20,7 @@ from execution.services.orders import place_orders
 from markets.domain.timeframe import Timeframe
 from markets.models import Instrument
 from mlmodels.domain.prediction import PredictionState, PredictionView
+from mlmodels.services.promotion import promote, rollback
 from tests.fakes.walks import Walks
 
 
@@ -58,4 +64,24 @@ def deliver() -> None:
     deliver_due(transport=AppriseTransport(), now=datetime.now(UTC))
 
 
-ACTORS = {"place": place, "cancel": cancel, "decide": decide, "deliver": deliver}
+def promote_for_ever(version_ids: list[int]) -> None:
+    """Promote versions and take them back, as fast as it goes, until somebody kills us."""
+    dice = random.Random(os.getpid())
+    while True:
+        with contextlib.suppress(TradingError, OperationalError):  # another one was first
+            change = dice.choice((promote, rollback))
+            change(
+                version_id=dice.choice(version_ids),
+                reason="in turn",
+                actor=str(os.getpid()),
+                now=datetime.now(UTC),
+            )
+
+
+ACTORS = {
+    "place": place,
+    "cancel": cancel,
+    "decide": decide,
+    "deliver": deliver,
+    "promote_for_ever": promote_for_ever,
+}

@@ -14,13 +14,15 @@ class ChaosProxy:
     ``cut()`` resets every connection and refuses new ones until ``restore()``; ``delay_s`` holds
     every chunk back; ``reset_replies`` resets so many connections instead of passing a reply on
     (the server gets the request, the client nothing); ``reset_after`` does so to the next
-    connection whose client says these bytes; ``bend`` changes replies on their way.
+    connection whose client says these bytes; ``bend`` changes replies on their way;
+    ``deafen()`` swallows what is said over the present connections, which stay open.
     """
 
     def __init__(self, target_port: int) -> None:
         self._target_port = target_port
         self._lock = threading.Lock()
         self._open: set[socket.socket] = set()
+        self._deaf: set[socket.socket] = set()
         self._listener: socket.socket | None = None
         self.delay_s = 0.0
         self.reset_replies = 0
@@ -58,6 +60,11 @@ class ChaosProxy:
 
     close = cut
 
+    def deafen(self) -> None:
+        """Pass nothing on any more over the connections that are open; new ones work."""
+        with self._lock:
+            self._deaf |= self._open
+
     def _accept(self, listener: socket.socket) -> None:
         while True:
             try:
@@ -81,6 +88,8 @@ class ChaosProxy:
     def _pump(self, source: socket.socket, sink: socket.socket, is_reply: bool) -> None:
         with contextlib.suppress(OSError):
             while chunk := source.recv(_CHUNK):
+                if source in self._deaf:
+                    continue
                 if is_reply and self.reset_replies > 0:
                     self.reset_replies -= 1
                     break
@@ -92,6 +101,7 @@ class ChaosProxy:
                 sink.sendall(self.bend(chunk) if is_reply else chunk)
         with self._lock:
             self._open -= {source, sink}
+            self._deaf -= {source, sink}
         for end in (source, sink):
             _reset(end)
 

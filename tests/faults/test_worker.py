@@ -1,29 +1,59 @@
-"""A worker of Celery's own whose connection to the broker breaks again and again: FI-24."""
+"""Workers of Celery's own that lose their broker, go deaf or stand still: FI-24."""
 
+import os
+import signal
 import sys
+import time
 
+import psutil
+import pytest
+
+from alerts.models import Alert
+from core.models import AuditRecord
 from execution.models import Order
 from tests import processes
 from tests.faults.conftest import wait_until
+from tradingsite.celery import app
+from tradingsite.supervisor.child import Child
+from tradingsite.supervisor.launching import Duty, ProcessSpec, execute
+from tradingsite.supervisor.probes import BrokerLine
+from tradingsite.supervisor.watchdog import Watchdog
+
+WORKER = (
+    *(sys.executable, "-m", "celery", "-A", "tradingsite", "worker", "-Q", "orders"),
+    *("--pool", "solo", "--without-gossip", "-l", "INFO"),
+)
 
 
-def test_fi24_a_worker_works_on_after_its_connection_was_reset_three_times(
-    cell, redis_url, tmp_path, start_process
-):
-    from tradingsite.celery import app
-
+@pytest.fixture
+def environment(cell) -> dict[str, str]:
+    """What a worker of this cell finds, its broker behind a proxy."""
+    redis_url = cell.environment.get("REDIS_URL", cell.zygote.environment["REDIS_URL"])
     proxy = cell.proxy(int(redis_url.rsplit(":", 1)[1].split("/")[0]))
-    environment = {
+    return {
         **cell.zygote.environment,
         **cell.environment,
         "REDIS_URL": f"redis://127.0.0.1:{proxy.port}/0",
         "COMPONENT": "worker.orders",
         "LOG_LEVEL": "INFO",
     }
-    command = ["-m", "celery", "-A", "tradingsite", "worker", "-Q", "orders", "--pool", "solo"]
-    worker = start_process(
-        "worker", [sys.executable, *command, "--without-gossip", "-l", "INFO"], environment
-    )
+
+
+def ask_for_order(cell) -> None:
+    """Decide, and send the orders' worker its message."""
+    decision = cell.decide("BTCUSDT")
+    app.send_task("execution.place_orders", kwargs={"decision_ids": [decision.pk]}, queue="orders")
+
+
+def is_protected() -> bool:
+    return Order.objects.filter(leg="PROTECT", state="NEW").exists()
+
+
+def test_fi24_a_worker_works_on_after_its_connection_was_reset_three_times(
+    cell, environment, start_process
+):
+    proxy = cell.proxies[0]
+    worker = start_process("worker", list(WORKER), environment)
     worker.wait_until(lambda: "ready" in worker.output(), timeout_s=60, waiting_for="ready")
     for _ in range(3):
         before = proxy.connections
@@ -31,12 +61,79 @@ def test_fi24_a_worker_works_on_after_its_connection_was_reset_three_times(
         proxy.restore()
         wait_until(lambda: proxy.connections > before, what="a new connection")  # noqa: B023
 
-    decision = cell.decide("BTCUSDT")
-    app.send_task("execution.place_orders", kwargs={"decision_ids": [decision.pk]}, queue="orders")
-    wait_until(
-        lambda: Order.objects.filter(leg="PROTECT", state="NEW").exists(), what="protected position"
-    )
+    ask_for_order(cell)
+    wait_until(is_protected, what="protected position")
 
     assert len(cell.posts(cell.entry().client_order_id)) == 1
     assert processes.accepts(proxy.port)
     cell.guard()
+
+
+@pytest.fixture
+def watched(cell, environment, redis_url, tmp_path):
+    """A worker under the watchdog's eyes, which asks the broker directly: ``(child, look)``."""
+    records = tmp_path / "records.log"
+    child = Child(
+        ProcessSpec(name="worker-orders", argv=WORKER, duty=Duty(queue="orders", patience_s=8)),
+        log_dir=tmp_path,
+        environment=environment,
+        launch=execute,
+    )
+    watchdog = Watchdog(
+        broker=BrokerLine(redis_url, prefix="trading:"),
+        say=lambda line: sys.stdout.write(f"{line}\n"),
+        start=lambda spec: execute(spec, {**environment, "REDIS_URL": redis_url}, records),
+    )
+
+    def look() -> None:
+        child.revive()
+        watchdog.look([child])
+
+    child.start()
+    yield child, look
+    child.kill()
+    child.wait_stopped()
+    sys.stdout.write(child.last_lines(40) + (records.read_text() if records.exists() else ""))
+
+
+@pytest.mark.parametrize("fault", ["stopped", "deaf"])
+def test_fi24_a_worker_that_takes_nothing_is_started_again_and_the_queue_drains(
+    cell, watched, redis_url, fault
+):
+    child, look = watched
+    wait_until(lambda: "ready" in child.last_lines(), what="ready worker", limit_s=60)
+    if fault == "stopped":
+        os.kill(child.pid, signal.SIGSTOP)
+    else:
+        cell.proxies[0].deafen()
+    first = psutil.Process(child.pid)
+
+    # The broker hands the first message to the pop that was under way: it is gone with the worker.
+    app.send_task("core.tick_queue", kwargs={"name": "orders"}, queue="orders")
+    ask_for_order(cell)
+    wait_until(_looking(look, is_protected), what="protected position", limit_s=100)
+    wait_until(
+        _looking(look, AuditRecord.objects.filter(action="worker.restart").exists),
+        what="record of the restart",
+        limit_s=60,
+    )
+
+    assert child.restarts >= 1
+    assert BrokerLine(redis_url, prefix="trading:").oldest("orders") == b""
+    assert not first.is_running() or first.status() == psutil.STATUS_ZOMBIE
+    assert len(cell.posts(cell.entry().client_order_id)) == 1
+    alert = Alert.objects.get(code="WORKER_RESTARTED")
+    assert alert.context["queue"] == "orders"
+    assert int(alert.context["stood_s"]) >= 8
+    row = AuditRecord.objects.filter(action="worker.restart").first()
+    assert (row.actor, row.subject) == ("auto:watchdog", "worker:worker-orders")
+    cell.guard()
+
+
+def _looking(look, condition):
+    def attempt():
+        look()
+        time.sleep(0.1)
+        return condition()
+
+    return attempt

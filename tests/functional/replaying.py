@@ -40,7 +40,7 @@ _BEFORE_CLOSE = timedelta(seconds=5)
 _AFTER_CLOSE = timedelta(seconds=1)
 _ON_THE_WAY = timedelta(milliseconds=80)
 # How often what beat does every few minutes is done here, in closes.
-_OUTCOMES_EVERY, _WATCH_EVERY = 6, 48
+_WATCH_EVERY = 48
 # Who asks for the clock in production.
 _CLOCKED = (
     *("tradingsite.pipeline", "execution.tasks", "mlmodels.tasks"),
@@ -100,8 +100,7 @@ class ReplayDesk:
         with counting():
             for number in range(closes):
                 self._live_one(close)
-                if number % _OUTCOMES_EVERY == 0:
-                    score_outcomes()
+                score_outcomes()
                 if number % _WATCH_EVERY == _WATCH_EVERY - 1:
                     watch_models()
                     retrain_due()

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from django.core.management import call_command
+from django.db.models import F
 
 from execution.backtest.findings import Findings, Kind, Stage
 from execution.models import Fill
@@ -94,6 +95,15 @@ def must_be_explained(findings: Findings) -> None:
     assert not any(kinds.values()), (findings.counts, found[:5])
 
 
+def must_be_joined(end: Any) -> None:
+    """Fail unless each outcome was joined within its horizon and two bars, and none before."""
+    due = Prediction.objects.filter(resolves_at__lt=end - 2 * FRAME.delta)
+    assert due.count() > 0.9 * len(SYMBOLS) * CLOSES
+    assert not due.filter(realized_return__isnull=True).exists()
+    assert not due.filter(resolved_at__gt=F("resolves_at") + 2 * FRAME.delta).exists()
+    assert not Prediction.objects.filter(resolved_at__lt=F("resolves_at")).exists()
+
+
 def test_generated_candles_are_decided_as_a_replay_decides(
     planted: list[Path], tmp_path: Path, settings: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -106,6 +116,7 @@ def test_generated_candles_are_decided_as_a_replay_decides(
     decided = len(SYMBOLS) * CLOSES
     assert findings.counts[Stage.INPUT] == findings.counts[Stage.DECISION] == {Kind.EQUAL: decided}
     assert f"DECISION    EQUAL {decided}" in out.getvalue()
+    must_be_joined(end)
     assert Fill.objects.filter(order__leg="ENTRY").count() >= 3
     assert Fill.objects.exclude(order__leg="ENTRY").count() >= 3
 

@@ -22,14 +22,14 @@ class Child:
         self,
         spec: ProcessSpec,
         *,
-        log_dir: Path,
+        log_dir: Path | None,
         environment: Mapping[str, str],
         launch: Launch,
     ) -> None:
         self.spec = spec
         self._environment = environment
         self._launch = launch
-        self.log_path = log_dir / f"{spec.name}.log"
+        self.log_path = log_dir / f"{spec.name}.log" if log_dir else None
         self.restarts = 0
         self._process: Process | None = None
         self._started_at = 0.0
@@ -42,7 +42,7 @@ class Child:
         return self._process.pid if self._process and self._process.poll() is None else None
 
     def start(self) -> None:
-        """Start the program; its output is appended to its log file."""
+        """Start the program; its output goes to its log file, or to the terminal."""
         environment = {**os.environ, **self._environment}
         self._process = self._launch(self.spec, environment, self.log_path)
         self._started_at = time.monotonic()
@@ -70,6 +70,11 @@ class Child:
             self.start()
         return None
 
+    def kill(self) -> None:
+        """End the program and all it has started at once, stopped or not; ``revive`` follows."""
+        if self.pid is not None:
+            _signal_group(self.pid, signal.SIGKILL)
+
     def ask_to_stop(self) -> None:
         """Send the stop signal, if the program still runs."""
         if self.pid is not None and not _signal_group(self.pid, self.spec.stop_signal):
@@ -89,7 +94,7 @@ class Child:
 
     def last_lines(self, count: int = 15) -> str:
         """Return the end of the program's log."""
-        if not self.log_path.exists():
+        if self.log_path is None or not self.log_path.exists():
             return ""
         return "\n".join(self.log_path.read_text(errors="replace").splitlines()[-count:])
 

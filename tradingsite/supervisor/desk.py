@@ -3,15 +3,16 @@
 import fcntl
 import json
 import shutil
+from collections.abc import Mapping
 from pathlib import Path
 from typing import IO
 
 from core.errors import NeedsOperator
-from tradingsite.settings.env import DESK_FILE, DESK_LOCK
+from tradingsite.settings.env import DESK_FILE, DESK_LOCK, text
 from tradingsite.supervisor import plan
 from tradingsite.supervisor.child import Child
 from tradingsite.supervisor.market import DemoMarket
-from tradingsite.supervisor.probes import answers_ping, get
+from tradingsite.supervisor.probes import BrokerLine, answers_ping, get
 from tradingsite.supervisor.runner import Say, Supervisor
 from tradingsite.supervisor.state import DeskState, require_free, write_private
 
@@ -109,6 +110,7 @@ class Desk:
         }
         if with_web:
             self._wait_web(children["web"])
+        self._supervisor.watch_queues(broker_line(self._supervisor.environment))
 
     def run(self) -> None:
         """Stay until Ctrl-C or SIGTERM."""
@@ -148,6 +150,16 @@ class Desk:
                 f"Only {free // 2**20} MB are free below {self._data_dir}; "
                 f"{_MIN_FREE_BYTES // 2**20} MB are needed. Free some, or set DATA_DIR."
             )
+
+
+def broker_line(environment: Mapping[str, str]) -> BrokerLine:
+    """Return a line to the broker that our processes use.
+
+    Args:
+        environment: What they find beside this process's own.
+    """
+    url = environment.get("REDIS_URL") or text("REDIS_URL")
+    return BrokerLine(url, prefix=text("REDIS_PREFIX", "trading:"))
 
 
 def _read_clock(port: int) -> str:

@@ -112,7 +112,7 @@ class Template:
             "argv": spec.argv[1:],
             "env": dict(spec.env),
             "log": str(log) if log else "",
-            "niceness": spec.niceness,
+            "stands_back": spec.stands_back,
         }
         return Forked(int(self._ask(order, limit_s=_FORK_LIMIT_S)["pid"]))
 

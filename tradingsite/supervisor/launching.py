@@ -1,6 +1,5 @@
 """Starting a program: what to run, what a running one offers, and the plain way to start it."""
 
-import os
 import signal
 import subprocess
 from collections.abc import Callable, Mapping
@@ -9,10 +8,25 @@ from pathlib import Path
 from typing import Protocol
 
 from tradingsite.supervisor.parent import IS_LINUX, die_with_parent
+from tradingsite.supervisor.standing_back import stand_back
 
 # Memory: few pools of freed blocks per process, and no pool of threads for arithmetic that is
 # done on one anyway. What the environment says wins.
 LEAN = {"MALLOC_ARENA_MAX": "2", "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Duty:
+    """The queue that a worker empties, and how long it may stand still.
+
+    Attributes:
+        patience_s: So long the same message may be the oldest that waits.
+        may_compute: A worker that computes meanwhile is at work, however long it takes.
+    """
+
+    queue: str
+    patience_s: float
+    may_compute: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,7 +41,12 @@ class ProcessSpec:
         stop_timeout_s: After this long it is killed.
         is_ours: It runs our Django settings, so it may be forked from the template.
         stops_alone: It is asked to stop when all that were started after it have stopped.
+<<<<<<< HEAD
+        stands_back: It has only what the others leave of the processors.
+=======
         niceness: How far it stands back behind the others for the processor, 0 to 19.
+        duty: Of a worker: it is started again when its queue stands still.
+>>>>>>> d991fce0e878b474eabbd2e158ba09b148fc7c5e
     """
 
     name: str
@@ -37,7 +56,8 @@ class ProcessSpec:
     stop_timeout_s: float = 10.0
     is_ours: bool = False
     stops_alone: bool = True
-    niceness: int = 0
+    stands_back: bool = False
+    duty: Duty | None = None
 
 
 class Process(Protocol):
@@ -69,14 +89,15 @@ def execute(spec: ProcessSpec, environment: Mapping[str, str], log: Path | None)
             stderr=subprocess.STDOUT if output else None,
             # A Ctrl-C in the terminal reaches the supervisor alone, which ends the others.
             start_new_session=True,
-            preexec_fn=lambda: _settle(spec.niceness),  # noqa: PLW1509
+            preexec_fn=lambda: _settle(stands_back=spec.stands_back),  # noqa: PLW1509
         )
     finally:
         if output:
             output.close()
 
 
-def _settle(niceness: int) -> None:
+def _settle(*, stands_back: bool) -> None:
     if IS_LINUX:
         die_with_parent()
-    os.nice(niceness)
+    if stands_back:
+        stand_back()

@@ -3,11 +3,13 @@
 import os
 import shutil
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 from core.errors import NeedsOperator
-from tradingsite.supervisor.launching import ProcessSpec
+from tradingsite.supervisor.launching import Duty, ProcessSpec
 from tradingsite.supervisor.market import DemoMarket
+from tradingsite.supervisor.parent import IS_LINUX
 from tradingsite.supervisor.state import DeskState
 
 _MANAGE = (sys.executable, "manage.py")
@@ -15,13 +17,34 @@ _CELERY = (sys.executable, "-m", "celery", "-A", "tradingsite")
 _SOLO = ("--pool", "solo")
 # A process per training: its memory goes back, and the worker goes on telling that it lives.
 _FRESH = ("--pool", "prefork", "-c", "1", "--max-tasks-per-child", "1")
-# Worker name, queues, pool, niceness. A process each: training can never delay an order.
+# Worker name, queues, pool, stands back. A process each: training can never delay an order.
 _WORKERS = (
-    ("worker-orders", "orders", _SOLO, 0),
-    ("worker-pipeline", "pipeline.0", _SOLO, 0),
-    ("worker-train", "train", _FRESH, 10),
-    ("worker-default", "default", _SOLO, 0),
+    ("worker-orders", "orders", _SOLO, False),
+    ("worker-pipeline", "pipeline.0", _SOLO, False),
+    ("worker-train", "train", _FRESH, True),
+    ("worker-default", "default", _SOLO, False),
 )
+
+
+# How long a queue may stand still. An exchange that hangs holds the orders' worker for a while; a
+# close that is a minute old is worth nothing any more.
+_DUTIES = {
+    "orders": Duty(queue="orders", patience_s=120.0),
+    "pipeline": Duty(queue="pipeline.0", patience_s=60.0),
+    "train": Duty(queue="train", patience_s=300.0, may_compute=True),
+    "default": Duty(queue="default", patience_s=300.0, may_compute=True),
+}
+
+
+def duty_of(queue: str) -> Duty | None:
+    """Return how long a queue may stand still; None: it cannot be judged.
+
+    Who computes is known on Linux alone.
+    """
+    duty = _DUTIES.get("pipeline" if queue.startswith("pipeline.") else queue)
+    if duty is None or (duty.may_compute and not IS_LINUX):
+        return None
+    return replace(duty, queue=queue)
 
 
 def broker(state: DeskState, *, data_dir: Path) -> ProcessSpec:
@@ -92,9 +115,10 @@ def system(*, port: int, with_web: bool) -> tuple[ProcessSpec, ...]:
             *("worker", "-Q", queues, "-n", f"{name}@%h", *pool),
             *("--without-gossip", "--without-mingle", "--loglevel", "WARNING"),
             component=name.replace("-", "."),
-            niceness=niceness,
+            stands_back=stands_back,
+            duty=duty_of(queues),
         )
-        for name, queues, pool, niceness in _WORKERS
+        for name, queues, pool, stands_back in _WORKERS
     )
     scheduler = "django_celery_beat.schedulers:DatabaseScheduler"
     web = _ours(
@@ -112,7 +136,27 @@ def system(*, port: int, with_web: bool) -> tuple[ProcessSpec, ...]:
     )
 
 
-def _ours(name: str, *argv: str, component: str = "", niceness: int = 0) -> ProcessSpec:
+def record_of_restart(worker: str, *, queue: str, stood_s: float, is_left: bool) -> ProcessSpec:
+    """What writes down that a worker was started again, or is left alone."""
+    options = ("--worker", worker, "--queue", queue, "--stood", f"{stood_s:.0f}")
+    left = ("--left-alone",) if is_left else ()
+    return _ours("record", *_MANAGE, "record_restart", *options, *left)
+
+
+def watched(argv: tuple[str, ...], *, queue: str, stop_timeout_s: float) -> ProcessSpec:
+    """A worker of another process manager, by its own command."""
+    return ProcessSpec(
+        name=f"worker-{queue}", argv=argv, stop_timeout_s=stop_timeout_s, duty=duty_of(queue)
+    )
+
+
+def _ours(
+    name: str,
+    *argv: str,
+    component: str = "",
+    stands_back: bool = False,
+    duty: Duty | None = None,
+) -> ProcessSpec:
     return ProcessSpec(
         name=name,
         argv=argv,
@@ -120,5 +164,6 @@ def _ours(name: str, *argv: str, component: str = "", niceness: int = 0) -> Proc
         is_ours=True,
         # What is decided is still placed, and the guardian is the last to go.
         stops_alone=name in ("guard", "worker-orders"),
-        niceness=niceness,
+        stands_back=stands_back,
+        duty=duty,
     )

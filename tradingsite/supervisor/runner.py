@@ -12,15 +12,22 @@ from core.errors import NeedsOperator
 from tradingsite.supervisor.child import Child
 from tradingsite.supervisor.forking import Template, can_fork
 from tradingsite.supervisor.launching import Launch, Process, ProcessSpec, execute
+from tradingsite.supervisor.probes import BrokerLine
+from tradingsite.supervisor.watchdog import Watchdog
 
 Say = Callable[[str], None]
 _LOOK_EVERY_S = 0.2
 
 
 class Supervisor:
-    """Starts processes in order, restarts what falls, ends all in reverse order."""
+    """Starts processes in order, restarts what falls or stands still, ends all in reverse order.
 
-    def __init__(self, *, log_dir: Path, say: Say) -> None:
+    Args:
+        log_dir: Of the processes' output; None: it goes to the terminal.
+        say: Prints one line for the person in front of the terminal.
+    """
+
+    def __init__(self, *, log_dir: Path | None, say: Say) -> None:
         self._log_dir = log_dir
         self._say = say
         self._children: list[Child] = []
@@ -28,7 +35,9 @@ class Supervisor:
         # What every process started from now on finds in its environment.
         self.environment: dict[str, str] = {}
         self._template: Template | None = None
-        log_dir.mkdir(parents=True, exist_ok=True)
+        self._watchdog: Watchdog | None = None
+        if log_dir:
+            log_dir.mkdir(parents=True, exist_ok=True)
 
     def handle_signals(self) -> None:
         """Let SIGINT and SIGTERM end everything in good order."""
@@ -44,6 +53,10 @@ class Supervisor:
         """Have the template import what ours share, beside whatever is started next."""
         if can_fork():
             self._template = Template()
+
+    def watch_queues(self, broker: BrokerLine) -> None:
+        """From now on start workers again whose queues stand still."""
+        self._watchdog = Watchdog(broker=broker, say=self._say, start=self._start_beside)
 
     def start(self, spec: ProcessSpec) -> Child:
         """Start one process and keep it from now on."""
@@ -103,6 +116,8 @@ class Supervisor:
         """Watch the processes until the end is asked for."""
         while not self._stopping:
             self._keep_template()
+            if self._watchdog:
+                self._watchdog.look(self._children)
             for child in self._children:
                 status = child.revive()
                 if status is not None:
@@ -125,6 +140,10 @@ class Supervisor:
         self._children.clear()
         if self._template:
             self._template.close()
+
+    def _start_beside(self, spec: ProcessSpec) -> Process:
+        log = self._log_dir / f"{spec.name}.log" if self._log_dir else None
+        return self._launch(spec, {**os.environ, **self.environment}, log)
 
     def _launch(
         self, spec: ProcessSpec, environment: Mapping[str, str], log: Path | None

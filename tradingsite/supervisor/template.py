@@ -5,7 +5,8 @@ in a few milliseconds and shares that memory, copy on write. Every fork is hande
 supervisor, which adopts orphans, so the template may die without taking anybody along.
 
 One line of JSON each way over the socket `FD`. First ``{"env"}``, answered when everything is
-imported; then per process ``{"name", "argv", "env", "log", "niceness"}``, answered by ``{"pid"}``.
+imported; then per process ``{"name", "argv", "env", "log", "stands_back"}``, answered by
+``{"pid"}``.
 """
 
 import gc
@@ -22,6 +23,7 @@ from typing import Any
 from setproctitle import setproctitle
 
 from tradingsite.supervisor.parent import become_child_of, die_with_parent
+from tradingsite.supervisor.standing_back import stand_back
 
 TITLE = "trading:"
 _LIBRARIES = (
@@ -115,7 +117,8 @@ def _fork(supervisor: int) -> int | None:
 def _become(order: dict[str, Any]) -> None:
     """Run the program as if the interpreter had been started with it."""
     os.setsid()
-    os.nice(order["niceness"])
+    if order["stands_back"]:
+        stand_back()
     if order["log"]:
         log = os.open(order["log"], os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
         os.dup2(log, 1)

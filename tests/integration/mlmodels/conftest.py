@@ -1,5 +1,6 @@
 """A planted market in the database, and a model trained on it."""
 
+import uuid
 from datetime import UTC, datetime
 from decimal import Decimal
 
@@ -12,6 +13,7 @@ from markets.services.ingestion import store_candles
 from markets.services.windows import WindowStore
 from mlmodels.adapters.artifact_store import FolderArtifactStore
 from mlmodels.adapters.factory import get_all_trainers, get_trainers
+from mlmodels.models import ModelVersion, TrainingRun
 from mlmodels.services.serving import ModelCache
 from mlmodels.services.training import train_model
 from tests.unit.mlmodels.market import HOUR_MS, generate
@@ -65,6 +67,33 @@ def add_market(symbol, *, seed, ic=0.0, bars=BARS):
     store_candles(timeframe=H1, rows=rows, now=NOW)
     Subscription.objects.create(instrument=instrument, timeframe=H1.value)
     return instrument
+
+
+def add_version(scope="1h"):
+    """Add a version that was trained, and nothing of it but its row."""
+    run = TrainingRun.objects.create(
+        scope=scope,
+        recipe="xgboost",
+        horizon_bars=12,
+        trigger="manual",
+        seed=1,
+        status="SUCCEEDED",
+        started_at=NOW,
+        lease_until=NOW,
+    )
+    return ModelVersion.objects.create(
+        run=run,
+        name="xgboost 1h h12",
+        scope=scope,
+        recipe="xgboost",
+        horizon_bars=12,
+        verdict="SKILLED",
+        spec_hash="0" * 64,
+        trained_until=NOW,
+        artifact_id=uuid.uuid4(),
+        manifest_sha256="0" * 64,
+        created_at=NOW,
+    )
 
 
 def silent(done, total, message):

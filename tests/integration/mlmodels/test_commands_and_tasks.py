@@ -233,16 +233,19 @@ def test_it_minds_the_error_only_where_it_measures_the_model(market, train, hori
 def test_it_does_not_train_in_circles(market, train):
     version_id = train(market, horizon_bars=24)
     resolved(version_id, market, expected=0.0, realized=0.03, horizon=24)
-    moments = [NOW + timedelta(hours=7 + 2 * n) for n in range(4)]
+    MLSettings.objects.create(retrain_interval_hours=24 * 30)
+    moments = [NOW + timedelta(days=7 * n, hours=7) for n in range(4)]
 
-    triggers = [due(now) for now in moments]
+    # while the champion stays the same its alarm is heard once a week
+    triggers = [(due(now), due(now + timedelta(hours=3))) for now in moments]
 
     # the same alarm three times (each would have trained): then a person must look
-    assert [bool(found) for found in triggers] == [True, True, True, False]
+    assert [bool(found) for found, _ in triggers] == [True, True, True, False]
+    assert not any(again for _, again in triggers)
+    outcomes = RetrainEvent.objects.order_by("id").values_list("outcome", flat=True)
+    assert list(outcomes) == ["STARTED", "HELD_BACK"] * 2 + ["STARTED", "STOPPED"]
     assert Alert.objects.get(code="MODEL_TRAINING_IN_VAIN").context["trigger"] == "error"
-    assert due(NOW + timedelta(hours=9)) == []
-    assert RetrainEvent.objects.filter(outcome="STOPPED").count() == 1
-    assert due(NOW + timedelta(hours=24)) == [("1h", "interval", 24)]
+    assert due(NOW + timedelta(days=30)) == [("1h", "interval", 24)]
 
 
 def test_it_minds_a_model_of_other_code(market, train):

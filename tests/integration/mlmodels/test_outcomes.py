@@ -1,11 +1,15 @@
 from datetime import timedelta
 
 import pytest
+from django.db.models import Q
 
 from markets.models import Candle
 from markets.selectors import load_window
+from markets.services.windows import WindowStore
+from mlmodels.adapters.factory import get_all_trainers
 from mlmodels.models import Prediction
 from mlmodels.services.outcomes import LOOK_BACK, score_outcomes
+from mlmodels.services.serving import ModelCache
 from tests.integration.mlmodels.conftest import H1, NOW, moment
 from tests.integration.mlmodels.test_inference import predict
 
@@ -66,3 +70,26 @@ def test_it_stops_looking_for_candles_that_never_came(predicted):
     score_outcomes(now=NOW)
 
     assert score_outcomes(now=NOW + LOOK_BACK + timedelta(days=1)) == 0
+
+
+def test_every_outcome_is_joined_in_time_across_a_restart(market, train, store):
+    """A worker that was away for six closes left no prediction then, and no zero in its place."""
+    train(market, recipe="logistic")
+    away = [moment(bars) for bars in range(25, 19, -1)]
+    for bars in range(40, -1, -1):
+        now = moment(bars)
+        if now in away:
+            continue
+        if bars > 12:
+            # a process that starts anew knows nothing of the one before it
+            cache = ModelCache(store=store, trainers=get_all_trainers())
+            predict(market, windows=WindowStore(), models=cache, close_time=now)
+        score_outcomes(now=now)
+
+    due = Prediction.objects.filter(resolves_at__lte=NOW)
+    assert due.count() == len(market) * (28 - len(away))
+    assert not due.filter(close_time__in=away).exists()
+    assert not due.filter(Q(realized_return__isnull=True) | Q(realized_return=0)).exists()
+    for row in due:
+        running_from = moment(19) if row.resolves_at in away else row.resolves_at
+        assert row.resolves_at <= row.resolved_at <= running_from + 2 * H1.delta

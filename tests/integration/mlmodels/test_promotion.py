@@ -1,40 +1,12 @@
-import uuid
-
 import pytest
 
 from core.errors import Conflict, NotFound
 from core.models import AuditRecord
 from mlmodels.domain.lifecycle import IllegalModelMove
-from mlmodels.models import ModelAlias, ModelVersion, TrainingRun
+from mlmodels.models import ModelAlias, ModelVersion
 from mlmodels.selectors import get_champion
 from mlmodels.services.promotion import promote, rollback
-from tests.integration.mlmodels.conftest import NOW
-
-
-def add_version(scope="1h"):
-    run = TrainingRun.objects.create(
-        scope=scope,
-        recipe="xgboost",
-        horizon_bars=12,
-        trigger="manual",
-        seed=1,
-        status="SUCCEEDED",
-        started_at=NOW,
-        lease_until=NOW,
-    )
-    return ModelVersion.objects.create(
-        run=run,
-        name="xgboost 1h h12",
-        scope=scope,
-        recipe="xgboost",
-        horizon_bars=12,
-        verdict="SKILLED",
-        spec_hash="0" * 64,
-        trained_until=NOW,
-        artifact_id=uuid.uuid4(),
-        manifest_sha256="0" * 64,
-        created_at=NOW,
-    )
+from tests.integration.mlmodels.conftest import NOW, add_version
 
 
 def states(scope="1h"):

@@ -115,6 +115,22 @@ def test_another_worker_goes_on_where_one_was_killed(pool, monkeypatch):
     assert Trial.objects.filter(search=search).count() == 2
 
 
+def test_two_workers_that_find_the_same_lost_trial_queue_it_once(pool, monkeypatch):
+    search = begin(pool, trials=2)
+    study = load_study(search)
+    lost = study.ask()
+    lost.suggest_float("figure", 0.0, 1.0)
+    lost.set_user_attr("worker", own_identity().rpartition(":")[0] + ":1.00")
+    first, second = load_study(search), load_study(search)
+    seen = first.get_trials(deepcopy=False)
+    monkeypatch.setattr(second, "get_trials", lambda **_: seen)
+
+    for one in (first, second):
+        searching._bury_lost(one)
+
+    assert [one.state.name for one in load_study(search).get_trials()] == ["FAIL", "WAITING"]
+
+
 def test_the_same_seed_proposes_the_same(pool):
     first, second = begin(pool, trials=2), begin(pool, trials=2)
     for search in (first, second):

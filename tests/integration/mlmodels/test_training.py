@@ -27,6 +27,11 @@ def test_it_trains_judges_keeps_and_promotes_the_first(market, train, store):
     first, second, noise = (str(instrument.pk) for instrument in market)
     assert verdicts == {first: "SKILLED", second: "SKILLED", noise: "NO_SKILL"}
     assert (version.state, version.verdict) == ("CHAMPION", "SKILLED")
+    # What needs no model, or only one of its members, is always shown beside it.
+    assert set(version.metrics["baselines"]) == {
+        *("momentum_24", "reversal_1", "martingale", "buy_and_hold"),
+        *("xgboost", "logistic"),
+    }
     assert version.state_reason == "the first model of its timeframe"
     # the last label of the training ends with the last candle
     assert version.trained_until == NOW

@@ -25,7 +25,7 @@ def outcomes(version_id, market, *, worth, rows=700, is_shadow=False, drifted=Fa
     stored = []
     for n in range(rows):
         p_up = 1 / (1 + np.exp(-0.8 * signal[n]))
-        vector = rng.standard_normal(len(spec["names"])).astype("<f4") + (5.0 if drifted else 0.0)
+        vector = rng.standard_normal(len(spec["names"])).astype("<f4") + (20.0 if drifted else 0.0)
         stored.append(
             Prediction(
                 model_version_id=version_id,

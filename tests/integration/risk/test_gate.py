@@ -7,6 +7,7 @@ from django.db import connection, transaction
 from django.test.utils import CaptureQueriesContext
 
 from risk.models import RiskLimits, RiskVerdict
+from risk.selectors import read_limits
 from risk.services.gate import assess
 from risk.services.trading_state import start_trading
 from tests.unit.risk.domain.builders import (
@@ -33,6 +34,7 @@ def run(*proposals, portfolio=None, rules=None):
             proposals=proposals,
             portfolio=portfolio or make_portfolio(),
             rules={1: make_rules()} if rules is None else rules,
+            limits=read_limits(),
             now=NOW,
         )
 
@@ -145,6 +147,7 @@ def test_its_queries_do_not_depend_on_the_number_of_orders() -> None:
                 proposals=proposals,
                 portfolio=make_portfolio(*held),
                 rules=rules,
+                limits=read_limits(),
                 now=NOW,
             )
         counts.append(len(queries))

@@ -15,6 +15,7 @@ from core.models import AuditRecord
 from risk.domain.limits import RiskLimits as Limits
 from risk.domain.trading_state import GLOBAL, Level, StateView
 from risk.models import RiskLimits, RiskVerdict, TradingState, TradingStateChange
+from risk.selectors import read_limits
 from risk.services.gate import assess
 from risk.services.limits import export_limits, save_limits
 from risk.services.trading_state import (
@@ -265,6 +266,7 @@ def judge(*proposals, portfolio=None):
             proposals=proposals,
             portfolio=portfolio or make_portfolio(),
             rules={1: make_rules()},
+            limits=read_limits(),
             now=NOW,
         )
 
@@ -335,6 +337,7 @@ def test_it_asks_nothing_for_nothing_and_mixes_no_accounts() -> None:
             proposals=[make_entry()],
             portfolio=make_portfolio(),
             rules={},
+            limits=read_limits(),
             now=NOW,
         )
 

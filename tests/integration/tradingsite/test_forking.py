@@ -16,18 +16,20 @@ from tests import processes
 from tradingsite.supervisor import forking
 from tradingsite.supervisor.child import Child
 from tradingsite.supervisor.forking import Forked, Template, can_fork
-from tradingsite.supervisor.launching import ProcessSpec
+from tradingsite.supervisor.launching import ProcessSpec, execute
 
 pytestmark = pytest.mark.skipif(not can_fork(), reason="forks on Linux only")
 
+SESSION = Path("/proc/self/autogroup")
 TELL = """
 import json, os, sys, threading
 from django.conf import settings
 print(json.dumps({
     "argv": sys.argv, "name": __name__, "component": settings.COMPONENT,
     "mode": settings.TRADING_MODE,
-    "parent": os.getppid(), "leads": os.getsid(0) == os.getpid(), "nice": os.nice(0),
-    "threads": threading.active_count(), "open": len(os.listdir("/proc/self/fd")),
+    "parent": os.getppid(), "leads": os.getsid(0) == os.getpid(),
+    "policy": os.sched_getscheduler(0), "threads": threading.active_count(),
+    "open": len(os.listdir("/proc/self/fd")),
     "cmdline": open("/proc/self/cmdline").read(), "celery": "celery.apps.worker" in sys.modules,
 }))
 print("an error line", file=sys.stderr)
@@ -88,7 +90,7 @@ def test_it_runs_a_program_as_if_started_by_itself(template, environment, tmp_pa
     log = tmp_path / "teller.log"
     log.write_text("before\n")
 
-    process = template.fork(program(tmp_path, TELL, niceness=3), environment, log)
+    process = template.fork(program(tmp_path, TELL, stands_back=True), environment, log)
 
     assert isinstance(process, Forked)
     assert process.wait(60) == 3
@@ -104,7 +106,7 @@ def test_it_runs_a_program_as_if_started_by_itself(template, environment, tmp_pa
         "mode": "demo",
         "parent": os.getpid(),
         "leads": True,
-        "nice": os.nice(0) + 3,
+        "policy": os.SCHED_IDLE,
         "threads": 1,
         "open": 4,  # the standard three, and the folder that counts them
         "celery": True,
@@ -126,6 +128,22 @@ def test_it_starts_the_plain_way_what_is_not_ours_or_has_another_environment(
     assert [isinstance(process, Forked) for process in started] == [True, False, False]
     assert [process.wait(60) for process in started] == [3, 3, 0]
     assert '"mode": "testnet"' in log.read_text()
+
+
+def test_who_stands_back_takes_only_its_own_session_along(tmp_path):
+    seen = "import os, pathlib as p; s = p.Path('/proc/self/autogroup'); print(os.nice(0), "
+    seen += "os.sched_getscheduler(0), s.read_text().split()[-1] if s.exists() else 19)"
+    argv, log = (sys.executable, "-S", "-c", seen), tmp_path / "log"
+    before = [SESSION.read_text() if SESSION.exists() else "", os.sched_getscheduler(0)]
+
+    for stands_back in (False, True):
+        spec = ProcessSpec(name="teller", argv=argv, stands_back=stands_back)
+        assert execute(spec, os.environ, log).wait(60) == 0
+
+    usual, behind = (line.split() for line in log.read_text().splitlines())
+    assert usual[1] == str(os.SCHED_OTHER)
+    assert behind == ["19", str(os.SCHED_IDLE), "19"]
+    assert [SESSION.read_text() if SESSION.exists() else "", os.sched_getscheduler(0)] == before
 
 
 def test_what_was_forked_outlives_the_template(template, environment, tmp_path):

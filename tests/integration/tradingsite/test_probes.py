@@ -6,7 +6,7 @@ import pytest
 import redis
 
 from tests import processes
-from tradingsite.supervisor.probes import answers_ping, get
+from tradingsite.supervisor.probes import BrokerLine, answers_ping, get
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -51,3 +51,21 @@ def test_it_knows_a_broker_by_its_answer(web_port, tmp_path):
         child.stop()
     assert not answers_ping(web_port, password="x")
     assert not answers_ping(processes.free_port(), password="x")
+
+
+def test_it_reads_the_oldest_message_that_waits(tmp_path):
+    child, port = processes.start_valkey(folder=tmp_path, environment=os.environ)
+    try:
+        with redis.Redis(port=port, db=3) as client:
+            client.lpush("t:orders", b"old\r\n\xff", b"new")
+            client.config_set("requirepass", "a/b")
+        line = BrokerLine(f"redis://:a%2Fb@127.0.0.1:{port}/3", prefix="t:")
+        assert [line.oldest("orders"), line.oldest("train")] == [b"old\r\n\xff", b""]
+        line.close()
+        assert line.oldest("orders") == b"old\r\n\xff"
+        with pytest.raises(OSError, match="WRONGPASS"):
+            BrokerLine(f"redis://:no@127.0.0.1:{port}", prefix="t:").oldest("orders")
+    finally:
+        child.stop()
+    with pytest.raises(OSError, match="broker"):
+        line.oldest("orders")

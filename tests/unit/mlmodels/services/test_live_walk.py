@@ -28,7 +28,7 @@ def turning():
 def walk(market, *, begin=2000, **changed):
     plan = {
         "spec": FeatureSpec(interval_ms=HOUR_MS),
-        "label": LabelSpec(horizon_bars=12),
+        "label": LabelSpec(horizon_bars=4),
         "begin_ms": int(market.open_time_ms[begin]),
         "every_bars": 720,
         "train_bars": 2000,
