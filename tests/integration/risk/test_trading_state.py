@@ -10,7 +10,7 @@ from django.db.transaction import TransactionManagementError
 from alerts.models import Alert
 from core.errors import Conflict, Denied, InvalidInput, NotFound
 from core.models import AuditRecord
-from risk.domain.trading_state import CLOSED, Level
+from risk.domain.trading_state import CLOSED, GLOBAL, Level
 from risk.models import TradingState, TradingStateChange
 from risk.services.setup import create_rows
 from risk.services.trading_state import (
@@ -156,9 +156,13 @@ def test_a_failing_alert_is_survived_by_a_real_commit(monkeypatch) -> None:
     assert read_state().level is Level.HALT
 
 
+@pytest.mark.parametrize("scope", [GLOBAL, "symbol:BTCUSDT"])
 @pytest.mark.django_db(transaction=True)
-def test_a_send_and_a_halt_have_an_order() -> None:
-    """What a sender read for share stays true until its transaction ends."""
+def test_a_send_and_a_halt_have_an_order(scope: str) -> None:
+    """What a sender read for share stays true until its transaction ends.
+
+    Also when what is halted has no row yet that the sender could have read.
+    """
     sender_has_read, may_commit = threading.Event(), threading.Event()
     seen: list[tuple[str, int]] = []
 
@@ -174,7 +178,7 @@ def test_a_send_and_a_halt_have_an_order() -> None:
 
     def halt() -> None:
         try:
-            state = raise_level(level=Level.HALT, **BY)
+            state = raise_level(level=Level.HALT, scope=scope, **BY)
             seen.append(("halted", state.epoch))
         finally:
             connections.close_all()
@@ -191,7 +195,7 @@ def test_a_send_and_a_halt_have_an_order() -> None:
     killer.join(20)
 
     assert was_waiting
-    assert seen == [("sent", before), ("halted", before + 1)]
+    assert seen == [("sent", before), ("halted", before + 1 if scope == GLOBAL else 1)]
 
 
 @pytest.mark.django_db(transaction=True)
