@@ -156,6 +156,18 @@ def test_a_failing_alert_is_survived_by_a_real_commit(monkeypatch) -> None:
     assert read_state().level is Level.HALT
 
 
+@pytest.mark.django_db(transaction=True)
+def test_a_halt_stands_though_nobody_could_wait_for_the_senders(monkeypatch) -> None:
+    def fail() -> bool:
+        raise OSError("no file for the lock")
+
+    monkeypatch.setattr("risk.services.trading_state.wait_for_senders", fail)
+
+    assert raise_level(level=Level.HALT, **BY).level is Level.HALT
+
+    assert read_state().level is Level.HALT
+
+
 @pytest.mark.parametrize("scope", [GLOBAL, "symbol:BTCUSDT"])
 @pytest.mark.django_db(transaction=True)
 def test_a_send_and_a_halt_have_an_order(scope: str) -> None:
