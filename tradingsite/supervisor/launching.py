@@ -41,12 +41,8 @@ class ProcessSpec:
         stop_timeout_s: After this long it is killed.
         is_ours: It runs our Django settings, so it may be forked from the template.
         stops_alone: It is asked to stop when all that were started after it have stopped.
-<<<<<<< HEAD
         stands_back: It has only what the others leave of the processors.
-=======
-        niceness: How far it stands back behind the others for the processor, 0 to 19.
         duty: Of a worker: it is started again when its queue stands still.
->>>>>>> d991fce0e878b474eabbd2e158ba09b148fc7c5e
     """
 
     name: str
