@@ -132,15 +132,37 @@ def test_a_halt_without_a_row_is_on_record() -> None:
     assert raise_level(level=Level.FLATTEN, **BY).level is Level.FLATTEN
 
 
+@pytest.mark.parametrize("scope", [GLOBAL, "symbol:BTCUSDT"])
 @pytest.mark.django_db
-def test_it_raises_a_critical_alert_after_the_commit(django_capture_on_commit_callbacks) -> None:
+def test_it_tells_of_a_kill_after_the_commit(
+    scope, django_capture_on_commit_callbacks, monkeypatch
+) -> None:
+    told = []
+    monkeypatch.setattr("risk.services.notices.push.publish", told.append)
     with django_capture_on_commit_callbacks(execute=True):
-        raise_level(level=Level.HALT, **BY)
+        state = raise_level(level=Level.HALT, scope=scope, **BY)
         assert not Alert.objects.exists()
 
     alert = Alert.objects.get(code="KILL_SWITCH")
     assert alert.severity == "CRITICAL"
-    assert "odd prices" in alert.message
+    assert alert.message == f"Kill switch ({scope}) ACTIVE to HALT by anna: odd prices"
+    assert alert.context == {
+        "scope": scope,
+        "level": "HALT",
+        "epoch": state.epoch,
+        "actor": "anna",
+    }
+    # The pages show the switch of everything.
+    page = {
+        "type": "risk_state",
+        "at": NOW,
+        "level": "HALT",
+        "epoch": state.epoch,
+        "is_running": False,
+        "reason": "odd prices",
+    }
+    pages = [each for each in told if each["type"] == "risk_state"]
+    assert pages == ([page] if scope == GLOBAL else [])
 
 
 @pytest.mark.django_db(transaction=True)
