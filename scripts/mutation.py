@@ -95,6 +95,8 @@ def _run(folder: Path, group: dict, modules: list[str], *, again: bool) -> None:
     _copy_tree(folder, group)
     if again:
         forget_survivors(folder, modules or group["modules"])
+        # mutmut keeps what each test reaches by the test's name; tests and functions have changed.
+        (folder / "mutants" / "mutmut-stats.json").unlink(missing_ok=True)
     keys = [module.removesuffix(".py").replace("/", ".") + ".*" for module in modules]
     environment = {key: text for key, text in os.environ.items() if key != "DATABASE_URL"}
     environment["PYTHONPATH"] = str(ROOT / "scripts")

@@ -4,6 +4,7 @@ The database is migrated once and copied afterwards; property tests try fewer ex
 ones each time.
 """
 
+import gc
 import os
 import shutil
 from pathlib import Path
@@ -17,6 +18,9 @@ from hypothesis import settings as examples
 
 def pytest_configure() -> None:
     """Replace the making of the test database in this process and those forked from it."""
+    # What was there before the tests stays there: looking for garbage in it, as pytest does at
+    # the end of each run, took a third of the time.
+    gc.freeze()
     # Without deadlines and checks of speed: a busy machine must not pass for a noticed change.
     examples.register_profile(
         "mutation",

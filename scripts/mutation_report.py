@@ -41,7 +41,8 @@ def write_report(
         path: Where to.
         modules: What was run.
         expected: Every module that belongs to it.
-        explained: ``module``, ``after`` (the changed line) and ``why`` of each known survivor.
+        explained: ``module``, ``after`` (the line as changed, or what was left out) and ``why`` of
+            each known survivor.
     """
     reasons = {(item["module"], item["after"]): item["why"] for item in explained}
     modules = [module for module in modules if module.score is not None]
@@ -77,7 +78,9 @@ def _survivors(module: Module, reasons: dict[tuple[str, str], str]) -> list[str]
         return []
     lines = [f"### {module.path}", ""]
     for survivor in module.survivors:
-        why = reasons.get((module.path, survivor.after), "open, run it again after new tests")
+        why = reasons.get(
+            (module.path, survivor.after or survivor.before), "open, run it again after new tests"
+        )
         lines.append(f"- `{survivor.function}`: {_change(survivor)}: {why}.")
     return [*lines, ""]
 

@@ -10,7 +10,7 @@ import re
 
 import libcst
 
-_UNFOLDED = ("property", "transaction.atomic", "contextlib.contextmanager")
+_UNFOLDED = {"property", "taped", "transaction.atomic", "contextlib.contextmanager"}
 
 
 # What SQLite never executes: its branches, and functions that these alone call.
@@ -27,14 +27,16 @@ class _Unfolding(libcst.CSTTransformer):
     def leave_FunctionDef(  # noqa: N802 - the name that libcst calls
         self, original_node: libcst.FunctionDef, updated_node: libcst.FunctionDef
     ) -> libcst.FunctionDef | libcst.FlattenSentinel[libcst.BaseStatement]:
-        if len(updated_node.decorators) != 1:
+        decorators = [
+            libcst.Module([]).code_for_node(each.decorator) for each in updated_node.decorators
+        ]
+        if not decorators or not _UNFOLDED.issuperset(decorators):
             return updated_node
-        decorator = libcst.Module([]).code_for_node(updated_node.decorators[0].decorator)
-        if decorator not in _UNFOLDED:
-            return updated_node
-        name = updated_node.name.value
-        call = libcst.parse_statement(f"{name} = {decorator}({name})")
-        return libcst.FlattenSentinel([updated_node.with_changes(decorators=[]), call])
+        name = call = updated_node.name.value
+        for decorator in reversed(decorators):
+            call = f"{decorator}({call})"
+        statement = libcst.parse_statement(f"{name} = {call}")
+        return libcst.FlattenSentinel([updated_node.with_changes(decorators=[]), statement])
 
     def leave_SimpleString(  # noqa: N802 - the same
         self, original_node: libcst.SimpleString, updated_node: libcst.SimpleString

@@ -222,7 +222,6 @@ def _open_position(books: Books, order: Order, execution: Execution) -> Position
         symbol=execution.symbol,
         scopes=order.scopes,
         opened_at=execution.executed_at,
-        updated_at=books.now,
     )
     dust = books.dust.get(order.instrument_id)
     if dust is not None and dust.has_dust:

@@ -62,7 +62,7 @@ def _unlock() -> None:
 
 def wait_for_senders() -> bool:
     """Wait until no sender is inside; return False when one still is after 50 ms."""
-    is_clear = _wait_postgresql() if connection.vendor == "postgresql" else _wait_file()
+    is_clear = _wait_file() if connection.vendor == "sqlite" else _wait_postgresql()
     if not is_clear:
         logger.warning("senders.still_inside after_ms=%s", LIMIT_MS)
     return is_clear

@@ -88,6 +88,21 @@ def test_a_trade_is_booked_once_with_everything_that_was_told_of_it(world):
     assert (row.realized_pnl, row.position_id) == (0, Position.objects.get().pk)
 
 
+def test_a_fee_in_a_third_asset_is_kept_with_what_it_was_worth(world):
+    order = rest(world)
+    report = fill(world, order, "0.01")
+    [trade] = report.executions
+    world.unsound = "the exchange took no such fee"
+
+    book(world, replace(report, executions=(replace(trade, fee=D("0.002"), fee_asset="ETH"),)))
+
+    row = Fill.objects.get()
+    assert (row.fee, row.fee_asset, row.fee_price) == (D("0.002"), "ETH", D(2500))
+    position = Position.objects.get()
+    assert (position.quantity, position.cost_quote, position.fees_quote) == (D("0.01"), 495, 5)
+    assert Balance.objects.get(asset="ETH").total == D("-0.002")
+
+
 def test_a_buy_and_a_sale_move_base_quote_and_fee_in_the_ledger(world):
     order = rest(world)
     report = fill(world, order, "0.01")
@@ -132,7 +147,11 @@ def test_an_order_follows_its_fills_and_holds_back_what_is_left(world):
     assert order.reserved_quantity == reserved * D("0.6")
     assert order.ended_at is None
 
-    book(world, fill(world, order, "0.006"))
+    book(world, fill(world, order, "0.003"))
+    order.refresh_from_db()
+    assert order.reserved_quantity == reserved * D("0.3")
+
+    book(world, fill(world, order, "0.003"))
 
     order.refresh_from_db()
     assert (order.state, order.reserved_quantity) == ("FILLED", 0)

@@ -10,7 +10,7 @@ from django.db.transaction import TransactionManagementError
 from alerts.models import Alert
 from core.errors import Conflict, Denied, InvalidInput, NotFound
 from core.models import AuditRecord
-from risk.domain.trading_state import CLOSED, Level
+from risk.domain.trading_state import CLOSED, GLOBAL, Level
 from risk.models import TradingState, TradingStateChange
 from risk.services.setup import create_rows
 from risk.services.trading_state import (
@@ -132,15 +132,37 @@ def test_a_halt_without_a_row_is_on_record() -> None:
     assert raise_level(level=Level.FLATTEN, **BY).level is Level.FLATTEN
 
 
+@pytest.mark.parametrize("scope", [GLOBAL, "symbol:BTCUSDT"])
 @pytest.mark.django_db
-def test_it_raises_a_critical_alert_after_the_commit(django_capture_on_commit_callbacks) -> None:
+def test_it_tells_of_a_kill_after_the_commit(
+    scope, django_capture_on_commit_callbacks, monkeypatch
+) -> None:
+    told = []
+    monkeypatch.setattr("risk.services.notices.push.publish", told.append)
     with django_capture_on_commit_callbacks(execute=True):
-        raise_level(level=Level.HALT, **BY)
+        state = raise_level(level=Level.HALT, scope=scope, **BY)
         assert not Alert.objects.exists()
 
     alert = Alert.objects.get(code="KILL_SWITCH")
     assert alert.severity == "CRITICAL"
-    assert "odd prices" in alert.message
+    assert alert.message == f"Kill switch ({scope}) ACTIVE to HALT by anna: odd prices"
+    assert alert.context == {
+        "scope": scope,
+        "level": "HALT",
+        "epoch": state.epoch,
+        "actor": "anna",
+    }
+    # The pages show the switch of everything.
+    page = {
+        "type": "risk_state",
+        "at": NOW,
+        "level": "HALT",
+        "epoch": state.epoch,
+        "is_running": False,
+        "reason": "odd prices",
+    }
+    pages = [each for each in told if each["type"] == "risk_state"]
+    assert pages == ([page] if scope == GLOBAL else [])
 
 
 @pytest.mark.django_db(transaction=True)
@@ -157,8 +179,24 @@ def test_a_failing_alert_is_survived_by_a_real_commit(monkeypatch) -> None:
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_send_and_a_halt_have_an_order() -> None:
-    """What a sender read for share stays true until its transaction ends."""
+def test_a_halt_stands_though_nobody_could_wait_for_the_senders(monkeypatch) -> None:
+    def fail() -> bool:
+        raise OSError("no file for the lock")
+
+    monkeypatch.setattr("risk.services.trading_state.wait_for_senders", fail)
+
+    assert raise_level(level=Level.HALT, **BY).level is Level.HALT
+
+    assert read_state().level is Level.HALT
+
+
+@pytest.mark.parametrize("scope", [GLOBAL, "symbol:BTCUSDT"])
+@pytest.mark.django_db(transaction=True)
+def test_a_send_and_a_halt_have_an_order(scope: str) -> None:
+    """What a sender read for share stays true until its transaction ends.
+
+    Also when what is halted has no row yet that the sender could have read.
+    """
     sender_has_read, may_commit = threading.Event(), threading.Event()
     seen: list[tuple[str, int]] = []
 
@@ -174,7 +212,7 @@ def test_a_send_and_a_halt_have_an_order() -> None:
 
     def halt() -> None:
         try:
-            state = raise_level(level=Level.HALT, **BY)
+            state = raise_level(level=Level.HALT, scope=scope, **BY)
             seen.append(("halted", state.epoch))
         finally:
             connections.close_all()
@@ -191,7 +229,7 @@ def test_a_send_and_a_halt_have_an_order() -> None:
     killer.join(20)
 
     assert was_waiting
-    assert seen == [("sent", before), ("halted", before + 1)]
+    assert seen == [("sent", before), ("halted", before + 1 if scope == GLOBAL else 1)]
 
 
 @pytest.mark.django_db(transaction=True)

@@ -34,6 +34,16 @@ def inside(what):
     calls.append("out")
 
 
+def taped(function):
+    return lambda *given: calls.append("taped") or function(*given)
+
+
+@taped
+@contextlib.contextmanager
+def twice(what):
+    yield what * 2
+
+
 def lock(connection):
     if connection.vendor == "postgresql":
         return "locked there"
@@ -54,6 +64,7 @@ def test_it_leaves_no_function_behind_a_decorator(unfolded):
     assert "@property" not in unfolded
     assert "    area = property(area)" in unfolded
     assert "inside = contextlib.contextmanager(inside)" in unfolded
+    assert "twice = taped(contextlib.contextmanager(twice))" in unfolded
     assert "@staticmethod" in unfolded  # mutmut knows that one
 
 
@@ -65,7 +76,9 @@ def test_it_does_the_same(unfolded):
     assert names["Box"].name() == 'a {box} of "words"'
     with names["inside"]("it") as what:
         assert what == "it"
-    assert names["calls"] == ["in it", "out"]
+    with names["twice"](4) as what:
+        assert what == 8
+    assert names["calls"] == ["in it", "out", "taped"]
 
 
 def test_it_marks_what_sqlite_never_executes(unfolded):

@@ -31,12 +31,22 @@ ODD_NUMBERS = [
 
 @pytest.mark.parametrize("number", ODD_NUMBERS, ids=repr)
 @pytest.mark.parametrize(
-    "field", ["quantity", "price", "stop_loss_price", "stop_limit_price", "take_profit_price"]
+    "field",
+    [
+        "quantity",
+        "price",
+        "stop_price",
+        "leg_limit_price",
+        "stop_loss_price",
+        "stop_limit_price",
+        "take_profit_price",
+    ],
 )
 def test_it_refuses_what_is_no_plain_positive_decimal(field: str, number: object) -> None:
     verdict = judge(make_entry(**{field: number}))
 
     assert codes(verdict) == ["SCHEMA_NOT_FINITE"]
+    assert verdict.denials[0].value == f"{field} {str(number)[:60]}"
 
 
 @pytest.mark.parametrize("number", ["NaN", "0", "-1", "Infinity"])
