@@ -38,6 +38,7 @@ class MarketWish:
     leg_limit_price: None = None
     trailing_delta_bps: None = None
     time_in_force: TimeInForce | None = None
+    bracket: None = None
     decision_id: int | None = None
 
     @property
