@@ -9,13 +9,8 @@ from execution.backtest.forecasts import Forecasts, Serving, forecast
 from execution.backtest.plans import Call, Codes
 from execution.backtest.screen import screen, unscreened
 from execution.backtest.series import Series
-from execution.domain.decision import (
-    DecisionDraft,
-    Market,
-    PositionView,
-    StrategyConfig,
-    decide,
-)
+from execution.domain.deciding import decide
+from execution.domain.decision import DecisionDraft, Market, PositionView, StrategyConfig
 from execution.domain.factors import Factor
 from execution.domain.protection import DEFAULT_TERMS, ProtectionTerms
 from execution.domain.signals import LOOKBACK, bar_sigma, technical_factors

@@ -15,7 +15,8 @@ from execution.backtest.findings import Findings, Kind, Stage
 from execution.backtest.model_strategy import read_market
 from execution.backtest.parity_predictions import is_touched
 from execution.backtest.series import Series
-from execution.domain.decision import DecisionDraft, PositionView, decide
+from execution.domain.deciding import decide
+from execution.domain.decision import DecisionDraft, PositionView
 from execution.domain.factors import Factor
 from execution.domain.inputs import DecisionInputs
 from mlmodels.domain.prediction import PredictionView

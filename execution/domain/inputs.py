@@ -6,7 +6,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
-from execution.domain.decision import PositionView, StrategyConfig
+from execution.domain.decision import ConfidenceMode, PositionView, StrategyConfig
 from risk.domain.trading_state import Level, StateView
 
 
@@ -29,13 +29,15 @@ class DecisionInputs:
     def from_json(cls, data: Mapping[str, Any]) -> "DecisionInputs | None":
         """Return what ``to_json`` wrote; None for rows of another time, which kept less."""
         try:
-            state = data["state"]
+            state, rules = data["state"], dict(data["config"])
+            # Absent in rows from before there was a choice.
+            mode = ConfidenceMode(rules.pop("confidence_mode", ConfidenceMode.ABSOLUTE))
             return cls(
                 position=PositionView(**_read(data["position"], datetime.fromisoformat)),
-                config=StrategyConfig(**_read(data["config"], Decimal)),
+                config=StrategyConfig(confidence_mode=mode, **_read(rules, Decimal)),
                 state=StateView(**{**state, "level": Level(state["level"])}),
             )
-        except (KeyError, TypeError):
+        except (KeyError, TypeError, ValueError):
             return None
 
 

@@ -9,12 +9,8 @@ from typing import Protocol
 from alerts import push
 from core.clock import from_ms, to_ms
 from core.crashpoints import crashpoint
-from execution.domain.decision import (
-    Action,
-    DecisionDraft,
-    Market,
-    decide,
-)
+from execution.domain.deciding import decide
+from execution.domain.decision import Action, DecisionDraft, Market
 from execution.domain.factors import sentiment_factor
 from execution.domain.inputs import DecisionInputs
 from execution.domain.signals import LOOKBACK, bar_sigma, technical_factors
