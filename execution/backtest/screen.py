@@ -17,7 +17,7 @@ from execution.backtest.forecasts import STATES, Forecasts
 from execution.backtest.plans import ASK, CODE_OF, Codes
 from execution.domain.decision import Reason, StrategyConfig
 from execution.domain.odds import needed_confidence
-from execution.domain.signals import LOOKBACK, technical_factors
+from execution.domain.signals import most_pull
 from execution.domain.vetoes import (
     CONFIDENCE_VETOES,
     INTERVAL_SIGMAS,
@@ -25,6 +25,7 @@ from execution.domain.vetoes import (
     MAX_VOLATILITY_RATIO,
     STATE_VETOES,
 )
+from markets.domain.technicals import LOOKBACK
 from markets.domain.windows import Window
 from mlmodels.domain.prediction import TAIL, PredictionState
 
@@ -72,7 +73,7 @@ def _flat(
     is_small = edge < config.min_edge_bps - _slack(config)
     codes[is_open & is_small] = CODE_OF[Reason.MIN_EDGE.value]
     rest = np.flatnonzero(is_open & ~is_small & (edge >= config.min_edge_bps + _slack(config)))
-    unsure = rest[_is_unsure(forecasts, rest, config, candles)]
+    unsure = rest[_is_unsure(forecasts, rest, config)]
     codes[unsure] = CODE_OF[CONFIDENCE_VETOES[config.confidence_mode].value]
     usual, recent = _volatilities(candles.close)
     codes = _mark_wide(codes, forecasts, usual, is_open)
@@ -97,11 +98,9 @@ def _mark_wide(codes: Codes, forecasts: Forecasts, usual: Floats, is_open: Bools
     return codes
 
 
-def _is_unsure(
-    forecasts: Forecasts, rows: npt.NDArray[np.intp], config: StrategyConfig, candles: Window
-) -> Bools:
+def _is_unsure(forecasts: Forecasts, rows: npt.NDArray[np.intp], config: StrategyConfig) -> Bools:
     """Tell which rows cannot reach the confidence, whatever the indicators say."""
-    pull = sum(factor.weight for factor in technical_factors(candles.tail(LOOKBACK)))
+    pull = max(most_pull(item.model.bundle.factor_weights) for item in forecasts.serving)
     sigma = forecasts.sigma[rows].tolist()
     # P(net > 0) is 1 - cdf(score): below what is needed where the score is above this.
     bounds = [_highest_score(needed_confidence(config, one), pull) for one in sigma]

@@ -1,5 +1,7 @@
 """How a strategy decides."""
 
+from collections.abc import Mapping
+from dataclasses import replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 
@@ -14,6 +16,7 @@ from execution.domain.decision import (
 from execution.domain.factors import Factor
 from execution.domain.odds import Odds, judge, model_factor
 from execution.domain.scaling import has_moved, part_of_size, share_to_sell
+from execution.domain.signals import weigh
 from execution.domain.vetoes import list_vetoes
 from mlmodels.domain.prediction import PredictionState, PredictionView
 from risk.domain.sizing import size_entry
@@ -32,6 +35,7 @@ def decide(
     position: PositionView,
     config: StrategyConfig,
     state: StateView,
+    weights: Mapping[str, float] | None,
     now: datetime,
 ) -> DecisionDraft:
     """Decide what to do with one symbol at one candle close. Spot, long only.
@@ -40,7 +44,18 @@ def decide(
     net gain is what the strategy's rule asks for and nothing vetoes. Without a model that has
     shown skill nothing is entered: indicators alone have shown none. Every veto is kept, whatever
     is decided.
+
+    Args:
+        prediction: Of the close.
+        market: What the candles say.
+        sentiment: For the record.
+        position: What is held or under way.
+        config: The strategy's rules.
+        state: The kill switch.
+        weights: Of the technical factors, as fitted with the model; None: the usual ones.
+        now: Market time.
     """
+    market = replace(market, factors=weigh(market.factors, weights))
     odds = judge(prediction, market, config)
     factors = market.factors + ((sentiment,) if sentiment else ())
     factors = (*model_factor(prediction, odds, config), *factors)

@@ -69,7 +69,10 @@ def judge(prediction: PredictionView, market: Market, config: StrategyConfig) ->
         or not all(n is not None and math.isfinite(n) for n in numbers)
     ):
         return None
-    confidence = pool_log_odds(prediction.p_net(config.cost), market.factors)
+    # A model without skill has no weight: its opinion is worth a coin's.
+    is_believed = prediction.state is PredictionState.OK
+    opinion = prediction.p_net(config.cost) if is_believed else 0.5
+    confidence = pool_log_odds(opinion, market.factors)
     return Odds(
         confidence=confidence,
         needed=needed_confidence(config, sigma),

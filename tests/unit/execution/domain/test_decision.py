@@ -68,6 +68,7 @@ def run(**changes: Any):
         "position": FLAT,
         "config": CONFIG,
         "state": RUNNING,
+        "weights": None,
         "now": NOW,
     }
     return decide(**{**values, **changes})
@@ -214,6 +215,27 @@ def test_indicators_nudge_the_confidence() -> None:
 
     assert lower.confidence < run().confidence < higher.confidence
     assert higher.confidence - lower.confidence < 0.06
+
+
+def test_fitted_weights_take_the_place_of_the_usual_ones() -> None:
+    factor = Factor(name="trend", score=0.8, weight=0.1)
+    market = replace(MARKET, factors=(CALM, factor))
+    heavy, none = (run(market=market, weights={"trend": weight}) for weight in (0.5, 0.0))
+
+    assert heavy.confidence == pytest.approx(
+        pool_log_odds(predict().p_net(0.0022), (replace(factor, weight=0.5),))
+    )
+    assert none.confidence == run().confidence
+    assert [kept.weight for kept in heavy.factors if kept.name == "trend"] == [0.5]
+
+
+def test_a_model_without_skill_has_no_weight_in_the_confidence() -> None:
+    factor = Factor(name="trend", score=0.8, weight=0.1)
+    market = replace(MARKET, factors=(CALM, factor))
+
+    draft = run(prediction=predict(state=PredictionState.NO_SKILL), market=market)
+
+    assert draft.confidence == pytest.approx(pool_log_odds(0.5, (factor,)))
 
 
 def test_sentiment_is_stored_and_moves_nothing() -> None:

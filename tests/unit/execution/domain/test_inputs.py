@@ -15,6 +15,7 @@ GIVEN = DecisionInputs(
     position=PositionView(is_open=True, opened_at=datetime(2026, 1, 1, tzinfo=UTC)),
     config=replace(CONFIG, confidence_mode=ConfidenceMode.EDGE, confidence_margin=0.03),
     state=StateView(level=Level.ACTIVE, epoch=3, is_running=True),
+    weights={"trend": 0.123456, "momentum": 0.0},
 )
 
 
@@ -28,12 +29,13 @@ def test_it_reads_what_it_wrote():
 
 def test_rows_from_before_there_was_a_choice_were_decided_by_the_number_alone():
     old = stored()
-    del old["config"]["confidence_mode"], old["config"]["confidence_margin"]
+    del old["config"]["confidence_mode"], old["config"]["confidence_margin"], old["weights"]
 
     found = DecisionInputs.from_json(old)
 
     assert found is not None
     assert found.config.confidence_mode is ConfidenceMode.ABSOLUTE
+    assert found.weights is None
 
 
 @pytest.mark.parametrize("part", ["position", "config", "state"])
