@@ -99,7 +99,13 @@ def walk_live(
     last_ms = max(int(item.open_time_ms[-1]) for item in candles.values()) + interval_ms
     look_ms = max(interval_ms, COOL_DOWN // timedelta(milliseconds=1))
     moments = range(plan.begin_ms, last_ms + 1, look_ms)
-    walk = _Walk(rows=rows, plan=plan, threshold=error_threshold, trainers=tuple(trainers))
+    walk = _Walk(
+        candles=candles,
+        rows=rows,
+        plan=plan,
+        threshold=error_threshold,
+        trainers=tuple(trainers),
+    )
     for step, moment in enumerate(moments):
         progress(step, len(moments), "living through the trainings")
         walk.look(moment)
@@ -109,6 +115,7 @@ def walk_live(
 
 @dataclass(slots=True, kw_only=True)
 class _Walk:
+    candles: Mapping[int, Candles]
     rows: Dataset
     plan: WalkPlan
     threshold: float
@@ -232,7 +239,14 @@ class _Walk:
             progress=_silent,
             lesson=Lesson(names=plan.spec.names, half_life_ms=plan.half_life_ms),
         )
-        files = pack_model(fitted, dataset=rows, spec=plan.spec, label=plan.label, seed=plan.seed)
+        files = pack_model(
+            fitted,
+            dataset=rows,
+            candles=self.candles,
+            spec=plan.spec,
+            label=plan.label,
+            seed=plan.seed,
+        )
         failed = [
             gate.name
             for gate in check_sanity(files, fitted=fitted, dataset=rows, trainers=by_name)

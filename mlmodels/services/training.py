@@ -155,7 +155,12 @@ def _train(job: _Job) -> ModelVersion:
         ),
     )
     files = pack_model(
-        fitted, dataset=material.dataset, spec=material.spec, label=job.label, seed=run.seed
+        fitted,
+        dataset=material.dataset,
+        candles=material.candles,
+        spec=material.spec,
+        label=job.label,
+        seed=run.seed,
     )
     artifact = job.store.save(files)
     trainers = {trainer.name: trainer for trainer in job.trainers}
