@@ -7,6 +7,7 @@ import pytest
 from alerts.models import Alert
 from execution.domain.order import OrderType, Side, TimeInForce
 from execution.models import Account, Balance, Fill, LedgerEntry, Order, Position, TradeCursor
+from execution.services.accounts import open_account
 from execution.services.balances import compare_balances, enter_external, take_opening
 from execution.services.orders import ManualOrder, place_manual_order, place_orders
 from risk.domain.trading_state import Level
@@ -148,6 +149,21 @@ def test_a_second_process_that_takes_the_opening_balances_leaves_them(world):
     assert Balance.objects.get(asset="USDT").total == D("100000")
 
 
+def test_opening_one_account_leaves_the_others_closed(world):
+    now = world.clock.now()
+    one, other = (
+        open_account(name=name, mode="demo", quote_asset="USDT", now=now) for name in ("1", "2")
+    )
+
+    take_opening(account=one, broker=world.broker, clock=world.clock)
+
+    assert one.opened_at > now
+    other.refresh_from_db()
+    assert other.opened_at is None
+    assert Balance.objects.get(account=one).total == D("100000")
+    assert not LedgerEntry.objects.filter(account=other).exists()
+
+
 def test_it_compares_every_asset_of_ours_and_of_the_exchange(world):
     place(world)
 
@@ -280,14 +296,15 @@ def test_what_a_person_accepts_is_entered_by_the_difference_of_each_asset(world)
 
 
 def test_the_reason_of_a_deposit_is_cut_to_what_its_column_holds(world):
-    now = world.clock.now()
-    world.broker.held["BTC"] += D(2)
+    world.broker.held["BTC"] += D(4)
 
-    enter_external(
-        account=world.account, changes={"BTC": D(2)}, reason="r" * 300, clock=world.clock
-    )
+    for _ in range(2):
+        now = world.clock.now()
+        enter_external(
+            account=world.account, changes={"BTC": D(2)}, reason="r" * 300, clock=world.clock
+        )
 
     entry, balance = LedgerEntry.objects.latest("pk"), Balance.objects.get(asset="BTC")
     assert entry.reason == "r" * 200
     assert entry.timestamp > now
-    assert (balance.total, balance.updated_at) == (D(2), entry.timestamp)
+    assert (balance.total, balance.updated_at) == (D(4), entry.timestamp)
