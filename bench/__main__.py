@@ -24,6 +24,8 @@ SECTIONS = (
     "backfill_sqlite",
     "push",
     "api",
+    "why",
+    "why_sqlite",
     "sim",
     "sim_market",
     "demo",

@@ -175,6 +175,11 @@ GOALS = (
     ),
     Goal("list of 50, answers that are not 200", ("api_list50_errors",), _itself, 0),
     *(
+        Goal(f"why it traded{of}, p99, ms{on}", (f"why{on_name}{name}_p99_ms",), _itself, 100.0)
+        for on, on_name in (("", ""), (", SQLite", "_sqlite"))
+        for of, name in (("", ""), (", of a symbol long retired", "_retired"))
+    ),
+    *(
         Goal(f"local exchange, orders/s {how}", (name,), _itself, least, is_at_least=True)
         for how, name, least in (
             ("in process", "sim_orders_per_s_inproc", 3_000.0),
@@ -194,7 +199,14 @@ GOALS = (
     Goal("missed fill booked, longest, s", ("missed_fill_booked_max_s",), _itself, 10.0),
     Goal("kill -> first denied order, p99, ms", ("kill_to_deny_p99_ms",), _itself, 50.0),
     Goal("kill of 50 orders confirmed, p99, s", ("kill_cancel50_p99_s",), _itself, 2.0),
-    Goal("first fill -> stop at the exchange, p99, s", ("unprotected_p99_s",), _itself, 2.0),
+    *(
+        Goal(f"{what} -> stop at the exchange, p99, s", (f"unprotected{name}_p99_s",), _itself, 2.0)
+        for what, name in (
+            ("first fill", ""),
+            ("first part of an entry", "_partial"),
+            ("what is added to a position", "_added"),
+        )
+    ),
     Goal("start with 50 open orders to READY, s", ("ready_50_orders_s",), _itself, 15.0),
     Goal("the gate, p99, ms", ("gate_p99_ms",), _itself, 5.0),
     Goal("intent -> request on the wire, median, ms", ("intent_to_wire_median_ms",), _itself, 10.0),

@@ -31,10 +31,10 @@ class Website:
 
 
 @contextmanager
-def running_website(folder: Path) -> Iterator[Website]:
-    """Run the server on a PostgreSQL where one is installed, else on SQLite."""
+def running_website(folder: Path, *, on_postgres: bool = True) -> Iterator[Website]:
+    """Run the server on a PostgreSQL where one is wanted and installed, else on SQLite."""
     with ExitStack() as stack:
-        database = stack.enter_context(servers.postgres(folder))
+        database = stack.enter_context(servers.postgres(folder)) if on_postgres else None
         environment = system.set_up(
             folder,
             DJANGO_SETTINGS_MODULE="bench.web.settings",

@@ -20,7 +20,7 @@ class _Place(Expression):
         self.name = name
 
     def as_sql(self, compiler: Any, connection: Any) -> tuple[str, Any]:
-        return "%s", [self]
+        return "%s", (self,)
 
 
 class PreparedQuery:

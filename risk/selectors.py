@@ -18,12 +18,11 @@ _NAMES = tuple(field.name for field in fields(RiskLimits))
 _LIMITS = PreparedQuery(
     lambda: models.RiskLimits.objects.filter(pk=LIMITS_ID).values_list("version", *_NAMES)
 )
-_POINT = ("timestamp", "equity", "day_start_equity", "high_water_mark")
 _LATEST_POINT = PreparedQuery(
     lambda account_id: (
         models.RiskMetrics.objects.filter(account_id=account_id)
         .order_by("-timestamp", "-id")
-        .values_list(*_POINT)[:1]
+        .values_list("timestamp", "equity", "day_start_equity", "high_water_mark")[:1]
     ),
     "account_id",
 )
@@ -137,7 +136,12 @@ def latest_metrics(*, account_id: int | None = None) -> MetricsView | None:
 def latest_point(*, account_id: int) -> EquityPoint | None:
     """Return the newest record of an account's equity as the gate measures by it."""
     row = next(_LATEST_POINT(account_id=account_id), None)
-    return None if row is None else EquityPoint(**dict(zip(_POINT, row, strict=True)))
+    if row is None:
+        return None
+    at, equity, day_start_equity, high_water_mark = row
+    return EquityPoint(
+        at=at, equity=equity, day_start_equity=day_start_equity, high_water_mark=high_water_mark
+    )
 
 
 def load_curve(*, account_id: int) -> list[MetricsView]:

@@ -11,6 +11,7 @@ from celery import Celery
 from celery.signals import (
     celeryd_after_setup,
     heartbeat_sent,
+    task_failure,
     task_postrun,
     task_prerun,
     worker_process_init,
@@ -98,6 +99,14 @@ RECORDED_TASKS = frozenset(
         *("markets.fill_gaps", "markets.sync_instruments"),
     }
 )
+
+
+@task_failure.connect
+def _note_storage(exception: BaseException, **_: Any) -> None:
+    """Let nothing leave this worker once it could not store something, until that is known."""
+    from risk.services.storage import note_failure
+
+    note_failure(exception)
 
 
 @task_prerun.connect

@@ -11,10 +11,12 @@ from pathlib import Path
 
 from bench import servers, system
 from bench.floor_of_orders import ACTOR, SYMBOLS, OrderFloor, order_floor, wait_for
+from bench.parts import measure_parts
 from bench.sample import median, percentile
 
 _LOST_REPLIES = 20
 _MISSED_FILLS = 4
+_PARTS = 20
 _DENIALS = 25
 _SWEEPS = 4
 _RESTING = 50
@@ -33,6 +35,7 @@ def measure(folder: Path) -> dict[str, float]:
         floor = stack.enter_context(order_floor(folder, database_url=database, redis_url=redis))
         figures = _protected(floor)
         with floor.guarded("--interval", "0.25"):
+            figures |= _protected_in_parts(floor)
             figures |= _found(floor) | _missed_fills(floor) | _denied(floor) | _swept(floor)
         figures |= _ready(floor)
     return {name: round(value, 3) for name, value in figures.items()}
@@ -62,6 +65,20 @@ def _protected(floor: OrderFloor) -> dict[str, float]:
         times.append((attempt.finished_at - first.timestamp).total_seconds())
     system.say(f"{len(times)} entries protected")
     return {"unprotected_p99_s": percentile(times, 99), "unprotected_median_s": median(times)}
+
+
+def _protected_in_parts(floor: OrderFloor) -> dict[str, float]:
+    """Return the same of entries that fill in parts, as stream and guardian hear of them."""
+    with floor.running("stream_user_data") as stream:
+        stream.wait(lambda: "connected" in stream.log.read_text(errors="replace"))
+        bare = measure_parts(floor, rounds=_PARTS)
+    system.say(f"{len(bare.first)} entries filled in parts, each part protected")
+    return {
+        "unprotected_partial_p99_s": percentile(bare.first, 99),
+        "unprotected_partial_median_s": median(bare.first),
+        "unprotected_added_p99_s": percentile(bare.added, 99),
+        "unprotected_added_median_s": median(bare.added),
+    }
 
 
 def _found(floor: OrderFloor) -> dict[str, float]:

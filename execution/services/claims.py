@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 
 from django.db import connection, transaction
-from django.db.models import F, QuerySet
+from django.db.models import F
 
 from alerts import push
 from core.build import get_build
@@ -34,6 +34,7 @@ from execution.services.order_rows import purpose_of, replaced_by, to_cancel, to
 from execution.services.saving import update_rows
 from markets.selectors import list_rules
 from risk.domain.trading_state import Level, Purpose, StateTable, StateView
+from risk.services.storage import halt_if_failed
 from risk.services.trading_state import raise_level, read_states
 
 RECV_WINDOW = timedelta(seconds=5)
@@ -65,19 +66,38 @@ def fence_after(signed_at: datetime, clock: Clock) -> datetime:
     return signed_at + clock.venue(RECV_WINDOW + ENGINE_TIMEOUT + MARGIN)
 
 
-@transaction.atomic
 def claim_orders(*, order_ids: Iterable[int], clock: Clock) -> list[Claim]:
     """Turn APPROVED orders into claims, all in one transaction.
 
     An order that another process holds or has claimed is left out; one that is late or that the
-    kill switch forbids lapses. Entries into a symbol with an unresolved entry wait.
+    kill switch forbids lapses. Entries into a symbol with an unresolved entry wait. Where this
+    process could not store something, that is on record first, or nothing is claimed.
 
     Returns:
         What this caller, and nobody else, may send; exits first.
     """
+    halt_if_failed(now=clock.now())
+    return _claim_approved(order_ids, clock)
+
+
+@transaction.atomic
+def _claim_approved(order_ids: Iterable[int], clock: Clock) -> list[Claim]:
+    return _claim(_lock_approved(order_ids), states=read_states(for_share=True), clock=clock)
+
+
+def claim_inserted(*, orders: Sequence[Order], clock: Clock) -> list[Claim]:
+    """Claim orders that the gate has let through in this very transaction.
+
+    Nobody else sees them before it commits. No account that waits for its comparison has any: the
+    gate refuses what it asks for.
+    """
+    for order in orders:
+        order.ready_build = order.account.ready_build  # type: ignore[attr-defined]
+    return _claim(orders, states=read_states(for_share=True), clock=clock)
+
+
+def _claim(orders: Sequence[Order], *, states: StateTable, clock: Clock) -> list[Claim]:
     now = clock.now()
-    states = read_states(for_share=True)
-    orders = list(_lock_approved(order_ids))
     busy = _symbols_in_doubt(orders)
     held = _held_quantities(orders)
     claimed: list[Order] = []
@@ -99,14 +119,24 @@ def claim_orders(*, order_ids: Iterable[int], clock: Clock) -> list[Claim]:
         order.updated_at = now
         claimed.append(order)
     legs = _move_legs(orders, now=now)
-    update_rows([*orders, *legs], _CLAIM_FIELDS)
+    _store([*orders, *legs], now=now)
     claims = _write_ahead(claimed, legs=legs, states=states, clock=clock, now=now)
     crashpoint("claim.before_commit")
     push.publish(*(order_message(order, now) for order in orders))
     return sorted(claims, key=lambda claim: (not claim.order.is_reduce_only, claim.order.pk))
 
 
-def _lock_approved(order_ids: Iterable[int]) -> QuerySet[Order]:
+def _store(orders: Sequence[Order], *, now: datetime) -> None:
+    """Write what became of them; of most only the state has moved, and one value fits all."""
+    sending = OrderState.SENDING.value
+    moved = {row.pk for row in orders if row.state == sending and row.leg != Leg.EXIT.value}
+    if moved:
+        Order.objects.filter(pk__in=moved).update(state=sending, updated_at=now)
+    changed = [row for row in orders if row.state != OrderState.APPROVED.value]
+    update_rows([row for row in changed if row.pk not in moved], _CLAIM_FIELDS)
+
+
+def _lock_approved(order_ids: Iterable[int]) -> Sequence[Order]:
     rows = (
         Order.objects.filter(
             pk__in=list(order_ids),
@@ -120,8 +150,8 @@ def _lock_approved(order_ids: Iterable[int]) -> QuerySet[Order]:
         .annotate(ready_build=F("account__ready_build"))
     )
     if connection.features.has_select_for_update_skip_locked:
-        return rows.select_for_update(skip_locked=True, of=("self",))
-    return rows
+        rows = rows.select_for_update(skip_locked=True, of=("self",))
+    return list(rows)
 
 
 def _symbols_in_doubt(orders: Sequence[Order]) -> set[tuple[int, int]]:

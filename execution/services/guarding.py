@@ -22,6 +22,7 @@ from execution.services.protection import protect_positions
 from execution.services.reconciliation import reconcile_account, sync_orders
 from execution.services.resolution import resolve_unknown, resume_cancels
 from execution.services.watching import WATCH_EVERY, Watch
+from risk.services.storage import halt_if_failed, note_failure
 
 logger = logging.getLogger(__name__)
 
@@ -67,6 +68,7 @@ class Guardian:
             try:
                 duty()
             except (TradingError, DatabaseError, OSError) as error:
+                note_failure(error)
                 self.failures[name] = f"{type(error).__name__}: {str(error)[:200]}"
                 logger.warning("guard.duty_failed duty=%s error=%s", name, self.failures[name])
                 if isinstance(error, DatabaseError):
@@ -76,6 +78,7 @@ class Guardian:
     def _duties(self) -> list[tuple[str, Callable[[], object]]]:
         """Return the duties in their order; the first comparison comes before any order."""
         duties: list[tuple[str, Callable[[], object]]] = [
+            ("storage", self._halt_if_storage_failed),
             ("kill", self._enforce_kill),
             *self._watches(),
             ("place", self._place_leftovers),
@@ -88,7 +91,7 @@ class Guardian:
             ("reconcile", self._reconcile),
         ]
         if self.reconciled_at is None:
-            duties.insert(1, duties.pop())
+            duties.insert(2, duties.pop())
         return duties
 
     def _watches(self) -> list[tuple[str, Callable[[], object]]]:
@@ -105,6 +108,9 @@ class Guardian:
                 ("decisions", self.watch.look_at_decisions),
             ]
         return duties
+
+    def _halt_if_storage_failed(self) -> object:
+        return halt_if_failed(now=self.clock.now())
 
     def _enforce_kill(self) -> object:
         return cancel_resting(account_id=self.account_id, broker=self.broker, clock=self.clock)

@@ -8,7 +8,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from decimal import Decimal
-from typing import Any
+from typing import Any, NamedTuple
 
 from django.db import transaction
 
@@ -43,48 +43,62 @@ class Intent:
     context: dict[str, Any] = field(default_factory=dict)
 
 
-@transaction.atomic
+class Approval(NamedTuple):
+    """An order that is APPROVED and not claimed yet.
+
+    Attributes:
+        row: The order, if this transaction has inserted it.
+    """
+
+    order_id: int
+    is_reduce_only: bool
+    row: Order | None = None
+
+
 def approve_decisions(*, decision_ids: Sequence[int], clock: Clock) -> list[int]:
+    """Turn decisions into orders and return the ids of the approved ones, exits first."""
+    return [found.order_id for found in approve(decision_ids=decision_ids, clock=clock)]
+
+
+@transaction.atomic(savepoint=False)
+def approve(*, decision_ids: Sequence[int], clock: Clock) -> list[Approval]:
     """Turn decisions into orders, APPROVED or DENIED, once.
 
     A decision that has its order already keeps it: redelivery returns the same ids. The number
     of queries does not depend on the number of decisions.
 
     Returns:
-        Ids of these decisions' orders that are APPROVED and not claimed yet, exits first.
+        These decisions' orders that are APPROVED and not claimed yet, exits first.
     """
     now = clock.now()
     decisions = list(
         Decision.objects.filter(pk__in=list(decision_ids))
         .exclude(action=Action.HOLD.value)
         .select_related("strategy__account", "prediction")
+        # Why it was decided is for people to read.
+        .defer("factors", "vetoes", "inputs", "prediction__features")
         .order_by("pk")
     )
     accounts = {row.strategy.account_id: row.strategy.account for row in decisions}
+    approved: list[Approval] = []
     for account_id, account in sorted(accounts.items()):
         lock_account(account_id)
         own = [row for row in decisions if row.strategy.account_id == account_id]
-        _approve_own(account=account, decisions=own, now=now, clock=clock)
-    return list(
-        Order.objects.filter(
-            decision__in=[row.pk for row in decisions], state=OrderState.APPROVED.value
-        )
-        .order_by("-is_reduce_only", "pk")
-        .values_list("pk", flat=True)
-    )
+        approved += _approve_own(account=account, decisions=own, now=now, clock=clock)
+    return sorted(approved, key=lambda found: (not found.is_reduce_only, found.order_id))
 
 
 def _approve_own(
     *, account: Account, decisions: Sequence[Decision], now: datetime, clock: Clock
-) -> None:
-    placed = set(
-        Order.objects.filter(decision__in=[row.pk for row in decisions]).values_list(
-            "decision_id", flat=True
-        )
+) -> list[Approval]:
+    placed = Order.objects.filter(decision__in=[row.pk for row in decisions]).values_list(
+        "decision_id", "state", "pk", "is_reduce_only"
     )
-    fresh = [row for row in decisions if row.pk not in placed]
+    waiting = [Approval(*row[2:]) for row in placed if row[1] == OrderState.APPROVED.value]
+    done = {row[0] for row in placed}
+    fresh = [row for row in decisions if row.pk not in done]
     if not fresh:
-        return
+        return waiting
     rules = list_rules({row.instrument_id for row in fresh})
     exits = [row.instrument_id for row in fresh if row.action == Action.EXIT.value]
     positions = {
@@ -121,7 +135,12 @@ def _approve_own(
         else:
             continue  # flat already: a protective order was faster
         intents.append(Intent(wish=wish, decision=decision))
-    insert_judged(account=account, intents=intents, now=now)
+    orders = insert_judged(account=account, intents=intents, now=now)
+    return waiting + [
+        Approval(order.pk, order.is_reduce_only, order)
+        for order in orders
+        if order.state == OrderState.APPROVED.value
+    ]
 
 
 @transaction.atomic

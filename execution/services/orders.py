@@ -6,6 +6,8 @@ same sender; the guardian finishes with the same functions what a process left b
 
 from collections.abc import Sequence
 
+from django.db import transaction
+
 from core.audit import record
 from core.clock import Clock
 from core.crashpoints import crashpoint
@@ -15,10 +17,12 @@ from execution.domain.order import Leg, OrderState
 from execution.models import Account, Order, Position
 from execution.ports import Broker
 from execution.services.cancels import request_cancel
+from execution.services.claims import Claim, claim_inserted
 from execution.services.exits import exit_positions
-from execution.services.intents import approve_decisions
+from execution.services.intents import Approval, approve
 from execution.services.manual import ManualOrder, place_manual_order
-from execution.services.submitting import send_orders
+from execution.services.submitting import send_claimed, send_orders
+from risk.services.storage import halt_if_failed
 
 __all__ = [
     "ManualOrder",
@@ -33,15 +37,37 @@ __all__ = [
 def place_orders(*, decision_ids: Sequence[int], broker: Broker, clock: Clock) -> list[int]:
     """Place the orders of decisions: approve, claim, send, book, protect.
 
-    Safe to run twice and at once: each order is approved once, claimed once and sent once.
+    Safe to run twice and at once: each order is approved once, claimed once and sent once. Where
+    this process could not store something, that is on record first.
 
     Returns:
         Ids of the orders that this call handled.
     """
-    order_ids = approve_decisions(decision_ids=decision_ids, clock=clock)
-    crashpoint("intent.committed")
-    send_orders(order_ids=order_ids, broker=broker, clock=clock)
+    halt_if_failed(now=clock.now())
+    approved, claims = _approve_and_claim(decision_ids=decision_ids, clock=clock)
+    order_ids = [found.order_id for found in approved]
+    if claims is None:
+        crashpoint("intent.committed")
+        send_orders(order_ids=order_ids, broker=broker, clock=clock)
+    else:
+        send_claimed(claims=claims, broker=broker, clock=clock)
     return order_ids
+
+
+@transaction.atomic
+def _approve_and_claim(
+    *, decision_ids: Sequence[int], clock: Clock
+) -> tuple[list[Approval], list[Claim] | None]:
+    """Approve, and write ahead in the same transaction where nothing comes in between.
+
+    Before a sale its protection is cancelled, and what waited already may be another's to claim:
+    then nothing is claimed here (None).
+    """
+    approved = approve(decision_ids=decision_ids, clock=clock)
+    rows = [found.row for found in approved if found.row is not None and not found.is_reduce_only]
+    if not rows or len(rows) < len(approved):
+        return approved, None
+    return approved, claim_inserted(orders=rows, clock=clock)
 
 
 @taped

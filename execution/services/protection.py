@@ -19,6 +19,7 @@ from execution.services.cancels import cancel_orders
 from execution.services.claims import claim_orders
 from execution.services.exits import exit_positions, release_protection
 from execution.services.mending import mend
+from execution.services.protective_parts import list_full_symbols
 from execution.services.protective_rows import insert_pairs, plan_for, uncovered
 from execution.services.sending import send_claims
 from markets.selectors import list_rules
@@ -107,15 +108,21 @@ def protect_positions(*, account_id: int, broker: Broker, clock: Clock) -> int:
     stopped = _with_live_stops(live)
     waiting: list[int] = []
     bare: list[int] = []
+    useless: list[Order] = []
+    grown: list[list[Order]] = []
     for key, position in positions.items():
         need = _need(position, live[key], stopped=stopped)
         if need == "SEND":
             waiting += [row.pk for row in live[key] if row.state == OrderState.APPROVED.value]
-        elif need == "REPLACE":
-            cancel_orders(orders=_ours(live[key]), broker=broker, clock=clock)
-            bare.append(key)
         elif need == "INSERT":
             bare.append(key)
+            ours = _ours(live[key])
+            without_stop = [row for row in ours if row.pk not in stopped]
+            useless += without_stop
+            if ours and not without_stop:
+                grown.append(ours)
+    useless += _in_the_way(account_id, grown)
+    cancel_orders(orders=useless, broker=broker, clock=clock)
     waiting += _insert(account_id=account_id, position_ids=bare, clock=clock)
     send_protection(list_ids=waiting, broker=broker, clock=clock)
     _close_overdue(account_id=account_id, position_ids=bare, broker=broker, clock=clock)
@@ -145,7 +152,7 @@ def _ours(orders: Sequence[Order]) -> list[Order]:
 
 
 def _need(position: Position, live: Sequence[Order], *, stopped: set[int]) -> str:
-    """Return what the position lacks: SEND, REPLACE, INSERT, or nothing (empty)."""
+    """Return what the position lacks: SEND, INSERT, or nothing (empty)."""
     rules = list_rules([position.instrument_id])[position.instrument_id]
     guards = [row for row in live if row.leg == Leg.PROTECT.value or row.is_attached]
     exits = [order for order in live if order.leg == Leg.EXIT.value]
@@ -156,9 +163,31 @@ def _need(position: Position, live: Sequence[Order], *, stopped: set[int]) -> st
         return "SEND"
     if any(OrderState(order.state) not in RESTING_STATES for order in guards):
         return ""  # being sent or in doubt: the resolver's business
-    if _left([order for order in guards if order.pk in stopped]) >= wanted:
+    left = wanted - _left([order for order in guards if order.pk in stopped])
+    if left <= 0:
         return ""
-    return "REPLACE" if _ours(guards) else "INSERT"
+    limits = get_limits()
+    if guards and all(order.pk in stopped for order in guards) and limits is not None:
+        # A part that is too small for a stop of its own waits until more is bought, or all is sold.
+        plan = plan_for(position, limits=limits, rules=rules, quantity=left)
+        return "" if plan is None else "INSERT"
+    return "INSERT"
+
+
+def _in_the_way(account_id: int, grown: Sequence[Sequence[Order]]) -> list[Order]:
+    """Return the smallest order of each position that grew where no further stop is taken.
+
+    It alone is given up for a moment: what comes in its place covers the new part too.
+    """
+    instruments = {orders[0].instrument_id for orders in grown}
+    full = list_full_symbols(
+        account_id=account_id, instrument_ids=instruments, rules=list_rules(instruments)
+    )
+    return [
+        min(orders, key=lambda order: order.quantity - order.filled_quantity)
+        for orders in grown
+        if orders[0].instrument_id in full
+    ]
 
 
 def _left(orders: Sequence[Order]) -> Decimal:

@@ -1,6 +1,6 @@
 """Protective orders as rows: inserted in the transaction that books the entry's fill."""
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
 
@@ -15,6 +15,7 @@ from execution.domain.protection import (
 from execution.models import Account, Order, Position, Strategy
 from execution.services.books import Books, live_orders_of, next_attempts
 from execution.services.order_rows import PROTECTION_LIFETIME, Wish, build_legs, build_order
+from execution.services.protective_parts import list_full_symbols, parts_of, purchase_prices
 from execution.services.saving import update_rows
 from markets.domain.instrument import InstrumentRules
 from risk.domain.limits import RiskLimits
@@ -28,8 +29,7 @@ _ZERO = Decimal(0)
 def insert_protection(*, books: Books, orders: Sequence[Order]) -> list[int]:
     """Insert protection for every position that these orders opened, enlarged or sold a part of.
 
-    A position that has live protective orders already is left to
-    ``protection.protect_positions``, which replaces one that has become too small.
+    What is added to a position gets protection of its own: what covers the rest stays as it is.
 
     Returns:
         Ids of the inserted orders, APPROVED: their size was approved with the entry.
@@ -44,7 +44,7 @@ def insert_protection(*, books: Books, orders: Sequence[Order]) -> list[int]:
     if not bare:
         return []
     rules = {rule.instrument_id: rule for rule in books.rules.values()}
-    left = uncovered(bare, rules=rules, spare=(Leg.PROTECT,))
+    left = uncovered(bare, rules=rules)
     return insert_pairs(
         account=books.account,
         positions={key: bare[key] for key in left},
@@ -67,24 +67,17 @@ def uncovered(
     positions: Mapping[int, Position],
     *,
     rules: Mapping[int, InstrumentRules],
-    spare: Collection[Leg] = (),
 ) -> dict[int, Decimal]:
     """Return the base units that neither a live exit nor a live protective order would sell.
 
     Args:
         positions: Open ones, by key.
         rules: The symbols' grids, by instrument.
-        spare: A position with any live order of these legs is left out.
     """
     left = {key: row.quantity for key, row in positions.items()}
     for order in live_orders_of(positions, (Leg.PROTECT, Leg.EXIT)):
-        key = order.position_id
-        if key is None or key not in left:
-            continue
-        if Leg(order.leg) in spare:
-            del left[key]
-        else:
-            left[key] -= order.quantity - order.filled_quantity
+        if order.position_id is not None:
+            left[order.position_id] -= order.quantity - order.filled_quantity
     units = {
         key: rules[positions[key].instrument_id].quantize_quantity(max(_ZERO, quantity))
         for key, quantity in left.items()
@@ -100,16 +93,29 @@ def insert_pairs(
     rules: Mapping[int, InstrumentRules],
     now: datetime,
 ) -> list[int]:
-    """Insert one protective order per position, as far as the exchange would take one."""
+    """Insert one protective order per position, as far as the exchange would take one.
+
+    One for a part of a position starts from the price of the purchase that added it: each part
+    loses at most its own share of the limit.
+    """
     limits = get_limits()
     if not positions or limits is None:
         return []
+    parts = parts_of(positions, quantities, rules=rules)
+    prices = purchase_prices(parts) if parts else {}
+    full = list_full_symbols(
+        account_id=account.pk,
+        instrument_ids=[row.instrument_id for row in parts.values()],
+        rules=rules,
+    )
     attempts = next_attempts(positions, Leg.PROTECT)
     states, terms = read_states(), terms_of(positions.values())
     lists: list[Order] = []
     legs: list[Order] = []
     planned: list[Position] = []
     for key, position in positions.items():
+        if key in parts and position.instrument_id in full:
+            continue  # the guardian makes room first
         state = states.of(position.scopes)
         plan = plan_for(
             position,
@@ -117,6 +123,7 @@ def insert_pairs(
             rules=rules[position.instrument_id],
             terms=terms.get(position.strategy_id, DEFAULT_TERMS),
             quantity=quantities[key],
+            entry_price=prices.get(key),
         )
         if plan is None or not state.permits(Purpose.PROTECT):
             continue
@@ -156,11 +163,21 @@ def plan_for(
     rules: InstrumentRules,
     terms: ProtectionTerms = DEFAULT_TERMS,
     quantity: Decimal | None = None,
+    entry_price: Decimal | None = None,
 ) -> ProtectionPlan | None:
-    """Return the protection that the position should have; None: too little is held for one."""
+    """Return the protection that the position should have; None: too little is held for one.
+
+    Args:
+        position: What is held.
+        limits: How far stop and target are.
+        rules: The symbol's grids.
+        terms: The strategy's wish.
+        quantity: Of a part; None: of all.
+        entry_price: Of that part; None: the position's average.
+    """
     return plan_protection(
         held_quantity=position.quantity if quantity is None else quantity,
-        entry_price=position.average_entry_price,
+        entry_price=position.average_entry_price if entry_price is None else entry_price,
         stop_loss_fraction=limits.stop_loss_fraction,
         take_profit_fraction=limits.take_profit_fraction,
         rules=rules,

@@ -25,9 +25,9 @@ from execution.services.claims import CLAIM_LIFETIME, Claim, renew_claim
 from execution.services.completing import record_live
 from execution.services.order_rows import purpose_of
 from execution.services.saving import update_rows
-from risk.domain.trading_state import Level, Purpose
+from risk.domain.trading_state import Level, Purpose, StateTable
 from risk.services.senders import sending
-from risk.services.trading_state import raise_level, read_state
+from risk.services.trading_state import raise_level
 
 if TYPE_CHECKING:
     from execution.domain.fill import OrderReport
@@ -102,8 +102,8 @@ def _is_still_ours(claim: Claim, clock: Clock) -> bool:
 
 def _send_one(claim: Claim, broker: Broker) -> VenueReply:
     """Look at the kill switch for the last time, and send; a kill waits until that is done."""
-    with sending():
-        if not _is_permitted(claim):
+    with sending() as states:
+        if not _is_permitted(claim, states):
             return _WITHDRAWN
         crashpoint("send.permitted")
         reply = _submit(claim, broker)
@@ -111,8 +111,8 @@ def _send_one(claim: Claim, broker: Broker) -> VenueReply:
     return reply
 
 
-def _is_permitted(claim: Claim) -> bool:
-    state = read_state(scopes=claim.order.scopes)
+def _is_permitted(claim: Claim, states: StateTable) -> bool:
+    state = states.of(claim.order.scopes)
     purpose = purpose_of(claim.order)
     is_manual = claim.order.leg == Leg.MANUAL.value or claim.order.reason == "MANUAL"
     if purpose is Purpose.ENTRY and state.epoch != claim.attempt.epoch:

@@ -15,6 +15,9 @@ from collections.abc import Iterator
 
 from django.db import DatabaseError, OperationalError, connection, transaction
 
+from risk.domain.trading_state import StateTable
+from risk.services.state_rows import SELECT, to_table
+
 logger = logging.getLogger(__name__)
 
 LIMIT_MS = 50
@@ -24,19 +27,28 @@ _POLL_S = 0.002
 
 
 @contextlib.contextmanager
-def sending() -> Iterator[None]:
-    """Be a sender while the block runs; any number may be inside at once."""
+def sending() -> Iterator[StateTable]:
+    """Be a sender while the block runs; any number may be inside at once.
+
+    Yields:
+        The kill switches as they are now that a kill waits for this sender.
+    """
     if connection.vendor == "postgresql":
-        with connection.cursor() as cursor:
-            cursor.execute("SELECT pg_advisory_lock_shared(%s, %s)", _LOCK)
         try:
-            yield
+            # One message, two statements: the second sees what was committed before the lock.
+            yield _read(f"SELECT pg_advisory_lock_shared(%s, %s); {SELECT}", _LOCK)
         finally:
             _unlock()
         return
     with _open_file() as file:
         fcntl.flock(file, fcntl.LOCK_SH)
-        yield
+        yield _read(SELECT)
+
+
+def _read(sql: str, parameters: tuple[int, ...] = ()) -> StateTable:
+    with connection.cursor() as cursor:
+        cursor.execute(sql, parameters)
+        return to_table(cursor.fetchall())
 
 
 def _unlock() -> None:

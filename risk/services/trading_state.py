@@ -18,6 +18,7 @@ from risk.domain.trading_state import GLOBAL, Level, StateTable, StateView
 from risk.models import TradingState, TradingStateChange
 from risk.services.notices import announce_state
 from risk.services.senders import wait_for_senders
+from risk.services.state_rows import SELECT, to_table
 
 # Namespace of our advisory locks: "risk" as four bytes.
 _LOCK_CLASS = 0x7269736B
@@ -49,18 +50,10 @@ def read_states(*, for_share: bool = False) -> StateTable:
         for_share: Hold the rows until the transaction ends: a kill then commits either before
             this read or after this transaction. SQLite's single writer gives the same.
     """
-    sql = "SELECT scope, level, epoch, is_running FROM trading_state"
-    if for_share and connection.vendor == "postgresql":
-        sql += " FOR SHARE"
+    holds = for_share and connection.vendor == "postgresql"
     with connection.cursor() as cursor:
-        cursor.execute(sql)
-        rows = cursor.fetchall()
-    return StateTable(
-        views={
-            scope: StateView(level=Level(level), epoch=epoch, is_running=bool(is_running))
-            for scope, level, epoch, is_running in rows
-        }
-    )
+        cursor.execute(f"{SELECT} FOR SHARE" if holds else SELECT)
+        return to_table(cursor.fetchall())
 
 
 def read_state(*, scopes: Iterable[str] = (), for_share: bool = False) -> StateView:

@@ -19,8 +19,8 @@ _TRAINING = "integration/mlmodels/test_training.py::test_it"
 
 CELLS: dict[str, tuple[str, ...]] = {
     "FI-01": (f"{_MACHINE}::test_fi01",),
-    "FI-02": (f"{_CRASHES}::test_fi02_fi03",),
-    "FI-03": (f"{_CRASHES}::test_fi02_fi03",),
+    "FI-02": (f"{_CRASHES}::test_fi02",),
+    "FI-03": (f"{_CRASHES}::test_fi03",),
     "FI-04": (f"{_CRASHES}::test_fi04",),
     "FI-05": (f"{_CRASHES}::test_fi05",),
     "FI-06": (f"{_CRASHES}::test_fi06",),

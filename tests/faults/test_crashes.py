@@ -4,11 +4,10 @@ import signal
 
 import pytest
 
+from execution.domain.decision import Action
 from execution.models import Fill, Order, SubmitAttempt
 from tests.faults.conftest import wait_until
 
-# A crash before the claim is committed costs nothing: whoever comes next sends the order.
-BEFORE_THE_CLAIM = ("intent.committed", "claim.before_commit")
 # After it nobody sends again; what was not sent is proved absent.
 BEFORE_THE_FIRST_BYTE = ("claim.committed", "send.permitted")
 # The exchange has it: found, booked once, protected.
@@ -17,13 +16,30 @@ AFTER_THE_REPLY = (
 )
 
 
-@pytest.mark.parametrize("place", BEFORE_THE_CLAIM)
-def test_fi02_fi03_a_crash_before_the_claim_loses_nothing(cell, place):
-    decision = cell.decide("BTCUSDT")
-    cell.run("place", [decision.pk], CRASHPOINT=place)
-    assert Order.objects.get().state == "APPROVED"
+def test_fi02_a_crash_between_the_approval_of_a_sale_and_its_claim_loses_nothing(cell):
+    cell.place(cell.decide("BTCUSDT"))
+    decision = cell.decide("BTCUSDT", Action.EXIT)
+    cell.run("place", [decision.pk], CRASHPOINT="intent.committed")
+    sale = Order.objects.get(leg="EXIT")
+    assert sale.state == "APPROVED"
+    assert cell.pairs() == ["NEW"]
 
     cell.guard()
+    cell.come_to_rest()
+
+    sale.refresh_from_db()
+    assert sale.state == "FILLED"
+    assert len(cell.posts(sale.client_order_id)) == 1
+    assert cell.position().status == "closed"
+
+
+def test_fi03_a_crash_before_the_claim_is_committed_loses_nothing(cell):
+    decision = cell.decide("BTCUSDT")
+    cell.run("place", [decision.pk], CRASHPOINT="claim.before_commit")
+    assert not Order.objects.exists()  # approved and claimed together, or neither
+
+    cell.guard()
+    wait_until(lambda: cell.pairs() == ["NEW"], what="protected position")
     cell.come_to_rest()
 
     assert cell.entry().state == "FILLED"

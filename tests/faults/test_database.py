@@ -31,7 +31,7 @@ def test_fi25_the_server_restarts_before_the_claim(cell):
     decision = cell.decide("BTCUSDT")
     # The server of the tests does not wait for its disk; what is proved here needs that it does.
     kept = {"PGOPTIONS": "-c synchronous_commit=on"}
-    cell.run("place", [decision.pk], CRASHPOINT="intent.committed", **kept)
+    cell.run("place", [decision.pk], CRASHPOINT="claim.before_commit", **kept)
     guard = cell.guard(**kept)
 
     _restart_server()
@@ -55,9 +55,11 @@ def test_fi26_the_commit_of_the_claim_fails(cell):
     gateway.wait()
 
     assert cell.ledger()["orders"] == []
-    # The server notices that its client is gone, and takes the claim back.
-    wait_until(lambda: cell.entry().state == "APPROVED", what="the claim taken back")
+    # The server notices that its client is gone, and takes approval and claim back.
+    wait_until(_none_is_open, what="the claim taken back")
+    assert not Order.objects.exists()
     cell.guard()
+    wait_until(lambda: cell.pairs() == ["NEW"], what="protected position")
     cell.come_to_rest()
     assert len(cell.posts(cell.entry().client_order_id)) == 1
 
@@ -124,6 +126,16 @@ def _end_open_transactions() -> list[tuple[bool]]:
             " WHERE state LIKE 'idle in transaction%' AND pid <> pg_backend_pid()"
         )
         return cursor.fetchall()
+
+
+def _none_is_open() -> bool:
+    """Tell whether every transaction has come to its end."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT count(*) FROM pg_stat_activity"
+            " WHERE state LIKE 'idle in transaction%' AND pid <> pg_backend_pid()"
+        )
+        return cursor.fetchone() == (0,)
 
 
 def _restart_server() -> None:

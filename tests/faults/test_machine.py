@@ -12,13 +12,14 @@ import psutil
 import pytest
 from django.db import connection
 
-from alerts.models import Channel, Delivery
+from alerts.models import Alert, Channel, Delivery
 from alerts.services.channels import sealed
 from core.clock import to_ms
 from core.models import AuditRecord
 from execution.models import Decision, Fill, Order
 from markets.models import Instrument
 from risk.domain.trading_state import Level
+from risk.models import TradingStateChange
 from risk.services.trading_state import read_state
 from tests import processes
 from tests.faults.conftest import SYMBOLS, wait_until
@@ -111,6 +112,22 @@ def test_fi30_the_disk_is_full_when_a_fill_is_booked(cell):
     resource.prlimit(guard.pid, resource.RLIMIT_FSIZE, (-1, resource.RLIM_INFINITY))
     wait_until(Fill.objects.exists, what="booked fill")
     assert guard.is_alive()
+    # The first thing that can be stored again is the halt: only what protects leaves.
+    halt = TradingStateChange.objects.get(actor="auto:storage")
+    assert (halt.to_level, read_state().level) == ("HALT", Level.HALT)
+    assert (
+        halt.pk < Fill.objects.get().pk or halt.timestamp <= Fill.objects.get().position.updated_at
+    )
+    assert Alert.objects.filter(code="KILL_SWITCH", severity="CRITICAL").exists()
+    wait_until(lambda: cell.pairs() == ["NEW"], what="protected position")
+    wait_until(_rounds_of(cell), what="a round that would place what is left")
+    assert [row["symbol"] for row in cell.ledger()["orders"] if row["side"] == "BUY"] == ["BTCUSDT"]
+
+
+def _rounds_of(cell):
+    """Return whether the other decision was judged: denied, or nothing was made of it."""
+    order = Order.objects.filter(instrument__symbol="ETHUSDT")
+    return lambda: order.exists() and order.get().state == "DENIED"
 
 
 def _cpu_s(pid: int) -> float:

@@ -22,6 +22,7 @@ from execution.services.guarding import Guardian
 from execution.services.reconciliation import close_gate
 from execution.services.watching import Watch
 from risk.domain.trading_state import Level
+from risk.services.storage import note_failure
 from risk.services.trading_state import raise_level
 
 # Steps of a recorded session.
@@ -64,6 +65,7 @@ class Command(BaseCommand):
                     is_well = guardian.run_round()
                 _beat(guardian, is_well=is_well)
             except (TradingError, DatabaseError, OSError) as error:
+                note_failure(error)
                 is_well = False
                 self.stderr.write(f"guard: {type(error).__name__}: {error}")
             done += 1

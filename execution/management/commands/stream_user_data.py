@@ -26,6 +26,7 @@ from execution.services.completing import record_live
 from execution.services.protection import send_protection
 from execution.services.reconciliation import sync_orders
 from markets.adapters.factory import get_addresses
+from risk.services.storage import note_failure
 
 logger = logging.getLogger(__name__)
 
@@ -134,6 +135,7 @@ class Follower:
                 await asyncio.to_thread(self.book, batch)
             except (TradingError, DatabaseError, OSError) as error:
                 # What was not booked is found by the guardian's comparison; so is it by the next.
+                note_failure(error)
                 self._last_error = f"{type(error).__name__}: {error}"
                 logger.warning("user_stream.not_booked count=%s %s", len(batch), error)
                 await asyncio.sleep(1)

@@ -3,6 +3,8 @@
 from decimal import Decimal
 
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 
 from execution.domain.decision import Action
 from execution.models import Balance, Fill, LedgerEntry, Order, Position, SubmitAttempt
@@ -150,9 +152,6 @@ def test_it_books_every_part_of_a_fill(world, slices):
 
 
 def test_it_needs_the_same_queries_for_any_number_of_decisions(wide_world):
-    from django.db import connection
-    from django.test.utils import CaptureQueriesContext
-
     from execution.services.claims import claim_orders
     from execution.services.intents import approve_decisions
 
@@ -170,3 +169,60 @@ def test_it_needs_the_same_queries_for_any_number_of_decisions(wide_world):
         counts.append(len(captured))
 
     assert counts[1] == counts[2]
+
+
+def fail_before_the_claim_is_committed(name):
+    if name == "claim.before_commit":
+        raise ConnectionError
+
+
+def test_an_entry_is_approved_and_claimed_or_neither(committed_world, monkeypatch):
+    world, decision = committed_world, committed_world.decide("BTCUSDT")
+    monkeypatch.setattr("execution.services.claims.crashpoint", fail_before_the_claim_is_committed)
+    with pytest.raises(ConnectionError):
+        place(world, decision)
+    assert not Order.objects.exists()
+    assert not SubmitAttempt.objects.exists()
+
+    monkeypatch.undo()
+    place(world, decision)
+
+    assert Order.objects.get(leg="ENTRY").state == "FILLED"
+
+
+def test_a_sale_is_approved_before_its_protection_goes(committed_world, monkeypatch):
+    world = committed_world
+    place(world, world.decide("BTCUSDT"))
+    decisions = [world.decide("BTCUSDT", Action.EXIT), world.decide("ETHUSDT")]
+    monkeypatch.setattr("execution.services.claims.crashpoint", fail_before_the_claim_is_committed)
+    with pytest.raises(ConnectionError):
+        place(world, *decisions)
+    assert Order.objects.get(leg="EXIT").state == "APPROVED"
+    assert Order.objects.get(leg="ENTRY", decision=decisions[1]).state == "APPROVED"
+
+    monkeypatch.undo()
+    place(world, *decisions)
+
+    assert Order.objects.get(leg="EXIT").state == "FILLED"
+    assert Order.objects.get(leg="ENTRY", decision=decisions[1]).state == "FILLED"
+    assert [row.symbol for row in Position.objects.filter(status="open")] == ["ETHUSDT"]
+
+
+def test_an_entry_reaches_the_wire_in_a_few_statements(committed_world):
+    world, counts = committed_world, []
+    place(world, world.decide("ETHUSDT"))
+    decision = world.decide("BTCUSDT")
+    for symbol in ("BTCUSDT", "ETHUSDT"):
+        world.move_price(symbol, str(world.broker.prices[symbol]))
+
+    with CaptureQueriesContext(connection) as captured:
+
+        def count():
+            statements = [row["sql"].split(" ", 1)[0] for row in captured.captured_queries]
+            counts.append(sum(word in ("SELECT", "INSERT", "UPDATE") for word in statements))
+
+        world.broker.before_submit = count
+        place(world, decision)
+
+    assert len(counts) == 1
+    assert counts[0] <= 16

@@ -11,6 +11,8 @@ from markets.models import Candle
 from markets.selectors import forget_rules, list_rules, load_window
 from markets.services.windows import WindowStore
 from mlmodels.adapters.factory import get_all_trainers
+from mlmodels.adapters.sklearn_trainers import LogisticModel, LogisticTrainer
+from mlmodels.domain.ensemble import LinearModel
 from mlmodels.domain.features import compute
 from mlmodels.domain.prediction import PredictionState
 from mlmodels.models import MLSettings, ModelVersion, Prediction
@@ -62,6 +64,29 @@ def test_it_predicts_in_order_and_distrusts_the_noise(market, train, cache, wind
         assert 0.3 < view.dissimilarity < 2.0
         assert view.lower < view.upper
         assert view.sigma > 0
+
+
+class Constant(LogisticTrainer):
+    """A trainer whose models say the same of everything, and are very sure of it."""
+
+    def fit(self, rows, *, seed):
+        width = rows.features.shape[1]
+        linear = LinearModel(
+            mean=(0.0,) * width, scale=(1.0,) * width, weights=(0.0,) * width, intercept=3.0
+        )
+        return LogisticModel(linear)
+
+
+def test_a_model_that_always_says_the_same_is_believed_on_no_symbol(market, train, cache, windows):
+    version = ModelVersion.objects.get(pk=train(market, recipe="logistic", trainers=[Constant()]))
+
+    views = predict(market, windows=windows, models=cache)
+
+    # Two of the symbols can be foretold, and a coin that always shows "up" foretells neither.
+    assert version.verdict == "NO_SKILL"
+    assert {found["verdict"] for found in version.symbol_metrics.values()} == {"NO_SKILL"}
+    assert [view.state for view in views] == [PredictionState.NO_SKILL] * 3
+    assert Alert.objects.filter(code="MODEL_NO_SKILL").exists()
 
 
 def test_it_predicts_live_what_training_would_have_seen(market, train, cache, windows):

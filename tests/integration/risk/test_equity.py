@@ -7,7 +7,7 @@ from django.db import connection
 from risk.domain.metrics import Worth
 from risk.domain.trading_state import Level
 from risk.models import RiskMetrics
-from risk.selectors import latest_metrics
+from risk.selectors import latest_metrics, latest_point
 from risk.services.equity import record_equity
 from risk.services.rearming import rearm_trading
 from risk.services.trading_state import read_state
@@ -119,6 +119,8 @@ def test_accounts_have_marks_of_their_own() -> None:
 
     assert read_state().level is Level.ACTIVE
     assert latest_metrics(account_id=7).equity == D(5000)
+    assert latest_point(account_id=7) == latest_metrics(account_id=7).point
+    assert latest_point(account_id=9) is None
 
 
 def test_a_new_day_starts_with_the_last_equity_before_its_first_record() -> None:
