@@ -7,12 +7,14 @@ import pytest
 
 from core.build import get_build
 from execution.domain.decision import Action
+from execution.domain.order import OrderType, Side, TimeInForce
 from execution.domain.request import digest
 from execution.models import Account, Order, Position, SubmitAttempt
 from execution.services.claims import claim_cancels, claim_orders, fence_after, renew_claim
 from execution.services.fills import record_reports
 from execution.services.intents import approve_decisions, approve_exits
-from execution.services.orders import place_orders
+from execution.services.order_rows import RESTRICTION
+from execution.services.orders import ManualOrder, place_manual_order, place_orders
 from risk.domain.trading_state import Level
 from risk.models import TradingStateChange
 from risk.services.trading_state import raise_level, read_state, rearm, stop_trading
@@ -162,6 +164,70 @@ def test_an_aged_claim_is_renewed_only_by_who_still_holds_it(world):
     SubmitAttempt.objects.update(outcome="UNKNOWN")
     assert not renew_claim(made, clock=world.clock)
     assert SubmitAttempt.objects.get().signed_at == row.signed_at
+
+
+def test_one_claim_is_renewed_and_the_others_of_its_moment_are_not(world):
+    settle(world)
+    ids = approve(world, world.decide("BTCUSDT"), world.decide("ETHUSDT"))
+    one, other = claim(world, ids)
+    assert one.attempt.signed_at == other.attempt.signed_at
+    world.clock.advance(3)
+
+    assert renew_claim(one, clock=world.clock)
+
+    assert one.attempt.fence_at == fence_after(one.attempt.signed_at, world.clock)
+    row = SubmitAttempt.objects.get(pk=other.attempt.pk)
+    assert (row.signed_at, row.fence_at) == (other.attempt.signed_at, other.attempt.fence_at)
+    SubmitAttempt.objects.filter(pk=other.attempt.pk).update(signed_at=world.clock.now())
+    assert not renew_claim(other, clock=world.clock)  # somebody else has signed it since
+
+
+def test_a_claim_that_replaces_an_order_writes_both_of_its_halves_ahead(world):
+    settle(world)
+    old = place_manual_order(
+        account_id=world.account.pk,
+        wanted=ManualOrder(
+            symbol="ETHUSDT",
+            side=Side.BUY,
+            type=OrderType.LIMIT,
+            quantity=D("0.2"),
+            price=D(2475),
+            time_in_force=TimeInForce.GTC,
+        ),
+        idempotency_key="key",
+        actor="tester",
+        broker=world.broker,
+        clock=world.clock,
+    )
+    ids = approve(world, world.decide("ETHUSDT"))
+    Order.objects.filter(pk__in=ids).update(supersedes=old, context={RESTRICTION: "ONLY_NEW"})
+    claim_cancels(orders=[old], clock=world.clock)
+
+    [made] = claim(world, ids)
+    world.clock.advance(3)
+    assert renew_claim(made, clock=world.clock)
+
+    half = SubmitAttempt.objects.get(pk=made.cancel_attempt.pk)
+    whole = SubmitAttempt.objects.get(pk=made.attempt.pk)
+    assert made.request.canceled_client_order_id == old.client_order_id
+    assert (half.order_id, half.kind, half.number) == (old.pk, "CANCEL", 2)
+    assert half.evidence == {"replaced_by": ids[0]}
+    for name in ("epoch", "signed_at", "fence_at", "request_sha256", "outcome", "created_at"):
+        assert getattr(half, name) == getattr(whole, name), name
+    assert whole.signed_at > whole.created_at
+
+
+def test_nothing_is_placed_in_the_stead_of_an_order_that_is_gone(world):
+    settle(world)
+    hold(world)
+    entry = Order.objects.get(leg="ENTRY")
+    ids = approve(world, world.decide("ETHUSDT"))
+    Order.objects.filter(pk__in=ids).update(supersedes=entry, context={RESTRICTION: "ONLY_NEW"})
+
+    assert claim(world, ids) == []
+
+    order = Order.objects.get(pk=ids[0])
+    assert (order.state, order.reason) == ("LAPSED", "NOTHING_TO_REPLACE")
 
 
 def test_cancels_of_one_order_are_numbered(world):
