@@ -234,6 +234,15 @@ def test_an_order_is_known_by_its_number_under_another_name(world):
     assert order.state == "FILLED"
 
 
+def test_a_strangers_order_is_adopted_once_whatever_names_it_comes_under(world):
+    report = world.broker.place_foreign("ETHUSDT", Side.BUY, D("0.1"))
+
+    book(world, replace(report, executions=()), replace(report, client_order_id="web_9"))
+
+    order = Order.objects.get(leg="EXTERNAL")
+    assert (order.state, order.filled_quantity) == ("FILLED", D("0.1"))
+
+
 def test_an_order_in_what_is_no_instrument_here_is_told_and_the_others_are_booked(world):
     order = rest(world)
     report = fill(world, order, "0.01")
@@ -268,7 +277,9 @@ def test_an_overfill_is_told_once_for_each_order_and_closes_its_symbol(world):
     ]
 
 
-@pytest.mark.parametrize(("sold", "left"), [("0.5", "0.39960"), ("0.7", "0.3")])
+@pytest.mark.parametrize(
+    ("sold", "left"), [("0.5", "0.3996"), ("0.6004", "0.3996"), ("0.7", "0.3")]
+)
 def test_a_sale_of_somebody_else_takes_of_a_position_only_what_the_account_lacks(world, sold, left):
     world.broker.held["ETH"] = D("0.6004")
     world.reconcile(accept_external="held before")
@@ -287,8 +298,9 @@ def test_a_sale_of_somebody_else_takes_of_a_position_only_what_the_account_lacks
         assert position.exit_quantity == D("0.0996")
 
 
-def test_a_purchase_of_somebody_else_is_no_position(world):
+def test_what_somebody_else_trades_is_no_position(world):
     book(world, world.broker.place_foreign("ETHUSDT", Side.BUY, D("0.1")))
+    book(world, world.broker.place_foreign("ETHUSDT", Side.SELL, D("0.05")))
 
     assert not Position.objects.exists()
     place(world, "ETHUSDT")

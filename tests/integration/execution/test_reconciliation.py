@@ -210,31 +210,32 @@ def test_what_agrees_at_any_look_agrees(world):
 
 def test_an_asset_that_nobody_here_trades_is_named_so(world):
     world.unsound = "somebody sent a coin"
-    world.broker.held["GIFT"] += D("3")
+    world.broker.held["GIFT"] += D("0.00000003")
 
     [found] = compare(world).differences
 
     assert (found["kind"], found["asset"]) == ("UNKNOWN_ASSET", "GIFT")
-    assert (found["ledger"], found["exchange"], found["difference"]) == ("0", "3", "3")
+    assert (found["ledger"], found["exchange"]) == ("0", "0.00000003")
+    assert found["difference"] == "0.00000003"
 
 
 def test_what_only_the_ledger_has_is_compared_with_nothing(world):
     world.unsound = "the exchange lost a coin"
-    place(world)
-    held = world.broker.held.pop("BTC")
+    enter_external(
+        account=world.account, changes={"BTC": D("1e-8")}, reason="test", clock=world.clock
+    )
 
     [found] = compare(world).differences
 
-    assert (found["asset"], found["exchange"], found["difference"]) == (
-        "BTC",
-        "0",
-        f"-{held.normalize():f}",
-    )
+    assert (found["kind"], found["asset"]) == ("BALANCE_DIFFERS", "BTC")
+    assert (found["ledger"], found["exchange"]) == ("0.00000001", "0")
+    assert found["difference"] == "-0.00000001"
 
 
 def test_it_asks_for_missed_trades_at_the_second_look_and_at_the_last(world, monkeypatch):
     world.unsound = "the exchange's balance was altered"
     place(world)
+    world.broker.place_foreign("ETHUSDT", Side.BUY, D("0.1"))
     world.broker.held["USDT"] += D(1)
     asked, ask = [], world.broker.trades
     looks = [0]
@@ -245,10 +246,13 @@ def test_it_asks_for_missed_trades_at_the_second_look_and_at_the_last(world, mon
 
     monkeypatch.setattr(world.broker, "trades", trades)
 
-    compare(world, lambda _seconds: looks.append(looks[-1] + 1))
+    result = compare(world, lambda _seconds: looks.append(looks[-1] + 1))
 
-    # Of all symbols that trade against USDT only those that were ever used.
-    assert asked == [(1, "BTCUSDT"), (5, "BTCUSDT")]
+    # Of all symbols that trade against USDT only those that were ever used, or whose own asset
+    # differs.
+    used = ["BTCUSDT", "ETHUSDT"]
+    assert asked == [(look, symbol) for look in (1, 5) for symbol in used]
+    assert result.trades_compared == 1
 
 
 def test_it_books_missed_trades_of_a_symbol_that_has_an_order_and_no_fill_yet(world):
