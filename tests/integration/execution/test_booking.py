@@ -234,15 +234,6 @@ def test_an_order_is_known_by_its_number_under_another_name(world):
     assert order.state == "FILLED"
 
 
-def test_a_strangers_order_is_adopted_once_whatever_names_it_comes_under(world):
-    report = world.broker.place_foreign("ETHUSDT", Side.BUY, D("0.1"))
-
-    book(world, replace(report, executions=()), replace(report, client_order_id="web_9"))
-
-    order = Order.objects.get(leg="EXTERNAL")
-    assert (order.state, order.filled_quantity) == ("FILLED", D("0.1"))
-
-
 def test_an_order_in_what_is_no_instrument_here_is_told_and_the_others_are_booked(world):
     order = rest(world)
     report = fill(world, order, "0.01")
@@ -277,36 +268,20 @@ def test_an_overfill_is_told_once_for_each_order_and_closes_its_symbol(world):
     ]
 
 
-@pytest.mark.parametrize(
-    ("sold", "left"), [("0.5", "0.3996"), ("0.6004", "0.3996"), ("0.7", "0.3")]
-)
-def test_a_sale_of_somebody_else_takes_of_a_position_only_what_the_account_lacks(world, sold, left):
-    world.broker.held["ETH"] = D("0.6004")
-    world.reconcile(accept_external="held before")
-    place(world, "ETHUSDT")
-    assert Position.objects.get().quantity == D("0.3996")
-    world.broker.cancel_all("ETHUSDT")
+def test_an_order_that_was_held_for_dead_is_told_and_goes_on(world):
+    order = rest(world)
+    Order.objects.filter(pk=order.pk).update(state="NOT_ACCEPTED", ended_at=order.created_at)
+    world.unsound = "the proof on record was wrong"
 
-    book(world, world.broker.place_foreign("ETHUSDT", Side.SELL, D(sold)))
+    book(world, world.broker.orders[order.venue_order_id])
 
-    position = Position.objects.get()
-    assert position.quantity == D(left)
-    row = Fill.objects.get(side="SELL")
-    assert row.quantity == D(sold)
-    assert (row.position_id is None) is (D(left) == D("0.3996"))
-    if row.position_id:
-        assert position.exit_quantity == D("0.0996")
-
-
-def test_what_somebody_else_trades_is_no_position(world):
-    book(world, world.broker.place_foreign("ETHUSDT", Side.BUY, D("0.1")))
-    book(world, world.broker.place_foreign("ETHUSDT", Side.SELL, D("0.05")))
-
-    assert not Position.objects.exists()
-    place(world, "ETHUSDT")
-    before = Position.objects.get().quantity
-    book(world, world.broker.place_foreign("ETHUSDT", Side.BUY, D("0.1")))
-    assert Position.objects.get().quantity == before
+    order.refresh_from_db()
+    assert (order.state, order.ended_at) == ("NEW", None)
+    alert = Alert.objects.get(code="DEAD_ORDER_ALIVE")
+    assert alert.context == {"order_id": order.pk, "is_ours": True}
+    assert "NOT_ACCEPTED here" in alert.message
+    change = TradingStateChange.objects.get(actor="auto:dead_order_alive")
+    assert (change.scope, change.to_level) == ("symbol:BTCUSDT", "REDUCE_ONLY")
 
 
 def test_a_position_bears_whose_it_is_and_closes_at_its_last_trade(world):

@@ -265,15 +265,17 @@ def test_the_books_of_another_account_do_not_count(world):
     LedgerEntry.objects.create(
         account=other, asset="USDT", change=D(7), kind="EXTERNAL", timestamp=now
     )
-    Position.objects.create(
-        account=other,
-        instrument=world.instruments["BTCUSDT"],
-        symbol="BTCUSDT",
-        quantity=D(1),
-        realized_pnl=D(9),
-        opened_at=now,
-        updated_at=now,
-    )
+    for status in ("open", "closed"):
+        Position.objects.create(
+            account=other,
+            instrument=world.instruments["BTCUSDT"],
+            symbol="BTCUSDT",
+            status=status,
+            quantity=D(1),
+            realized_pnl=D(9),
+            opened_at=now,
+            updated_at=now,
+        )
 
     assert look(world).exposures == {}
     value = value_account(account_id=world.account.pk)
@@ -289,7 +291,9 @@ def test_an_accounts_worth_is_cash_holdings_dust_and_profit(world):
     world.reconcile()
     place(world, "ETHUSDT", "SOLUSDT")
     world.broker.trigger("STOP_LOSS", "SOLUSDT")
+    world.broker.place_foreign("ETHUSDT", Side.SELL, D("0.1"))
     world.reconcile()
+    world.unsound = "a stop is larger than what somebody else left of its position"
     world.move_price("BTCUSDT", "60000")
     dust = Position.objects.get(has_dust=True)
     ether = Position.objects.get(status="open")
@@ -299,6 +303,7 @@ def test_an_accounts_worth_is_cash_holdings_dust_and_profit(world):
     cash = Balance.objects.get(asset="USDT").total
     held = dust.dust_quantity * 60000 + ether.quantity * 2500
     assert dust.dust_quantity > 0
+    assert ether.realized_pnl < 0
     assert (value.cash, value.exposure, value.equity) == (cash, held, cash + held)
     assert value.unrealized_pnl == held - dust.cost_quote - ether.cost_quote
     assert value.realized_pnl == sum(Position.objects.values_list("realized_pnl", flat=True))

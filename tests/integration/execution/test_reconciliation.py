@@ -273,6 +273,7 @@ def test_it_notes_what_the_exchange_holds_back_for_open_orders(world):
 
     balance = Balance.objects.get(asset="USDT")
     assert (balance.venue_free, balance.venue_locked) == (D("99510"), D("490"))
+    assert balance.updated_at > order.updated_at
     world.broker.fill(order.venue_order_id, D("0.01"))
     world.reconcile()
     world.broker.place_foreign("BTCUSDT", Side.SELL, world.broker.held["BTC"])
