@@ -128,12 +128,12 @@ class OrderFloor:
         rearm(reason="the next round", actor=ACTOR, now=get_clock().now())
 
 
-def wait_for(condition: Callable[[], Any], what: str) -> Any:
+def wait_for(condition: Callable[[], Any], what: str, *, limit_s: float = _LIMIT_S) -> Any:
     """Poll every five milliseconds; return what was found."""
-    deadline = time.monotonic() + _LIMIT_S
+    deadline = time.monotonic() + limit_s
     while not (found := condition()):
         if time.monotonic() > deadline:
-            raise RuntimeError(f"no {what} within {_LIMIT_S:.0f} s")
+            raise RuntimeError(f"no {what} within {limit_s:.0f} s")
         time.sleep(0.005)
     return found
 

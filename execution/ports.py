@@ -10,7 +10,7 @@ from execution.domain.outcome import Outcome, Reaction
 from execution.domain.request import (
     AmendRequest,
     CancelRequest,
-    OcoRequest,
+    ListRequest,
     OrderRequest,
     ReplaceRequest,
 )
@@ -72,10 +72,10 @@ class Broker(Protocol):
     ) -> VenueReply:
         """Send one order, once."""
 
-    def submit_oco(
-        self, request: OcoRequest, *, request_sha256: str, signed_at: datetime
+    def submit_list(
+        self, request: ListRequest, *, request_sha256: str, signed_at: datetime
     ) -> VenueReply:
-        """Send one pair, once."""
+        """Send one pair, or an entry with the pair that waits for it, once."""
 
     def replace(
         self, request: ReplaceRequest, *, request_sha256: str, signed_at: datetime

@@ -81,10 +81,15 @@ def _queryset_of(view: Any) -> Any:
 
 
 def _field_at(model: Any, path: str) -> serializers.Field:
-    """Return the serializer field of a column, such as ``instrument__symbol``."""
+    """Return the serializer field of a column, such as ``instrument__symbol``.
+
+    A key of a JSON column, such as ``context__bracket``, may hold anything or be absent.
+    """
     *relations, name = path.split("__")
     for relation in relations:
         model = model._meta.get_field(relation).related_model
+        if model is None:
+            return serializers.JSONField(allow_null=True)
     field = next(each for each in model._meta.concrete_fields if name in (each.name, each.attname))
     options = {"allow_null": field.null} | (
         {"help_text": text} if (text := field.help_text) else {}

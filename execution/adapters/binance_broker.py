@@ -30,7 +30,7 @@ from execution.domain.outcome import Outcome, Reaction
 from execution.domain.request import (
     AmendRequest,
     CancelRequest,
-    OcoRequest,
+    ListRequest,
     OrderRequest,
     ReplaceRequest,
     RequestKind,
@@ -66,6 +66,9 @@ class BinanceBroker:
         self._calls: dict[RequestKind, Callable[..., Any]] = {
             RequestKind.ORDER: client.create_order,
             RequestKind.OCO: client.create_oco_order,
+            RequestKind.OTOCO: lambda **data: client._post(
+                "orderList/otoco", signed=True, data=data
+            ),
             RequestKind.REPLACE: client.cancel_replace_order,
             RequestKind.AMEND: lambda **data: client._put(
                 "order/amend/keepPriority", signed=True, data=data
@@ -84,8 +87,8 @@ class BinanceBroker:
         reply = self._write(request.kind, request.parameters(), request_sha256, signed_at)
         return only_about({request.client_order_id}, reply)
 
-    def submit_oco(
-        self, request: OcoRequest, *, request_sha256: str, signed_at: datetime
+    def submit_list(
+        self, request: ListRequest, *, request_sha256: str, signed_at: datetime
     ) -> VenueReply:
         reply = self._write(request.kind, request.parameters(), request_sha256, signed_at)
         return only_about(request.names, reply)

@@ -108,7 +108,9 @@ class OrderAdmin(ReadOnlyAdmin):
         "type",
         "quantity",
         "price",
+        "stop_price",
         "state",
+        "belongs_to",
         "reason",
         "client_order_id",
     ]
@@ -119,6 +121,13 @@ class OrderAdmin(ReadOnlyAdmin):
     inlines = [_AttemptInline]
     action_form = ChangeForm
     actions = ["cancel_orders", "amend_orders", "replace_orders"]
+
+    @admin.display(description="Belongs to")
+    def belongs_to(self, row: Order) -> str:
+        """Name the list of a leg, and the entry that a pair waits or waited for."""
+        if row.working_id is not None:
+            return f"after order {row.working_id}"
+        return "" if row.parent_id is None else f"leg of {row.parent_id}"
 
     def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return request.user.has_perm("execution.add_order")

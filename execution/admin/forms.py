@@ -95,6 +95,8 @@ class ManualOrderForm(forms.ModelForm):
         widget=UnfoldAdminSelectWidget(),
         help_text="Of orders with a limit; empty is GTC",
     )
+    stop_loss_price = _number("Of a resting entry: the stop that follows its fill")
+    take_profit_price = _number("The target beside that stop; both or neither")
 
     class Meta:
         model = Order

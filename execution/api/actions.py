@@ -17,7 +17,7 @@ from core.drf import ExactDecimal, StrictSerializer, Symbol, Whole
 from core.errors import InvalidInput
 from core.rest.encoding import plain
 from execution.adapters.factory import get_broker
-from execution.domain.order import OrderType, Side, TimeInForce
+from execution.domain.order import BRACKET, OrderType, Side, TimeInForce
 from execution.models import Order
 from execution.selectors import get_account
 from execution.services.amending import amend_order
@@ -49,6 +49,8 @@ class OrderInput(StrictSerializer):
     time_in_force = serializers.ChoiceField(
         choices=[item.value for item in TimeInForce], required=False, allow_null=True
     )
+    stop_loss_price = ExactDecimal(required=False, allow_null=True)
+    take_profit_price = ExactDecimal(required=False, allow_null=True)
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         """Refuse what the type does not have or lacks: that is no order at all."""
@@ -211,6 +213,8 @@ def order_body(order: Order) -> dict[str, Any]:
         "state": order.state,
         "reason": order.reason,
         "supersedes": order.supersedes_id,
+        "bracket": order.context.get(BRACKET),
+        "working_order": order.working_id,
         "filled_quantity": plain(order.filled_quantity),
         "filled_quote": plain(order.filled_quote),
         "created_at": order.created_at,

@@ -70,6 +70,8 @@ class OrdersView(ReadListView):
         "stop_limit_price": "leg_limit_price",
         "parent": "parent_id",
         "supersedes": "supersedes_id",
+        "bracket": "context__bracket",
+        "working_order": "working_id",
         **_same("trailing_delta_bps", "ended_at"),
         **_same("filled_quantity", "filled_quote", "expires_at", "created_at", "updated_at"),
     }

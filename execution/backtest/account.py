@@ -135,7 +135,8 @@ class Account:
             if slot.trip is None:
                 continue
             slot.row = len(slot.series) - 1
-            slot.pair = slot.pending = None
+            slot.pending = None
+            slot.drop_guards()
             rules = slot.series.rules
             screen = exact(slot.series.candles.close[slot.row])
             quantity = rules.quantize_quantity(slot.position.quantity)
@@ -156,7 +157,8 @@ class Account:
     def write_off(self, slot: Slot, at_ms: int) -> None:
         """Give up what is too little to sell; the next round trip carries it on."""
         self.written_off += 1
-        slot.trip = slot.pair = slot.pending = None
+        slot.trip = slot.pending = None
+        slot.drop_guards()
         slot.last_closed_ms = at_ms
 
     def _exposure(self, slot: Slot, moment_ms: int) -> SymbolExposure:
@@ -172,10 +174,10 @@ class Account:
             pending_buy_quantity=left if is_buying else _ZERO,
             pending_buy_notional=left * mark if is_buying else _ZERO,
             pending_exit_quantity=_ZERO if is_buying else left,
-            protective_quantity=_ZERO if slot.pair is None else slot.pair.quantity,
+            protective_quantity=slot.guarded_quantity,
             base_balance=slot.position.quantity,
-            open_orders=(pending is not None) + 2 * (slot.pair is not None),
-            open_algo_orders=int(slot.pair is not None),
+            open_orders=(pending is not None) + 2 * len(slot.guards),
+            open_algo_orders=len(slot.guards),
         )
 
     def _follow(self, slot: Slot, fill: FillOf) -> None:
@@ -216,5 +218,6 @@ class Account:
         )
         last = slot.row + (fill.reason == END_OF_DATA)
         self.held_spans.append((slot.index, trip.owner, trip.opened_row, last, fill.at_ms))
-        slot.trip = slot.pair = None
+        slot.trip = None
+        slot.drop_guards()
         slot.last_closed_ms = fill.at_ms

@@ -231,7 +231,7 @@ class _Replay:
             reserved=quantity * price * fee if is_entry else Decimal(0),
         )
         if not is_entry:
-            slot.pair = None  # as in live trading: the pair is cancelled before the sale
+            slot.drop_guards()  # as in live trading: the pairs are cancelled before the sale
         return ""
 
     def _judge(

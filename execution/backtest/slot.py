@@ -38,6 +38,7 @@ class MarketWish:
     leg_limit_price: None = None
     trailing_delta_bps: None = None
     time_in_force: TimeInForce | None = None
+    bracket: None = None
     decision_id: int | None = None
 
     @property
@@ -62,6 +63,29 @@ class Pending:
     arrival_ms: int
     left: Decimal
     reserved: Decimal = _ZERO
+
+
+@dataclass(slots=True, kw_only=True, eq=False)
+class Guard:
+    """Stop and target of a part of the position.
+
+    Attributes:
+        best_price: Since a trailing stop was placed; what it follows.
+    """
+
+    plan: "ProtectionPlan"
+    best_price: Decimal = _ZERO
+
+    @property
+    def stop(self) -> float:
+        """The stop's trigger."""
+        return float(self.plan.stop_price)
+
+    @property
+    def target(self) -> float:
+        """The target's price; infinite without one."""
+        price = self.plan.take_profit_price
+        return float("inf") if price is None else float(price)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -89,8 +113,7 @@ class Slot:
         self.close_ms = series.close_ms
         self.position = PositionState()
         self.trip: RoundTrip | None = None
-        self.pair: ProtectionPlan | None = None
-        self.best_price = _ZERO  # since the trailing stop was placed
+        self.guards: list[Guard] = []  # one for each part, the oldest first
         self.pending: Pending | None = None
         self.last_closed_ms: int | None = None
         self.attempts = 0
@@ -99,6 +122,15 @@ class Slot:
         self.row = begin_row - 1
         self._next_flat = [next_asks(plan.flat) for plan in plans]
         self._next_held = [next_asks(plan.held) for plan in plans]
+
+    @property
+    def guarded_quantity(self) -> Decimal:
+        """Base units that stops and targets would sell."""
+        return sum((guard.plan.quantity for guard in self.guards), _ZERO)
+
+    def drop_guards(self) -> None:
+        """Cancel every stop and target."""
+        self.guards = []
 
     @property
     def next_close_ms(self) -> int:
@@ -134,24 +166,19 @@ class Slot:
         if longest is not None:
             overdue = int(self.close_ms.searchsorted(trip.opened_ms + longest))
             end = min(end, max(start, overdue))
-        if self.pair is None:
+        if not self.guards:
             return end
-        if self.pair.trailing_delta_bps is not None:
+        if any(guard.plan.trailing_delta_bps is not None for guard in self.guards):
             return start  # a stop that moves must be looked at in every candle
         candles = self.series.candles
         return first_hit(
             candles.low,
             candles.high,
-            stop=float(self.pair.stop_price),
-            target=target_of(self.pair),
+            stop=max(guard.stop for guard in self.guards),
+            target=min(guard.target for guard in self.guards),
             start=start,
             end=end,
         )
-
-
-def target_of(plan: "ProtectionPlan") -> float:
-    """Return the target's price; infinite without one."""
-    return float("inf") if plan.take_profit_price is None else float(plan.take_profit_price)
 
 
 def first_hit(

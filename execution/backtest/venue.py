@@ -1,4 +1,4 @@
-"""What the exchange did during one candle: market orders at the open, then the protective pair."""
+"""What the exchange did during one candle: market orders at the open, then the protective pairs."""
 
 from dataclasses import replace
 from decimal import Decimal
@@ -7,7 +7,7 @@ from typing import Protocol
 from execution.backtest.account import Account, FillOf
 from execution.backtest.costs import Costs
 from execution.backtest.series import Bar, exact
-from execution.backtest.slot import Pending, Slot, target_of
+from execution.backtest.slot import Guard, Pending, Slot
 from execution.domain.decision import Reason
 from execution.domain.order import Side
 from execution.domain.protection import DEFAULT_TERMS, plan_protection
@@ -29,13 +29,15 @@ class Terms(Protocol):
 
 def trade_candle(slot: Slot, account: Account, terms: Terms) -> None:
     """Fill what is under way in the slot's present candle, stretch by stretch."""
-    if slot.pending is None and slot.pair is None:
+    if slot.pending is None and not slot.guards:
         return
     for bar in slot.series.bars(slot.row):
         if slot.pending is not None and _has_arrived(slot, slot.pending, bar):
             _fill_pending(slot, slot.pending, bar, account, terms)
-        if slot.pair is not None:
-            _check_pair(slot, bar, account, terms.costs)
+        # As a price falls, the highest stop is met first.
+        for guard in sorted(slot.guards, key=lambda each: -each.stop):
+            if guard in slot.guards:
+                _check_guard(slot, guard, bar, account, terms.costs)
 
 
 def _has_arrived(slot: Slot, pending: Pending, bar: Bar) -> bool:
@@ -63,7 +65,7 @@ def _fill_pending(slot: Slot, pending: Pending, bar: Bar, account: Account, term
         return
     account.book(slot, fill, costs)
     if is_buy:
-        _protect(slot, account, terms.limits, fill.at_ms, fill.screen)
+        _protect(slot, account, terms.limits, fill.at_ms, fill.screen, part_price=fill.price)
         return
     pending.left -= quantity
     if pending.left <= 0 or slot.trip is None:
@@ -74,104 +76,118 @@ def _fill_pending(slot: Slot, pending: Pending, bar: Bar, account: Account, term
             _protect(slot, account, terms.limits, fill.at_ms, fill.screen)
 
 
-def _check_pair(slot: Slot, bar: Bar, account: Account, costs: Costs) -> None:
+def _check_guard(slot: Slot, guard: Guard, bar: Bar, account: Account, costs: Costs) -> None:
     """Trigger stop or target; the stop first where both were touched and nothing tells more."""
-    pair, trip = slot.pair, slot.trip
-    if pair is None or trip is None:
+    if slot.trip is None:
         return
-    stop, target = float(pair.stop_price), target_of(pair)
-    if bar.open > stop and bar.open >= target:
-        _take_profit(slot, bar, account, costs)
-    elif bar.low <= stop:
-        _stop_out(slot, bar, account, costs)
-    elif bar.high >= target:
-        _take_profit(slot, bar, account, costs)
-    elif pair.trailing_delta_bps is not None:
-        _trail(slot, bar, account, costs)
+    if bar.open > guard.stop and bar.open >= guard.target:
+        _take_profit(slot, guard, bar, account, costs)
+    elif bar.low <= guard.stop:
+        _stop_out(slot, guard, bar, account, costs)
+    elif bar.high >= guard.target:
+        _take_profit(slot, guard, bar, account, costs)
+    elif guard.plan.trailing_delta_bps is not None:
+        _trail(slot, guard, bar, account, costs)
 
 
-def _trail(slot: Slot, bar: Bar, account: Account, costs: Costs) -> None:
+def _trail(slot: Slot, guard: Guard, bar: Bar, account: Account, costs: Costs) -> None:
     """Let the stop follow the best price; a close below it after a new high was sold on the way.
 
     Nobody knows whether the low came before the high: the stop of the candle before counts for it.
     """
-    pair = slot.pair
-    if pair is None or pair.trailing_delta_bps is None:
+    plan = guard.plan
+    if plan.trailing_delta_bps is None:
         return
-    slot.best_price = max(slot.best_price, exact(bar.high))
-    stop = slot.best_price * (1 - pair.trailing_delta_bps / BPS)
+    guard.best_price = max(guard.best_price, exact(bar.high))
+    stop = guard.best_price * (1 - plan.trailing_delta_bps / BPS)
     stop = slot.series.rules.quantize_price(stop, Side.SELL)
-    slot.pair = replace(pair, stop_price=max(stop, pair.stop_price))
-    if bar.close <= float(slot.pair.stop_price):
-        _stop_out(slot, bar, account, costs)
+    guard.plan = replace(plan, stop_price=max(stop, plan.stop_price))
+    if bar.close <= guard.stop:
+        _stop_out(slot, guard, bar, account, costs)
 
 
-def _stop_out(slot: Slot, bar: Bar, account: Account, costs: Costs) -> None:
-    pair, trip = slot.pair, slot.trip
-    if pair is None or trip is None:
+def _stop_out(slot: Slot, guard: Guard, bar: Bar, account: Account, costs: Costs) -> None:
+    trip = slot.trip
+    if trip is None:
         return
-    slot.pair = None
+    slot.guards.remove(guard)
     order = Pending(
         side=Side.SELL,
         reason="STOP_LOSS",
         owner=trip.owner,
         # Unless the candle opens below the stop, nobody knows when: late is the safer guess.
-        arrival_ms=bar.open_ms if bar.open <= float(pair.stop_price) else bar.close_ms,
-        left=pair.quantity,
+        arrival_ms=bar.open_ms if bar.open <= guard.stop else bar.close_ms,
+        left=guard.plan.quantity,
     )
     quantity = _fillable(slot, order.left, bar, costs)
     order.left -= quantity
     if quantity > 0:
-        screen = min(exact(bar.open), pair.stop_price)
+        screen = min(exact(bar.open), guard.plan.stop_price)
         account.book(slot, _market_fill(slot, order, bar, screen, quantity, costs), costs)
     if order.left > 0 and slot.trip is not None:
+        if slot.pending is not None and slot.pending.side is Side.SELL:
+            order.left += slot.pending.left  # of another part, stopped out as well
         slot.pending = order  # the rest goes at the next opens
 
 
-def _take_profit(slot: Slot, bar: Bar, account: Account, costs: Costs) -> None:
+def _take_profit(slot: Slot, guard: Guard, bar: Bar, account: Account, costs: Costs) -> None:
     """Sell at the limit: a resting order gets its price and no better one."""
-    pair, trip = slot.pair, slot.trip
-    if pair is None or trip is None or pair.take_profit_price is None:
+    plan, trip = guard.plan, slot.trip
+    if trip is None or plan.take_profit_price is None:
         return
-    quantity = _fillable(slot, pair.quantity, bar, costs)
+    quantity = _fillable(slot, plan.quantity, bar, costs)
     if quantity <= 0:
         return
     fill = FillOf(
         side=Side.SELL,
-        at_ms=bar.open_ms if bar.open >= float(pair.take_profit_price) else bar.close_ms,
-        price=pair.take_profit_price,
+        at_ms=bar.open_ms if bar.open >= guard.target else bar.close_ms,
+        price=plan.take_profit_price,
         quantity=quantity,
-        screen=pair.take_profit_price,
+        screen=plan.take_profit_price,
         reason="TAKE_PROFIT",
         owner=trip.owner,
         is_maker=True,
     )
     account.book(slot, fill, costs)
     if slot.trip is not None:
-        slot.pair = replace(pair, quantity=pair.quantity - quantity)
+        guard.plan = replace(plan, quantity=plan.quantity - quantity)
+        if guard.plan.quantity <= 0:
+            slot.guards.remove(guard)
 
 
-def _protect(slot: Slot, account: Account, limits: RiskLimits, now_ms: int, price: Decimal) -> None:
-    """Place the pair for what is held, as live trading does in the entry's own transaction.
+def _protect(
+    slot: Slot,
+    account: Account,
+    limits: RiskLimits,
+    now_ms: int,
+    price: Decimal,
+    *,
+    part_price: Decimal | None = None,
+) -> None:
+    """Place a pair for what has none, as live trading does in the fill's own transaction.
 
-    What the exchange would take no pair for is sold soon after, or written off where it would not
-    take that sale either.
+    A part that is added gets one from its own price. What the exchange would take no pair for
+    waits for more beside others; alone it is sold soon after, or written off where the exchange
+    would not take that sale either.
     """
     position, rules, trip = slot.position, slot.series.rules, slot.trip
-    slot.pair = plan_protection(
-        held_quantity=position.quantity,
-        entry_price=position.average_entry_price,
+    plan = plan_protection(
+        held_quantity=position.quantity - slot.guarded_quantity,
+        entry_price=part_price
+        if part_price is not None and slot.guards
+        else position.average_entry_price,
         stop_loss_fraction=limits.stop_loss_fraction,
         take_profit_fraction=limits.take_profit_fraction,
         rules=rules,
         terms=DEFAULT_TERMS if trip is None else slot.plans[trip.owner].protection,
     )
-    if slot.pair is not None and slot.pair.trailing_delta_bps is not None:
-        # It follows from the price at which it was placed, not from the entry's.
-        slot.best_price = price
-        start = rules.quantize_price(price * (1 - slot.pair.trailing_delta_bps / BPS), Side.SELL)
-        slot.pair = replace(slot.pair, stop_price=start)
-    if slot.pair is not None or trip is None:
+    if plan is not None:
+        if plan.trailing_delta_bps is not None:
+            # It follows from the price at which it was placed, not from the entry's.
+            start = rules.quantize_price(price * (1 - plan.trailing_delta_bps / BPS), Side.SELL)
+            plan = replace(plan, stop_price=start)
+        slot.guards.append(Guard(plan=plan, best_price=price))
+    if slot.guards or trip is None:
         return
     quantity = rules.quantize_quantity(position.quantity)
     worth = quantity * position.average_entry_price

@@ -24,7 +24,7 @@ class VenueStatus(StrEnum):
 
 STATUS_EVENTS: dict[VenueStatus, OrderEvent] = {
     VenueStatus.NEW: OrderEvent.ACCEPT,
-    VenueStatus.PENDING_NEW: OrderEvent.ACCEPT,
+    VenueStatus.PENDING_NEW: OrderEvent.WAIT,
     VenueStatus.PARTIALLY_FILLED: OrderEvent.FILL_PART,
     VenueStatus.PENDING_CANCEL: OrderEvent.ACCEPT,
     VenueStatus.FILLED: OrderEvent.FILL,

@@ -7,6 +7,8 @@ from risk.domain.order_forms import FORMS, OrderForm
 
 # In the context of somebody else's order that a person attached: who, why, and after which fill.
 ATTACHED = "attached"
+# In the context of an entry: the stop and the target that a person gave it.
+BRACKET = "bracket"
 
 
 class Side(StrEnum):
@@ -73,6 +75,7 @@ class OrderState(StrEnum):
     QUARANTINED = "QUARANTINED"
     NOT_ACCEPTED = "NOT_ACCEPTED"
     REJECTED = "REJECTED"
+    PENDING_NEW = "PENDING_NEW"  # a list's leg that waits for the list's working order to fill
     NEW = "NEW"
     PARTIALLY_FILLED = "PARTIALLY_FILLED"
     FILLED = "FILLED"
@@ -94,6 +97,7 @@ class OrderEvent(StrEnum):
     LOSE_TRACK = "LOSE_TRACK"
     PROVE_ABSENT = "PROVE_ABSENT"
     GIVE_UP = "GIVE_UP"
+    WAIT = "WAIT"
     ACCEPT = "ACCEPT"
     FILL_PART = "FILL_PART"
     FILL = "FILL"
@@ -118,6 +122,7 @@ class IllegalTransition(TradingError):
 _S, _E = OrderState, OrderEvent
 # What the exchange can tell of an order that it holds, whatever we believed before.
 _VENUE_MOVES = {
+    _E.WAIT: _S.PENDING_NEW,
     _E.ACCEPT: _S.NEW,
     _E.FILL_PART: _S.PARTIALLY_FILLED,
     _E.FILL: _S.FILLED,
@@ -147,6 +152,7 @@ TRANSITIONS: dict[tuple[OrderState, OrderEvent], OrderState] = {
             _S.SENDING,
             _S.UNKNOWN,
             _S.QUARANTINED,
+            _S.PENDING_NEW,
             _S.NEW,
             _S.NOT_ACCEPTED,
             _S.REJECTED,
@@ -154,19 +160,22 @@ TRANSITIONS: dict[tuple[OrderState, OrderEvent], OrderState] = {
         for event, after in _VENUE_MOVES.items()
     },
     # The exchange may take an order and refuse it later (a list's leg on activation).
+    (_S.PENDING_NEW, _E.REJECT): _S.REJECTED,
     (_S.NEW, _E.REJECT): _S.REJECTED,
     (_S.REJECTED, _E.REJECT): _S.REJECTED,
     # Late news of an earlier state changes nothing.
+    (_S.NEW, _E.WAIT): _S.NEW,
+    (_S.PARTIALLY_FILLED, _E.WAIT): _S.PARTIALLY_FILLED,
     (_S.PARTIALLY_FILLED, _E.ACCEPT): _S.PARTIALLY_FILLED,
     **{
         (_S.PARTIALLY_FILLED, event): after
         for event, after in _VENUE_MOVES.items()
-        if event is not _E.ACCEPT
+        if event not in (_E.WAIT, _E.ACCEPT)
     },
     **{
         (state, event): state
         for state in (_S.FILLED, _S.CANCELED, _S.EXPIRED)
-        for event in (_E.ACCEPT, _E.FILL_PART)
+        for event in (_E.WAIT, _E.ACCEPT, _E.FILL_PART)
     },
     (_S.FILLED, _E.FILL): _S.FILLED,
     # A fill that raced the cancel wins: the exchange's final word is FILLED.
@@ -178,7 +187,10 @@ TRANSITIONS: dict[tuple[OrderState, OrderEvent], OrderState] = {
 
 # Not yet at rest: exposure of these counts as if they filled whole.
 LIVE_STATES = frozenset(
-    {_S.APPROVED, _S.SENDING, _S.UNKNOWN, _S.QUARANTINED, _S.NEW, _S.PARTIALLY_FILLED}
+    {
+        *(_S.APPROVED, _S.SENDING, _S.UNKNOWN, _S.QUARANTINED),
+        *(_S.PENDING_NEW, _S.NEW, _S.PARTIALLY_FILLED),
+    }
 )
 UNRESOLVED_STATES = frozenset({_S.SENDING, _S.UNKNOWN})
 RESTING_STATES = frozenset({_S.NEW, _S.PARTIALLY_FILLED})

@@ -6,10 +6,11 @@ from decimal import Decimal
 from typing import Protocol
 
 from execution.domain.order import OrderType, Side, TimeInForce
+from execution.domain.protection import Bracket
 from markets.domain.instrument import InstrumentRules
 from risk.domain.limits import RiskLimits
 from risk.domain.snapshot import OrderProposal, ReferencePrice
-from risk.domain.stops import protective_prices
+from risk.domain.stops import Protection, chosen_prices, protective_prices
 from risk.domain.trading_state import Purpose
 
 _ATOM = Decimal("1e-18")
@@ -38,6 +39,8 @@ class Wanted(Protocol):
     def trailing_delta_bps(self) -> int | None: ...
     @property
     def time_in_force(self) -> TimeInForce | None: ...
+    @property
+    def bracket(self) -> Bracket | None: ...
     @property
     def is_reduce_only(self) -> bool: ...
     @property
@@ -80,13 +83,11 @@ def build_proposal(
         bar_s: Length of the strategy's candle, seconds.
         is_manual: A person asked for it.
     """
-    stop = limit = target = None
     prices = [reference.price for reference in references]
+    protection = None
     if wanted.side is Side.BUY and rules is not None and limits is not None and prices:
-        entry_price = wanted.price or wanted.stop_price or sorted(prices)[len(prices) // 2]
-        protection = protective_prices(entry_price=entry_price, limits=limits, rules=rules)
-        stop, limit = protection.stop_price, protection.stop_limit_price
-        target = protection.take_profit_price
+        middle = sorted(prices)[len(prices) // 2]
+        protection = _protection(wanted, middle=middle, limits=limits, rules=rules)
     return OrderProposal(
         intent_key=wanted.intent_key,
         account_id=account_id,
@@ -108,7 +109,22 @@ def build_proposal(
         is_manual=is_manual,
         strategy_id=wanted.strategy_id,
         decision_id=wanted.decision_id,
-        stop_loss_price=stop,
-        stop_limit_price=limit,
-        take_profit_price=target,
+        stop_loss_price=protection.stop_price if protection else None,
+        stop_limit_price=protection.stop_limit_price if protection else None,
+        take_profit_price=protection.take_profit_price if protection else None,
+        has_pending_pair=wanted.bracket is not None and rules is not None and rules.otoco_allowed,
     )
+
+
+def _protection(
+    wanted: Wanted, *, middle: Decimal, limits: RiskLimits, rules: InstrumentRules
+) -> Protection:
+    """Return the protective prices that a person chose, else those of the limits."""
+    if wanted.bracket is not None:
+        return chosen_prices(
+            stop_price=wanted.bracket.stop_price,
+            take_profit_price=wanted.bracket.take_profit_price,
+            rules=rules,
+        )
+    entry_price = wanted.price or wanted.stop_price or middle
+    return protective_prices(entry_price=entry_price, limits=limits, rules=rules)

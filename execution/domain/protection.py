@@ -1,5 +1,6 @@
 """What protects a position at the exchange: a stop below it, and maybe a target above."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from enum import StrEnum
@@ -26,6 +27,26 @@ class Rules(Protocol):
     def quantize_price(self, price: Decimal, side: str) -> Decimal: ...
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bracket:
+    """The stop and the target that a person gives an entry; quote per base."""
+
+    stop_price: Decimal
+    take_profit_price: Decimal
+
+    @classmethod
+    def from_json(cls, told: Mapping[str, str]) -> "Bracket":
+        """Return what ``to_json`` returned."""
+        return cls(**{name: Decimal(text) for name, text in told.items()})
+
+    def to_json(self) -> dict[str, str]:
+        """Return the prices as an order's context keeps them."""
+        return {
+            "stop_price": f"{self.stop_price:f}",
+            "take_profit_price": f"{self.take_profit_price:f}",
+        }
+
+
 class ProtectionStyle(StrEnum):
     """How a strategy's positions are protected."""
 
@@ -44,10 +65,15 @@ class ProtectionStyle(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProtectionTerms:
-    """What a strategy wants of its protection; a stop never further away than the limit's."""
+    """What a strategy wants of its protection; a stop never further away than the limit's.
+
+    Attributes:
+        chosen: What a person gave the entry: it counts before everything else.
+    """
 
     style: ProtectionStyle = ProtectionStyle.PAIR
     trailing_delta_bps: int = 200
+    chosen: Bracket | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,11 +130,20 @@ def plan_protection(
     quantity = rules.quantize_quantity(held_quantity)
     if quantity <= 0 or quantity < rules.min_quantity:
         return None
-    delta = _trailing_delta(terms, stop_loss_fraction, rules) if terms.style.is_trailing else None
+    chosen = terms.chosen
+    is_trailing = terms.style.is_trailing and chosen is None
+    delta = _trailing_delta(terms, stop_loss_fraction, rules) if is_trailing else None
     distance = stop_loss_fraction if delta is None else delta / _BPS
-    stop_price = rules.quantize_price(entry_price * (1 - distance), Side.SELL)
+    stop = entry_price * (1 - distance) if chosen is None else chosen.stop_price
+    stop_price = rules.quantize_price(stop, Side.SELL)
     if quantity * stop_price < rules.min_notional:
         return None
+    if chosen is not None:
+        return ProtectionPlan(
+            quantity=quantity,
+            take_profit_price=rules.quantize_price(chosen.take_profit_price, Side.SELL),
+            stop_price=stop_price,
+        )
     target = rules.quantize_price(entry_price * (1 + take_profit_fraction), Side.SELL)
     return ProtectionPlan(
         quantity=quantity,

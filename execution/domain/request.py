@@ -22,6 +22,7 @@ class RequestKind(StrEnum):
 
     ORDER = "POST order"
     OCO = "POST orderList/oco"
+    OTOCO = "POST orderList/otoco"
     REPLACE = "POST order/cancelReplace"
     AMEND = "PUT order/amend/keepPriority"
     CANCEL = "DELETE order"
@@ -171,6 +172,51 @@ def pair_parameters(
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class OtocoRequest:
+    """An entry that rests, and the pair that the exchange itself places once it is filled.
+
+    Attributes:
+        working: The entry.
+        pending: The pair; its list's name is the name of all three.
+    """
+
+    working: OrderRequest
+    pending: OcoRequest
+
+    kind = RequestKind.OTOCO
+
+    @property
+    def list_client_order_id(self) -> str:
+        """The client id of the list."""
+        return self.pending.list_client_order_id
+
+    @property
+    def names(self) -> frozenset[str]:
+        """The client ids of its orders."""
+        return self.pending.names | {self.working.client_order_id}
+
+    def parameters(self) -> dict[str, str]:
+        """Return the request in Binance's words."""
+        pair = self.pending
+        return {
+            "symbol": self.working.symbol,
+            "listClientOrderId": self.list_client_order_id,
+            "workingSide": self.working.side.value,
+            "workingQuantity": plain(self.working.quantity),
+            **self.working.terms.parameters("working"),
+            "pendingSide": pair.side.value,
+            "pendingQuantity": plain(pair.quantity),
+            **pair_parameters(
+                pair.side, take_profit=pair.take_profit, stop=pair.stop, prefix="pending"
+            ),
+            "newOrderRespType": "FULL",
+        }
+
+
+ListRequest = OcoRequest | OtocoRequest
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class CancelRequest:
     """Cancel one order, or one list when `is_list`."""
 
@@ -236,4 +282,4 @@ class AmendRequest:
         }
 
 
-SubmitRequest = OrderRequest | OcoRequest | ReplaceRequest
+SubmitRequest = OrderRequest | ListRequest | ReplaceRequest

@@ -5,6 +5,7 @@ from django.db import models
 from core.fields import ExactDecimalField, positive
 from execution.domain.order import (
     ATTACHED,
+    BRACKET,
     LIVE_STATES,
     UNRESOLVED_STATES,
     Leg,
@@ -24,7 +25,8 @@ class Order(models.Model):
 
     Inserted by the gate as APPROVED or DENIED, moved only along ``execution.domain.order``'s
     table by compare-and-swap, never deleted. A list (an OCO) is one row that stands for all of
-    it, and one row, with this one as its parent, for each of its legs.
+    it, and one row, with this one as its parent, for each of its legs. A pair that the exchange
+    places by itself once its entry is filled (an OTOCO) is such a list; the entry is its `working`.
     """
 
     account = models.ForeignKey("execution.Account", on_delete=models.PROTECT)
@@ -38,6 +40,10 @@ class Order(models.Model):
         "execution.Position", on_delete=models.PROTECT, null=True, related_name="orders"
     )
     parent = models.ForeignKey("self", on_delete=models.PROTECT, null=True, related_name="legs")
+    # Of a protective pair: the entry in whose request it went, and whose fill brings it to life.
+    working = models.ForeignKey(
+        "self", on_delete=models.PROTECT, null=True, blank=True, related_name="pending"
+    )
     # The order that this one takes the place of: a resting one that it replaces, or one that the
     # exchange refused and that is asked for once more.
     supersedes = models.ForeignKey(
@@ -121,6 +127,11 @@ class Order(models.Model):
     def is_attached(self) -> bool:
         """Whether it is somebody else's, given to a position or a strategy by a person."""
         return self.leg == Leg.EXTERNAL.value and ATTACHED in self.context
+
+    @property
+    def has_bracket(self) -> bool:
+        """Whether it is an entry that a person gave a stop and a target."""
+        return BRACKET in self.context
 
 
 class SubmitAttempt(models.Model):

@@ -51,13 +51,20 @@ POSITION_FIELDS = (
 
 @dataclass(slots=True, kw_only=True)
 class Books:
-    """What a booking reads once and writes once. Keys of positions are instrument ids."""
+    """What a booking reads once and writes once. Keys of positions are instrument ids.
+
+    Attributes:
+        by_key: The orders that were loaded: those reported, their lists and their lists' entries.
+        unplaced: Instruments of pairs that ended without having rested: their entry was cancelled,
+            or the exchange refused them.
+    """
 
     account: Account
     now: datetime
     rules: dict[str, InstrumentRules]
     orders: dict[str, Order]
     orders_at_venue: dict[tuple[int, int], Order]
+    by_key: dict[int | None, Order]
     known_trades: set[tuple[int, int]]
     positions: dict[int, Position]
     dust: dict[int, Position]
@@ -68,6 +75,12 @@ class Books:
     changed_positions: dict[int, Position] = field(default_factory=dict)
     carried_dust: list[Position] = field(default_factory=list)
     fee_prices: dict[tuple[str, str], Decimal | None] = field(default_factory=dict)
+    unplaced: set[int] = field(default_factory=set)
+
+    def working_of(self, order: Order | None) -> Order | None:
+        """Return the entry whose fill brings this leg to life; None: it is no such leg."""
+        parent = None if order is None else self.by_key.get(order.parent_id)
+        return None if parent is None else self.by_key.get(parent.working_id)
 
     def change_balance(
         self, asset: str, change: Decimal, *, kind: str, fill: Fill | None, at: datetime
@@ -149,6 +162,7 @@ def open_books(*, account_id: int, reports: Sequence[OrderReport], now: datetime
             for order in orders
             if order.venue_order_id is not None
         },
+        by_key={order.pk: order for order in orders},
         known_trades=set(known) if trades else set(),
         positions=positions,
         dust=dust,
@@ -168,14 +182,12 @@ def _load_orders(
     )
     rows = Order.objects.filter(account_id=account_id).select_for_update().order_by("pk")
     orders = list(rows.filter(named | numbered))
-    own = {order.pk for order in orders}
-    parents = {
-        order.parent_id
-        for order in orders
-        if order.parent_id is not None and order.parent_id not in own
-    }
-    # The list that a reported leg belongs to moves with it.
-    return orders + (list(rows.filter(pk__in=parents)) if parents else [])
+    # The list that a reported leg belongs to moves with it; the entry of a list comes before it.
+    for name in ("parent_id", "working_id"):
+        keys = {getattr(order, name) for order in orders} - {order.pk for order in orders}
+        if keys - {None}:
+            orders += rows.filter(pk__in=keys)
+    return orders
 
 
 def state_of(position: Position) -> PositionState:

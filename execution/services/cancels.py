@@ -15,6 +15,7 @@ from core.errors import Conflict, ExchangeError, NotFound
 from core.recording.calls import taped
 from execution.domain.fill import OrderReport
 from execution.domain.order import (
+    LIVE_STATES,
     RESTING_STATES,
     UNRESOLVED_STATES,
     OrderEvent,
@@ -28,7 +29,7 @@ from execution.models import Order, SubmitAttempt
 from execution.ports import Broker, VenueReply
 from execution.services.claims import Claim, claim_cancels
 from execution.services.completing import record_complete, record_live
-from execution.services.order_rows import name_at_venue, replaced_by
+from execution.services.order_rows import followers, name_at_venue, replaced_by
 from execution.services.saving import update_rows
 from markets.selectors import list_rules
 
@@ -36,6 +37,7 @@ logger = logging.getLogger(__name__)
 
 _BATCH = 16
 _RESTING = {state.value for state in RESTING_STATES}
+_WAITING = {state.value for state in LIVE_STATES - RESTING_STATES}
 _IN_DOUBT = {*(state.value for state in UNRESOLVED_STATES), OrderState.QUARANTINED.value}
 
 
@@ -43,18 +45,21 @@ _IN_DOUBT = {*(state.value for state in UNRESOLVED_STATES), OrderState.QUARANTIN
 def request_cancel(
     *, account_id: int, order_id: int, actor: str, broker: Broker, clock: Clock
 ) -> Order:
-    """Cancel one order by hand; of a protective pair both legs go.
+    """Cancel one order by hand; of a protective pair both legs go, and its entry if it waits.
 
     Raises:
         NotFound: The account, whose broker this is, has no such order.
         Conflict: It is final already.
     """
-    order = (
-        Order.objects.filter(pk=order_id, account_id=account_id).select_related("parent").first()
-    )
+    rows = Order.objects.filter(pk=order_id, account_id=account_id)
+    order = rows.select_related("parent__working", "working").first()
     if order is None:
         raise NotFound(f"Order {order_id} does not exist", field="order_id", value=order_id)
     order = order.parent or order
+    if order.working is not None and order.state in _WAITING:
+        # Its entry takes it along. Were the list cancelled by its own name, a pair that came to
+        # life in this moment would go too.
+        order = order.working
     if OrderState(order.state).is_final:
         raise Conflict(f"Order {order_id} is {order.state} already", state=order.state)
     before = order.state
@@ -118,7 +123,7 @@ def _lapse_unsent(order: Order, *, clock: Clock) -> bool:
     }
     moved = Order.objects.filter(pk=order.pk, state=OrderState.APPROVED.value).update(**changes)
     if moved:
-        Order.objects.filter(parent=order, state=OrderState.APPROVED.value).update(**changes)
+        followers(order).filter(state=OrderState.APPROVED.value).update(**changes)
     return bool(moved)
 
 
@@ -182,12 +187,13 @@ def _book(order: Order, reports: Sequence[OrderReport], *, broker: Broker, clock
 
 
 def names_at_venue(order: Order) -> list[str]:
-    """Return the client ids under which the exchange has the order: of a list, its legs'."""
-    if not OrderType(order.type).is_list:
-        return [name_at_venue(order)]
-    return list(
-        Order.objects.filter(parent=order).order_by("pk").values_list("client_order_id", flat=True)
-    )
+    """Return the client ids under which the exchange has what went in the order's request.
+
+    Of a list these are its legs', of an entry with a bracket its own and the pair's legs'.
+    """
+    own = [] if OrderType(order.type).is_list else [name_at_venue(order)]
+    legs = followers(order).filter(parent__isnull=False).order_by("pk")
+    return [*own, *legs.values_list("client_order_id", flat=True)]
 
 
 def settle_replaced(orders: Sequence[Order], *, broker: Broker, clock: Clock) -> None:

@@ -23,14 +23,19 @@ from execution.domain.order import (
     Leg,
     OrderEvent,
     OrderState,
-    OrderType,
     next_state,
 )
 from execution.domain.outcome import Outcome
 from execution.domain.request import CancelRequest, SubmitRequest, digest
 from execution.models import Order, Position, SubmitAttempt
 from execution.services.messages import order_message
-from execution.services.order_rows import purpose_of, replaced_by, to_cancel, to_submit
+from execution.services.order_rows import (
+    followers,
+    purpose_of,
+    replaced_by,
+    to_cancel,
+    to_submit,
+)
 from execution.services.saving import update_rows
 from markets.selectors import list_rules
 from risk.domain.trading_state import Level, Purpose, StateTable, StateView
@@ -118,7 +123,7 @@ def _claim(orders: Sequence[Order], *, states: StateTable, clock: Clock) -> list
         order.state = next_state(order.pk, OrderState.APPROVED, OrderEvent.CLAIM).value
         order.updated_at = now
         claimed.append(order)
-    legs = _move_legs(orders, now=now)
+    legs = _move_followers(orders, now=now)
     _store([*orders, *legs], now=now)
     claims = _write_ahead(claimed, legs=legs, states=states, clock=clock, now=now)
     crashpoint("claim.before_commit")
@@ -239,15 +244,17 @@ def _lapse(order: Order, *, reason: str, now: datetime) -> None:
     order.ended_at = order.updated_at = now
 
 
-def _move_legs(orders: Sequence[Order], *, now: datetime) -> list[Order]:
-    """Let the legs of lists follow the lists."""
-    parents = {order.pk: order for order in orders if OrderType(order.type).is_list}
-    legs = list(Order.objects.filter(parent_id__in=parents)) if parents else []
-    for leg in legs:
-        parent = parents[leg.parent_id]  # type: ignore[index]
-        leg.state, leg.reason, leg.updated_at = parent.state, parent.reason, now
-        leg.ended_at = parent.ended_at
-    return legs
+def _move_followers(orders: Sequence[Order], *, now: datetime) -> list[Order]:
+    """Let what goes in the orders' requests follow them."""
+    leaders = {order.pk: order for order in orders}
+    rows = list(followers(*orders).order_by("pk"))
+    # A pair that waits for an entry comes before its legs.
+    for row in rows:
+        leader = leaders[row.working_id or row.parent_id]  # type: ignore[index]
+        leaders[row.pk] = leader
+        row.state, row.reason, row.updated_at = leader.state, leader.reason, now
+        row.ended_at = leader.ended_at
+    return rows
 
 
 def _write_ahead(

@@ -45,13 +45,14 @@ def record_live(
         return recorded
     missing = {
         report.client_order_id: report
-        for report in reports
+        for report in sorted(reports, key=lambda report: report.filled_quantity)
         if report.client_order_id in recorded.incomplete
     }
     try:
+        entries = [broker.query(symbol, name) for symbol, name in recorded.needed]
         second = record_complete(
             account_id=account_id,
-            reports=list(missing.values()),
+            reports=[*(entry for entry in entries if entry is not None), *missing.values()],
             broker=broker,
             now=clock.now(),
         )

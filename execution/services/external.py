@@ -3,7 +3,7 @@
 from alerts.services.raising import raise_alert
 from execution.domain.fill import OrderReport
 from execution.domain.ids import is_ours
-from execution.domain.order import Leg, OrderState, OrderType, Side
+from execution.domain.order import Leg, OrderEvent, OrderState, OrderType, Side
 from execution.models import Order
 from execution.services.books import Books
 
@@ -16,6 +16,7 @@ def adopt_external(*, books: Books, report: OrderReport, instrument_id: int) -> 
     An order that bears our prefix but has no row is an incident: something sent without writing
     ahead, or a database was lost.
     """
+    waits = report.event is OrderEvent.WAIT
     severity = "CRITICAL" if is_ours(report.client_order_id) else "WARNING"
     order = Order.objects.create(
         account=books.account,
@@ -29,7 +30,7 @@ def adopt_external(*, books: Books, report: OrderReport, instrument_id: int) -> 
         quantity=report.quantity,
         price=report.price,
         stop_price=report.stop_price,
-        state=OrderState.NEW.value,
+        state=(OrderState.PENDING_NEW if waits else OrderState.NEW).value,
         reason="EXTERNAL",
         venue_order_id=report.venue_order_id,
         venue_list_id=report.venue_list_id,

@@ -18,6 +18,7 @@ from core.crashpoints import crashpoint
 from execution.domain.fill import Execution, OrderReport
 from execution.domain.ids import is_ours
 from execution.domain.order import (
+    LIVE_STATES,
     TRANSITIONS,
     Leg,
     OrderEvent,
@@ -32,6 +33,7 @@ from execution.services.books import Books, open_books, state_of, store_state
 from execution.services.external import adopt_external
 from execution.services.fees import price_fee
 from execution.services.messages import fill_message, order_message, position_message
+from execution.services.order_rows import bracket_of, followers
 from execution.services.protective_rows import insert_protection
 from markets.domain.instrument import InstrumentRules
 from risk.domain.trading_state import Level, ScopeKind, scope_of
@@ -41,6 +43,7 @@ logger = logging.getLogger(__name__)
 
 # Reports of these states say that nothing more will come.
 _LAST_WORDS = frozenset({OrderEvent.FILL, OrderEvent.CANCEL, OrderEvent.EXPIRE})
+_LIVE = [state.value for state in LIVE_STATES]
 # An order that we held for dead and that the exchange knows.
 _DEAD = frozenset(
     {OrderState.NOT_ACCEPTED, OrderState.REJECTED, OrderState.LAPSED, OrderState.DENIED}
@@ -56,12 +59,14 @@ class Recorded:
         incomplete: Client ids of orders that the exchange filled further than we have trades of;
             ask for their trades and book again.
         protect_ids: Protective lists that were inserted and wait to be sent.
+        needed: Symbol and client id of entries without whose fills a report could not be booked.
     """
 
     fill_count: int = 0
     order_ids: tuple[int, ...] = ()
     incomplete: tuple[str, ...] = ()
     protect_ids: tuple[int, ...] = ()
+    needed: tuple[tuple[str, str], ...] = ()
 
 
 @transaction.atomic
@@ -80,11 +85,17 @@ def record_reports(*, account_id: int, reports: Sequence[OrderReport], now: date
         return Recorded()
     lock_account(account_id)
     books = open_books(account_id=account_id, reports=reports, now=now)
-    incomplete = []
+    incomplete, needed = [], []
     touched: list[Order] = []
-    for report in sorted(reports, key=_exchange_order):
+    for report in sorted(reports, key=lambda report: _exchange_order(books, report)):
         order = _find_order(books, report)
         if order is None:
+            continue
+        entry = books.working_of(order)
+        if report.filled_quantity and entry is not None and entry.state != OrderState.FILLED.value:
+            # The exchange placed this leg when the entry was filled: that comes first here too.
+            incomplete.append(report.client_order_id)
+            needed.append((report.symbol, entry.client_order_id))
             continue
         touched.append(order)
         for execution in sorted(report.executions, key=lambda item: item.trade_id):
@@ -93,6 +104,7 @@ def record_reports(*, account_id: int, reports: Sequence[OrderReport], now: date
             incomplete.append(report.client_order_id)
     _move_lists(books, touched)
     books.save()
+    _join_positions(touched)
     protect_ids = insert_protection(books=books, orders=touched)
     if books.fills:
         crashpoint("fills.before_commit")
@@ -102,13 +114,18 @@ def record_reports(*, account_id: int, reports: Sequence[OrderReport], now: date
         order_ids=tuple(order.pk for order in touched),
         incomplete=tuple(incomplete),
         protect_ids=tuple(protect_ids),
+        needed=tuple(needed),
     )
 
 
-def _exchange_order(report: OrderReport) -> tuple[str, int, Decimal, int]:
-    """Sort reports of one order by how far it is filled, so that the last word comes last."""
+def _exchange_order(books: Books, report: OrderReport) -> tuple[str, bool, int, Decimal, int]:
+    """Sort reports of one order by how far it is filled, so that the last word comes last.
+
+    What waited for an entry comes after all entries.
+    """
+    waited = books.working_of(books.orders.get(report.client_order_id)) is not None
     is_last = int(report.event in _LAST_WORDS)
-    return report.symbol, report.venue_order_id, report.filled_quantity, is_last
+    return report.symbol, waited, report.venue_order_id, report.filled_quantity, is_last
 
 
 def _find_order(books: Books, report: OrderReport) -> Order | None:
@@ -198,6 +215,10 @@ def _apply_to_position(
         if execution.side is Side.SELL:
             return
         position = _open_position(books, order, execution)
+    bracket = bracket_of(order)
+    if bracket is not None:
+        position.stop_price = bracket.stop_price
+        position.take_profit_price = bracket.take_profit_price
     applied = apply_execution(
         state_of(position),
         execution,
@@ -266,6 +287,8 @@ def _move(books: Books, order: Order, report: OrderReport) -> bool:
     if after.is_final:
         order.reserved_quantity = Decimal(0)
         order.ended_at = order.ended_at or books.now
+        if state is OrderState.PENDING_NEW:
+            books.unplaced.add(order.instrument_id)
     else:
         order.ended_at = None
     books.note(order)
@@ -284,19 +307,20 @@ def _shrink(order: Order, quantity: Decimal) -> None:
 
 def _move_lists(books: Books, orders: Sequence[Order]) -> None:
     """Let the row of a list follow its legs: done when both are, filled when one is."""
-    by_key = {order.pk: order for order in books.orders.values()}
     parent_ids = {order.parent_id for order in orders if order.parent_id is not None}
     if not parent_ids:
         return
     families: dict[int, list[Order]] = {parent_id: [] for parent_id in parent_ids}
     for leg in Order.objects.filter(parent_id__in=parent_ids):
         if leg.parent_id is not None:
-            families[leg.parent_id].append(by_key.get(leg.pk, leg))
+            families[leg.parent_id].append(books.by_key.get(leg.pk, leg))
     for parent_id, legs in families.items():
-        parent = by_key[parent_id]
+        parent = books.by_key[parent_id]
         states = {OrderState(leg.state) for leg in legs}
         if all(state.is_final for state in states):
             event = OrderEvent.FILL if OrderState.FILLED in states else OrderEvent.CANCEL
+        elif states == {OrderState.PENDING_NEW}:
+            event = OrderEvent.WAIT
         else:
             event = OrderEvent.ACCEPT
         after = TRANSITIONS.get((OrderState(parent.state), event))
@@ -310,6 +334,14 @@ def _move_lists(books: Books, orders: Sequence[Order]) -> None:
             parent.reserved_quantity = Decimal(0)
             parent.ended_at = parent.ended_at or books.now
         books.note(parent)
+
+
+def _join_positions(orders: Sequence[Order]) -> None:
+    """Let the pair that waits for an entry protect the position that the entry bought."""
+    for entry in orders:
+        if entry.has_bracket and entry.filled_quantity:
+            pair = followers(entry).filter(state__in=_LIVE)
+            pair.exclude(position=entry.position_id).update(position=entry.position_id)
 
 
 def _report_incident(books: Books, order: Order, code: str, what: str) -> None:

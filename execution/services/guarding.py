@@ -14,6 +14,7 @@ from execution.domain.order import Leg, OrderState
 from execution.models import Decision, Order
 from execution.ports import Broker
 from execution.services.amending import resolve_amends
+from execution.services.brackets import settle_brackets
 from execution.services.coverage import measure_unprotected
 from execution.services.equity import record_equity
 from execution.services.kill import cancel_resting
@@ -83,6 +84,7 @@ class Guardian:
             *self._watches(),
             ("place", self._place_leftovers),
             ("resolve", self._resolve),
+            ("brackets", self._settle_brackets),
             ("measure", self._measure),
             ("protect", self._protect),
             ("cancel", self._resume_cancels),
@@ -147,6 +149,9 @@ class Guardian:
     def _resolve(self) -> object:
         resolve_amends(account_id=self.account_id, broker=self.broker, clock=self.clock)
         return resolve_unknown(account_id=self.account_id, broker=self.broker, clock=self.clock)
+
+    def _settle_brackets(self) -> object:
+        return settle_brackets(account_id=self.account_id, broker=self.broker, clock=self.clock)
 
     def _protect(self) -> object:
         return protect_positions(account_id=self.account_id, broker=self.broker, clock=self.clock)

@@ -4,7 +4,7 @@ A batch is one transaction: the account is locked, the portfolio read, every pro
 the approved ones before it counted, and all orders inserted with what they reserve.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from decimal import Decimal
@@ -24,7 +24,9 @@ from execution.services.messages import order_message
 from execution.services.order_rows import Wish, build_legs, build_order
 from execution.services.portfolio import build_portfolio
 from execution.services.proposals import propose, wish_to_enter, wish_to_exit
+from execution.services.protective_rows import wish_to_wait
 from execution.services.slices import next_slices
+from markets.domain.instrument import InstrumentRules
 from markets.selectors import list_marks, list_rules
 from risk.domain.gate import Verdict
 from risk.domain.snapshot import OrderProposal
@@ -99,8 +101,21 @@ def _approve_own(
     fresh = [row for row in decisions if row.pk not in done]
     if not fresh:
         return waiting
-    rules = list_rules({row.instrument_id for row in fresh})
-    exits = [row.instrument_id for row in fresh if row.action == Action.EXIT.value]
+    intents = _intents_of(fresh, account=account, now=now, clock=clock)
+    orders = insert_judged(account=account, intents=intents, now=now)
+    return waiting + [
+        Approval(order.pk, order.is_reduce_only, order)
+        for order in orders
+        if order.state == OrderState.APPROVED.value
+    ]
+
+
+def _intents_of(
+    decisions: Sequence[Decision], *, account: Account, now: datetime, clock: Clock
+) -> list[Intent]:
+    """Return what decisions wish for; one whose position is closed already wishes for nothing."""
+    rules = list_rules({row.instrument_id for row in decisions})
+    exits = [row.instrument_id for row in decisions if row.action == Action.EXIT.value]
     positions = {
         row.instrument_id: row
         for row in Position.objects.filter(
@@ -108,7 +123,7 @@ def _approve_own(
         ).select_related("account")
     }
     intents = []
-    for decision in fresh:
+    for decision in decisions:
         rule = rules.get(decision.instrument_id)
         if rule is None or decision.price <= 0:
             continue
@@ -135,12 +150,7 @@ def _approve_own(
         else:
             continue  # flat already: a protective order was faster
         intents.append(Intent(wish=wish, decision=decision))
-    orders = insert_judged(account=account, intents=intents, now=now)
-    return waiting + [
-        Approval(order.pk, order.is_reduce_only, order)
-        for order in orders
-        if order.state == OrderState.APPROVED.value
-    ]
+    return intents
 
 
 @transaction.atomic
@@ -242,14 +252,39 @@ def insert_judged(
         for intent, proposal, verdict in zip(intents, proposals, verdicts, strict=True)
     ]
     Order.objects.bulk_create(orders)
+    wholes = [(order, intent.wish) for order, intent in zip(orders, intents, strict=True)]
+    wholes += _insert_pending(wholes, rules=rules, fee_fraction=fee_fraction, now=now)
     legs = [
         leg
-        for order, intent in zip(orders, intents, strict=True)
-        for leg in build_legs(order, intent.wish.legs, now=now, epoch=order.approved_epoch)
+        for order, wish in wholes
+        for leg in build_legs(order, wish.legs, now=now, epoch=order.approved_epoch)
     ]
     Order.objects.bulk_create(legs)
     push.publish(*(order_message(order, now) for order in orders))
     return orders
+
+
+def _insert_pending(
+    entries: Sequence[tuple[Order, Wish]],
+    *,
+    rules: Mapping[int, InstrumentRules],
+    fee_fraction: Decimal,
+    now: datetime,
+) -> list[tuple[Order, Wish]]:
+    """Insert the pairs that wait at the exchange for approved entries, and return them."""
+    pairs = []
+    for entry, wish in entries:
+        if wish.bracket is None or entry.state != OrderState.APPROVED.value:
+            continue
+        waiting = wish_to_wait(
+            wish, rules=rules[wish.instrument_id], fee_fraction=fee_fraction, now=now
+        )
+        if waiting is not None:
+            pair = build_order(waiting, now=now, epoch=entry.approved_epoch)
+            pair.working = entry
+            pairs.append((pair, waiting))
+    Order.objects.bulk_create([pair for pair, _ in pairs])
+    return pairs
 
 
 def _order(
@@ -263,7 +298,7 @@ def _order(
     state = OrderState.APPROVED if verdict.approved else OrderState.DENIED
     order = build_order(intent.wish, now=now, epoch=verdict.epoch, state=state)
     order.reason = "MANUAL" if intent.is_manual else ""
-    order.context = dict(intent.context)
+    order.context |= intent.context
     if not verdict.approved:
         first = verdict.denials[0]
         order.reason = first.code.value

@@ -1,5 +1,6 @@
 """Orders that rest at the exchange and belong to nothing here, and what a person does with them."""
 
+from collections.abc import Sequence
 from datetime import timedelta
 from decimal import Decimal
 from typing import Any
@@ -84,8 +85,7 @@ def _difference(kind: str, order: Order) -> dict[str, Any]:
 
 def adopt_order(row: Difference, *, actor: str, reason: str) -> None:
     """Take the order for known: it stays somebody else's, and its trades are booked as such."""
-    orders = _live_family(row)
-    for order in orders:
+    for order in _live_family(row, states=[*_RESTING, OrderState.PENDING_NEW.value]):
         order.context = {**order.context, _ADOPTED: {"actor": actor, "reason": reason}}
         Order.objects.filter(pk=order.pk).update(context=order.context)
 
@@ -143,7 +143,7 @@ def cancel_order(row: Difference, *, broker: Broker, clock: Clock) -> None:
         raise Conflict("The order still rests at the exchange; try again", order_ids=list(wholes))
 
 
-def _live_family(row: Difference) -> list[Order]:
+def _live_family(row: Difference, *, states: Sequence[str] = _RESTING) -> list[Order]:
     """Return the order in question with what it shares a list with at the exchange.
 
     Raises:
@@ -156,7 +156,7 @@ def _live_family(row: Difference) -> list[Order]:
     if order.venue_list_id is not None and order.leg == Leg.EXTERNAL.value:
         own |= Q(venue_list_id=order.venue_list_id, leg=Leg.EXTERNAL.value)
     rows: QuerySet[Order] = Order.objects.filter(
-        own, account=row.account_id, instrument=order.instrument_id, state__in=_RESTING
+        own, account=row.account_id, instrument=order.instrument_id, state__in=states
     )
     found = list(rows.select_related("parent").order_by("pk"))
     if not found:

@@ -12,6 +12,7 @@ from core.clock import Clock
 from core.errors import Conflict, Denied, InvalidInput
 from core.recording.calls import taped
 from execution.domain.order import Leg, OrderState, OrderType, Side, TimeInForce
+from execution.domain.protection import Bracket
 from execution.models import Account, Order, Position
 from execution.ports import Broker
 from execution.services.intents import Intent, insert_judged
@@ -35,6 +36,8 @@ class ManualOrder:
     Attributes:
         stop_limit_price: The limit of an OCO's stop leg; None: it trades at the market.
         trailing_delta_bps: How far a trailing stop follows, hundredths of 1 %.
+        stop_loss_price: Of a resting entry the stop that protects it once it is filled.
+        take_profit_price: And the target beside that stop: both or neither.
     """
 
     symbol: str
@@ -46,6 +49,15 @@ class ManualOrder:
     stop_limit_price: Decimal | None = None
     trailing_delta_bps: int | None = None
     time_in_force: TimeInForce | None = None
+    stop_loss_price: Decimal | None = None
+    take_profit_price: Decimal | None = None
+
+    @property
+    def bracket(self) -> Bracket | None:
+        """The stop and the target of an entry, if it has them."""
+        if self.stop_loss_price is None or self.take_profit_price is None:
+            return None
+        return Bracket(stop_price=self.stop_loss_price, take_profit_price=self.take_profit_price)
 
     def to_json(self) -> dict[str, str]:
         """Return what was asked for, as the order keeps it; equal orders give equal values."""
@@ -150,6 +162,23 @@ def check_parameters(wanted: ManualOrder) -> None:
         name, fix = wrong
         value = getattr(wanted, name)
         raise InvalidInput(fix, field=name, value="" if value is None else str(value), fix=fix)
+    if wanted.bracket is not None:
+        _check_bracket(wanted, wanted.bracket)
+
+
+def _check_bracket(wanted: ManualOrder, bracket: Bracket) -> None:
+    field, fix = "", ""
+    if wanted.side is not Side.BUY:
+        field, fix = "side", "a stop and a target belong to an entry: leave them out of a sale"
+    elif wanted.takes_at_once:
+        field, fix = "time_in_force", "must be GTC: what trades at once is protected by its fill"
+    elif wanted.price is not None and bracket.stop_price >= wanted.price:
+        field, fix = "stop_loss_price", f"must be below the price, {wanted.price:f}"
+    elif wanted.price is not None and bracket.take_profit_price <= wanted.price:
+        field, fix = "take_profit_price", f"must be above the price, {wanted.price:f}"
+    if fix:
+        value = getattr(wanted, field)
+        raise InvalidInput(f"{field} {fix}", field=field, value=str(value), fix=fix)
 
 
 @transaction.atomic
@@ -226,6 +255,7 @@ def _wish(
         stop_price=wanted.stop_price,
         trailing_delta_bps=wanted.trailing_delta_bps,
         time_in_force=wanted.time_in_force,
+        bracket=wanted.bracket,
     )
 
 

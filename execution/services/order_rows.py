@@ -5,13 +5,17 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
 
+from django.db.models import Q, QuerySet
+
 from core.clock import to_ms
 from execution.domain.ids import client_order_id
-from execution.domain.order import Leg, OrderState, OrderType, Side, TimeInForce
+from execution.domain.order import BRACKET, Leg, OrderState, OrderType, Side, TimeInForce
+from execution.domain.protection import Bracket
 from execution.domain.request import (
     CancelRequest,
     OcoRequest,
     OrderRequest,
+    OtocoRequest,
     ReplaceRequest,
     Restriction,
     SubmitRequest,
@@ -36,6 +40,7 @@ class Wish:
         position: The round trip that it closes or protects; None for entries.
         scopes: Kill switches that it stands under beside the global one.
         legs: The orders of a list; their quantity is the list's.
+        bracket: The stop and the target that a person gave an entry.
     """
 
     account: Account
@@ -59,6 +64,7 @@ class Wish:
     idempotency_key: str | None = None
     scopes: tuple[str, ...] = ()
     legs: tuple["Wish", ...] = ()
+    bracket: Bracket | None = None
     supersedes: Order | None = None
 
     @property
@@ -99,6 +105,7 @@ def build_order(
         leg_limit_price=wish.leg_limit_price,
         trailing_delta_bps=wish.trailing_delta_bps,
         state=state.value,
+        context={} if wish.bracket is None else {BRACKET: wish.bracket.to_json()},
         scopes=list(wish.scopes),
         approved_epoch=epoch,
         is_reduce_only=wish.is_reduce_only,
@@ -139,6 +146,30 @@ def _purpose(leg: Leg, *, is_reduce_only: bool) -> Purpose:
     return Purpose.PROTECT if leg in _PROTECTIVE else Purpose.EXIT
 
 
+def bracket_of(order: Order) -> Bracket | None:
+    """Return the stop and the target that a person gave the entry, if any."""
+    return Bracket.from_json(order.context[BRACKET]) if order.has_bracket else None
+
+
+def followers(*orders: Order) -> QuerySet[Order]:
+    """Return the rows that go in these orders' requests and share their way to the exchange.
+
+    A list's legs; of an entry with a bracket the pair that waits for it, and the pair's legs.
+    """
+    bracketed = [order.pk for order in orders if order.has_bracket]
+    pairs = []
+    if bracketed:
+        pairs = list(Order.objects.filter(working__in=bracketed).values_list("pk", flat=True))
+    lists = [order.pk for order in orders if OrderType(order.type).is_list]
+    return Order.objects.filter(Q(pk__in=pairs) | Q(parent__in=[*lists, *pairs]))
+
+
+def leader_of(order: Order) -> int:
+    """Return the key of the order in whose request this one goes; its `parent` is loaded."""
+    whole = order.parent or order
+    return whole.working_id or whole.pk
+
+
 def replaced_by(order: Order) -> Order | None:
     """Return the resting order that this one asks to cancel in the same request, if any."""
     return order.supersedes if RESTRICTION in order.context else None
@@ -149,19 +180,29 @@ def to_submit(order: Order, *, legs: Sequence[Order], symbol: str) -> SubmitRequ
 
     Args:
         order: A row without a parent.
-        legs: Rows of lists' legs, this one's among them.
+        legs: Rows of what goes in the requests of lists and of entries with a bracket, this one's
+            among them.
         symbol: Its name at the exchange.
     """
-    if not OrderType(order.type).is_list:
-        request = to_request(order, symbol=symbol)
-        replaced = replaced_by(order)
-        if replaced is None:
-            return request
-        return ReplaceRequest(
-            order=request,
-            canceled_client_order_id=replaced.client_order_id,
-            restriction=Restriction(order.context[RESTRICTION]),
-        )
+    if OrderType(order.type).is_list:
+        return _to_pair(order, legs=legs, symbol=symbol)
+    request = to_request(order, symbol=symbol)
+    if order.has_bracket:
+        for pair in legs:
+            if pair.working_id == order.pk:
+                pending = _to_pair(pair, legs=legs, symbol=symbol)
+                return OtocoRequest(working=request, pending=pending)
+    replaced = replaced_by(order)
+    if replaced is None:
+        return request
+    return ReplaceRequest(
+        order=request,
+        canceled_client_order_id=replaced.client_order_id,
+        restriction=Restriction(order.context[RESTRICTION]),
+    )
+
+
+def _to_pair(order: Order, *, legs: Sequence[Order], symbol: str) -> OcoRequest:
     own = {leg.leg: leg for leg in legs if leg.parent_id == order.pk}
     return OcoRequest(
         symbol=symbol,

@@ -9,7 +9,7 @@ from typing import Protocol
 
 from django.db.models import Max
 
-from execution.domain.order import UNRESOLVED_STATES, Leg, OrderState, Side
+from execution.domain.order import RESTING_STATES, UNRESOLVED_STATES, Leg, OrderState, Side
 from execution.models import Account, Balance, LedgerEntry, Position
 from execution.services.portfolio_rows import (
     HeldRow,
@@ -26,6 +26,7 @@ from risk.domain.snapshot import PortfolioSnapshot, SymbolExposure
 from risk.selectors import latest_basis, latest_point
 
 ZERO = Decimal(0)
+_RESTING = {state.value for state in RESTING_STATES}
 _IN_DOUBT = {*(state.value for state in UNRESOLVED_STATES), OrderState.QUARANTINED.value}
 
 
@@ -220,7 +221,7 @@ def _with_orders(exposure: SymbolExposure, orders: Sequence[LiveRow]) -> SymbolE
         return exposure
     pending = _Pending()
     for order in orders:
-        if order.parent_id is None:
+        if order.parent_id is None and not _waits(order):
             # A list stands for both of its legs: it locks its quantity once.
             _add(pending, order, mark_price=exposure.mark_price or ZERO)
     at_exchange = [order for order in orders if not FORMS[order.type].legs]
@@ -252,6 +253,11 @@ def _add(pending: _Pending, order: LiveRow, *, mark_price: Decimal) -> None:
         pending.protective_quantity += left
     else:
         pending.exit_quantity += left
+
+
+def _waits(order: LiveRow) -> bool:
+    """Tell whether it is a pair whose entry is not filled yet: it would sell nothing of now."""
+    return order.working_id is not None and order.state not in _RESTING
 
 
 def _is_attached_stop(order: LiveRow) -> bool:

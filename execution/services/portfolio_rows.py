@@ -53,6 +53,7 @@ class LiveRow(NamedTuple):
     strategy_id: int | None
     instrument_id: int
     parent_id: int | None
+    working_id: int | None
     leg: str
     type: str
     side: str

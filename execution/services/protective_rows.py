@@ -1,6 +1,7 @@
 """Protective orders as rows: inserted in the transaction that books the entry's fill."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
 
@@ -14,11 +15,18 @@ from execution.domain.protection import (
 )
 from execution.models import Account, Order, Position, Strategy
 from execution.services.books import Books, live_orders_of, next_attempts
-from execution.services.order_rows import PROTECTION_LIFETIME, Wish, build_legs, build_order
+from execution.services.order_rows import (
+    PROTECTION_LIFETIME,
+    Wish,
+    bracket_of,
+    build_legs,
+    build_order,
+)
 from execution.services.protective_parts import list_full_symbols, parts_of, purchase_prices
 from execution.services.saving import update_rows
 from markets.domain.instrument import InstrumentRules
 from risk.domain.limits import RiskLimits
+from risk.domain.stops import protected_quantity
 from risk.domain.trading_state import Purpose
 from risk.selectors import get_limits
 from risk.services.trading_state import read_states
@@ -40,6 +48,9 @@ def insert_protection(*, books: Books, orders: Sequence[Order]) -> list[int]:
         # The legs of pairs have positions too: do not read them from the database one by one.
         if _changes_what_is_held(order) and order.position is not None
     }
+    # A pair that waited for its entry will not come: the position needs one of its own.
+    rows = [books.positions[key] for key in books.unplaced if key in books.positions]
+    positions |= {row.pk: row for row in rows}
     bare = {key: row for key, row in positions.items() if row.status == Position.Status.OPEN.value}
     if not bare:
         return []
@@ -109,7 +120,7 @@ def insert_pairs(
         rules=rules,
     )
     attempts = next_attempts(positions, Leg.PROTECT)
-    states, terms = read_states(), terms_of(positions.values())
+    states, terms = read_states(), terms_of(positions)
     lists: list[Order] = []
     legs: list[Order] = []
     planned: list[Position] = []
@@ -121,7 +132,7 @@ def insert_pairs(
             position,
             limits=limits,
             rules=rules[position.instrument_id],
-            terms=terms.get(position.strategy_id, DEFAULT_TERMS),
+            terms=terms[key],
             quantity=quantities[key],
             entry_price=prices.get(key),
         )
@@ -142,17 +153,26 @@ def insert_pairs(
     return [order.pk for order in lists]
 
 
-def terms_of(positions: Iterable[Position]) -> dict[int | None, ProtectionTerms]:
-    """Return how the strategies of these positions want them protected, by strategy."""
-    wanted = {row.strategy_id for row in positions if row.strategy_id is not None}
-    if not wanted:
-        return {}
-    rows = Strategy.objects.filter(pk__in=wanted).values_list(
-        "pk", "protection", "trailing_delta_bps"
+def terms_of(positions: Mapping[int, Position]) -> dict[int, ProtectionTerms]:
+    """Return how these positions, by key, are to be protected.
+
+    As a person said with the newest purchase, else as the strategy wants.
+    """
+    wanted = {row.strategy_id for row in positions.values() if row.strategy_id is not None}
+    by_strategy: dict[int | None, ProtectionTerms] = {}
+    if wanted:
+        rows = Strategy.objects.filter(pk__in=wanted)
+        by_strategy = {
+            key: ProtectionTerms(style=ProtectionStyle(style), trailing_delta_bps=delta)
+            for key, style, delta in rows.values_list("pk", "protection", "trailing_delta_bps")
+        }
+    purchases = Order.objects.filter(
+        position__in=list(positions), side=Side.BUY.value, filled_quantity__gt=0
     )
+    chosen = {row.position_id: bracket_of(row) for row in purchases.order_by("pk")}
     return {
-        key: ProtectionTerms(style=ProtectionStyle(style), trailing_delta_bps=delta)
-        for key, style, delta in rows
+        key: replace(by_strategy.get(row.strategy_id, DEFAULT_TERMS), chosen=chosen.get(key))
+        for key, row in positions.items()
     }
 
 
@@ -182,6 +202,39 @@ def plan_for(
         take_profit_fraction=limits.take_profit_fraction,
         rules=rules,
         terms=terms,
+    )
+
+
+def wish_to_wait(
+    wish: Wish, *, rules: InstrumentRules, fee_fraction: Decimal, now: datetime
+) -> Wish | None:
+    """Return the pair that the exchange shall place itself once the entry is filled.
+
+    None where the exchange takes no such list: then the first fill brings the pair, as for every
+    other entry. Its quantity is what is left after the worst fee in the base asset: a pair of more
+    than is held the exchange would refuse.
+    """
+    bracket = wish.bracket
+    if bracket is None or not rules.otoco_allowed:
+        return None
+    return protective_wish(
+        common={
+            "account": wish.account,
+            "instrument_id": wish.instrument_id,
+            "key": wish.key,
+            "attempt": wish.attempt,
+            "side": Side.SELL,
+            "quantity": protected_quantity(
+                quantity=wish.quantity, fee_fraction=fee_fraction, rules=rules
+            ),
+            "strategy_id": wish.strategy_id,
+            "is_reduce_only": True,
+            "scopes": wish.scopes,
+            "expires_at": now + PROTECTION_LIFETIME,
+        },
+        target=(OrderType.LIMIT_MAKER, None),
+        price=bracket.take_profit_price,
+        stop_price=bracket.stop_price,
     )
 
 

@@ -17,7 +17,7 @@ from core.build import get_build
 from core.clock import Clock
 from core.crashpoints import crashpoint
 from core.recording.calls import taped
-from execution.domain.order import LIST_TYPES, RESTING_STATES
+from execution.domain.order import LIST_TYPES, RESTING_STATES, OrderState
 from execution.models import Account, Order, Position, Reconciliation
 from execution.ports import Broker
 from execution.services.balances import compare_balances, take_opening
@@ -34,6 +34,7 @@ from risk.services.trading_state import raise_level
 logger = logging.getLogger(__name__)
 
 Pause = Callable[[float], None]
+_RESTING = [state.value for state in RESTING_STATES]
 
 
 @dataclass(slots=True, kw_only=True)
@@ -56,18 +57,19 @@ def sync_orders(*, account_id: int, broker: Broker, clock: Clock) -> Comparison:
     reports = broker.open_orders()
     at_venue = {report.client_order_id for report in reports}
     numbers = {report.venue_order_id for report in reports}
-    resting = list(
-        Order.objects.filter(
-            account_id=account_id, state__in=[state.value for state in RESTING_STATES]
-        )
-        .exclude(type__in=[kind.value for kind in LIST_TYPES])
-        .order_by("pk")
+    rows = Order.objects.filter(
+        account_id=account_id, state__in=[*_RESTING, OrderState.PENDING_NEW.value]
+    )
+    # What waits for an entry that rests is asked for with the entry.
+    waiting = Q(state=OrderState.PENDING_NEW.value, parent__working__state__in=_RESTING)
+    shown = list(
+        rows.exclude(type__in=[kind.value for kind in LIST_TYPES]).exclude(waiting).order_by("pk")
     )
     found.orders = len(reports)
     record_complete(account_id=account_id, reports=reports, broker=broker, now=clock.now())
     gone = [
         order
-        for order in resting
+        for order in shown
         if order.client_order_id not in at_venue and order.venue_order_id not in numbers
     ]
     refresh_orders(orders=gone, broker=broker, clock=clock)
@@ -75,7 +77,8 @@ def sync_orders(*, account_id: int, broker: Broker, clock: Clock) -> Comparison:
     found.differences += [
         {"kind": "ORDER_NOT_AT_EXCHANGE", "order_id": row.pk, "name": row.client_order_id}
         for row in gone
-        if after[row.pk] == row.state
+        # No document says that the exchange lists what waits among what is open.
+        if after[row.pk] == row.state != OrderState.PENDING_NEW.value
     ]
     return found
 
@@ -133,7 +136,7 @@ def reconcile_account(
 def _active(account: Account) -> Sequence[int]:
     """Return the instruments that may have traded since the last green comparison."""
     changed = Q(updated_at__gte=account.reconciled_at) if account.reconciled_at else Q()
-    live = Q(state__in=[state.value for state in RESTING_STATES])
+    live = Q(state__in=_RESTING)
     orders = Order.objects.filter(changed | live, account=account)
     held = Position.objects.filter(account=account, status=Position.Status.OPEN)
     ids = {*orders.values_list("instrument_id", flat=True)}
@@ -188,8 +191,8 @@ def _conclude(*, account: Account, comparison: Comparison, clock: Clock) -> Reco
 def _looks_wiped(account: Account, comparison: Comparison) -> bool:
     """Tell whether every order that should rest is unknown there, and balances differ too."""
     kinds = Counter(item["kind"] for item in comparison.differences)
-    resting = Order.objects.filter(
-        account=account, state__in=[state.value for state in RESTING_STATES]
-    ).exclude(type__in=[kind.value for kind in LIST_TYPES])
+    resting = Order.objects.filter(account=account, state__in=_RESTING).exclude(
+        type__in=[kind.value for kind in LIST_TYPES]
+    )
     vanished = kinds["ORDER_NOT_AT_EXCHANGE"]
     return bool(vanished and kinds["BALANCE_DIFFERS"] and vanished == resting.count())

@@ -187,6 +187,12 @@ def find_resting(*, account_id: int, order_id: int) -> Order:
             " new pair or stop for the position: it takes the place of this one",
             order_id=order_id,
         )
+    if order.has_bracket:
+        raise Conflict(
+            f"Order {order_id} has a stop and a target of its own, which belong to it as it is;"
+            " cancel it and place another",
+            order_id=order_id,
+        )
     if OrderState(order.state) not in RESTING_STATES or order.leg not in _LEGS:
         raise Conflict(f"Order {order_id} is {order.state}: it does not rest", state=order.state)
     return order

@@ -14,7 +14,7 @@ from alerts.services.raising import raise_alert
 from core.clock import Clock, to_ms
 from core.errors import ExchangeError
 from execution.domain.fill import OrderReport
-from execution.domain.order import OrderEvent, OrderState, next_state
+from execution.domain.order import RESTING_STATES, OrderEvent, OrderState, next_state
 from execution.domain.outcome import Outcome
 from execution.models import Order, SubmitAttempt
 from execution.ports import Broker
@@ -25,6 +25,7 @@ from execution.services.cancels import (
     settle_replaced,
 )
 from execution.services.completing import record_complete
+from execution.services.order_rows import followers
 from markets.selectors import list_rules
 from risk.domain.trading_state import Level, ScopeKind, scope_of
 from risk.services.trading_state import raise_level
@@ -246,7 +247,7 @@ def _give_up_if_late(attempt: SubmitAttempt, *, result: Resolved, clock: Clock) 
 def _move(
     order_id: int, state: OrderState, event: OrderEvent, *, reason: str, clock: Clock
 ) -> bool:
-    """Move an order (and a list's legs) by compare-and-swap."""
+    """Move an order, and what goes in its request, by compare-and-swap."""
     after = next_state(order_id, state, event)
     now = clock.now()
     changes: dict[str, object] = {"state": after.value, "reason": reason, "updated_at": now}
@@ -254,7 +255,8 @@ def _move(
         changes |= {"reserved_quantity": 0, "ended_at": now}
     moved = Order.objects.filter(pk=order_id, state=state.value).update(**changes)
     if moved:
-        Order.objects.filter(parent_id=order_id, state=state.value).update(**changes)
+        order = Order.objects.get(pk=order_id)
+        followers(order).filter(state=state.value).update(**changes)
     return bool(moved)
 
 
@@ -273,7 +275,7 @@ def resume_cancels(*, account_id: int, broker: Broker, clock: Clock) -> int:
         account_id=account_id,
         cancel_requested_at__lt=deadline,
         parent__isnull=True,
-        state__in=[OrderState.NEW.value, OrderState.PARTIALLY_FILLED.value],
+        state__in=[state.value for state in (*RESTING_STATES, OrderState.PENDING_NEW)],
     )
     busy = SubmitAttempt.objects.filter(
         kind=SubmitAttempt.Kind.CANCEL, created_at__gte=deadline

@@ -7,11 +7,12 @@ from django.db import transaction
 from core.clock import Clock
 from execution.domain.order import Leg, OrderState, OrderType, Side, TimeInForce
 from execution.domain.outcome import Reaction
+from execution.domain.protection import Bracket
 from execution.models import Order
 from execution.ports import Broker
 from execution.services.intents import Intent, insert_judged
 from execution.services.mending import mend
-from execution.services.order_rows import Wish, replaced_by
+from execution.services.order_rows import Wish, bracket_of, replaced_by
 from execution.services.sending import Sent
 from markets.domain.instrument import InstrumentRules
 from markets.selectors import list_rules
@@ -104,9 +105,21 @@ def _again(order: Order, rules: InstrumentRules) -> Wish:
         scopes=tuple(order.scopes),
         supersedes=order,
         expires_at=order.expires_at,
+        bracket=_on_grid(bracket_of(order), rules),
+    )
+
+
+def _on_grid(bracket: Bracket | None, rules: InstrumentRules) -> Bracket | None:
+    if bracket is None:
+        return None
+    return Bracket(
+        stop_price=rules.quantize_price(bracket.stop_price, Side.SELL),
+        take_profit_price=rules.quantize_price(bracket.take_profit_price, Side.SELL),
     )
 
 
 def _differs(order: Order, wish: Wish) -> bool:
     figures: Collection[str] = ("quantity", "price", "stop_price")
-    return any(getattr(order, name) != getattr(wish, name) for name in figures)
+    return bracket_of(order) != wish.bracket or any(
+        getattr(order, name) != getattr(wish, name) for name in figures
+    )

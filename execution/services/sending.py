@@ -15,15 +15,15 @@ from django.db import transaction
 from alerts.services.raising import raise_alert
 from core.clock import Clock
 from core.crashpoints import crashpoint
-from execution.domain.order import Leg, OrderEvent, OrderState, OrderType, next_state
+from execution.domain.order import Leg, OrderEvent, OrderState, next_state
 from execution.domain.outcome import Outcome, Reaction
-from execution.domain.request import CancelRequest, OcoRequest, ReplaceRequest
+from execution.domain.request import CancelRequest, ListRequest, ReplaceRequest
 from execution.models import Order, SubmitAttempt
 from execution.ports import Broker, VenueReply
 from execution.services.cancels import settle_replaced
 from execution.services.claims import CLAIM_LIFETIME, Claim, renew_claim
 from execution.services.completing import record_live
-from execution.services.order_rows import purpose_of
+from execution.services.order_rows import followers, purpose_of
 from execution.services.saving import update_rows
 from risk.domain.trading_state import Level, Purpose, StateTable
 from risk.services.senders import sending
@@ -122,8 +122,8 @@ def _is_permitted(claim: Claim, states: StateTable) -> bool:
 
 def _submit(claim: Claim, broker: Broker) -> VenueReply:
     request, attempt = claim.request, claim.attempt
-    if isinstance(request, OcoRequest):
-        return broker.submit_oco(
+    if isinstance(request, ListRequest):
+        return broker.submit_list(
             request, request_sha256=attempt.request_sha256, signed_at=attempt.signed_at
         )
     if isinstance(request, ReplaceRequest):
@@ -193,10 +193,8 @@ def _finish(
         moved = Order.objects.filter(pk=claim.order.pk, state=OrderState.SENDING.value).update(
             **changes
         )
-        if moved and OrderType(claim.order.type).is_list:
-            Order.objects.filter(parent=claim.order, state=OrderState.SENDING.value).update(
-                **changes
-            )
+        if moved:
+            followers(claim.order).filter(state=OrderState.SENDING.value).update(**changes)
         claim.order.state = after.value
 
 

@@ -34,6 +34,7 @@ def listing_of(item: Mapping[str, Any]) -> Listing:
         quote_asset=item["quoteAsset"],
         status=item["status"],
         filters=item["filters"],
+        otoco_allowed=bool(item.get("otoAllowed") and item.get("ocoAllowed")),
     )
 
 

@@ -23,6 +23,7 @@ class Listing:
         quote_asset: What it is paid with.
         status: TRADING, HALT, BREAK …
         filters: The filters, word for word.
+        otoco_allowed: It takes an entry and a pair for after it in one list.
     """
 
     symbol: str
@@ -30,6 +31,7 @@ class Listing:
     quote_asset: str
     status: str
     filters: Sequence[Mapping[str, Any]]
+    otoco_allowed: bool = False
 
 
 # Which of our limits come from which filter: (filter, field, our name, required)

@@ -34,6 +34,7 @@ class InstrumentRules:
         max_algo_orders: Most resting stop orders of one account.
         trailing_above_bps: Least and most a buy's trailing stop may follow at; None: no bound.
         trailing_below_bps: The same of a sell's.
+        otoco_allowed: An entry may wait in one list with the pair that protects it.
     """
 
     instrument_id: int
@@ -58,6 +59,7 @@ class InstrumentRules:
     max_algo_orders: int | None = None
     trailing_above_bps: tuple[int, int] | None = None
     trailing_below_bps: tuple[int, int] | None = None
+    otoco_allowed: bool = False
 
     def __post_init__(self) -> None:
         for name in ("tick_size", "step_size"):

@@ -33,6 +33,9 @@ class Instrument(models.Model):
     ask_multiplier_down = ExactDecimalField(null=True, blank=True)
     max_open_orders = models.PositiveIntegerField(null=True, blank=True)
     max_algo_orders = models.PositiveIntegerField(null=True, blank=True)
+    otoco_allowed = models.BooleanField(
+        default=False, help_text="An entry may wait in one list with the pair that protects it"
+    )
     filters = models.JSONField(default=list, help_text="The exchange's filters, word for word")
     provenance = models.CharField(
         max_length=200,

@@ -76,6 +76,7 @@ def _columns(listing: Listing, now: datetime) -> dict[str, Any]:
         "quote_asset": listing.quote_asset,
         "status": listing.status,
         **read_filters(listing),
+        "otoco_allowed": listing.otoco_allowed,
         "filters": [dict(item) for item in listing.filters],
         "synced_at": now,
     }

@@ -11,7 +11,10 @@ from decimal import Decimal
 BPS = Decimal(10_000)
 TIMES_IN_FORCE = frozenset({"GTC", "IOC", "FOK"})
 # The parameters that types differ in; symbol, side and quantity belong to all of them.
-PARAMETERS = ("price", "stop_price", "stop_limit_price", "trailing_delta_bps", "time_in_force")
+PARAMETERS = (
+    *("price", "stop_price", "stop_limit_price", "trailing_delta_bps", "time_in_force"),
+    *("stop_loss_price", "take_profit_price"),
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,11 +58,13 @@ def _set(*names: str) -> frozenset[str]:
 
 
 _STOP = _set("stop_price", "trailing_delta_bps")
+# A resting entry may bring the prices of its protection: both of them or neither.
+_BRACKET = _set("stop_loss_price", "take_profit_price")
 
 FORMS: Mapping[str, OrderForm] = {
     "MARKET": OrderForm(is_resting=False),
-    "LIMIT": OrderForm(required=_set("price", "time_in_force")),
-    "LIMIT_MAKER": OrderForm(required=_set("price")),
+    "LIMIT": OrderForm(required=_set("price", "time_in_force"), optional=_BRACKET),
+    "LIMIT_MAKER": OrderForm(required=_set("price"), optional=_BRACKET),
     "STOP_LOSS": OrderForm(one_of=_STOP, trigger=1, algo_orders=1),
     "STOP_LOSS_LIMIT": OrderForm(
         required=_set("price", "time_in_force"), one_of=_STOP, trigger=1, algo_orders=1
@@ -94,6 +99,9 @@ def find_wrong_parameter(kind: str, given: Iterable[str]) -> tuple[str, str] | N
             return name, f"{kind} takes no {name}: leave it out"
         if name in form.required and name not in names:
             return name, f"{kind} needs {name}"
+    if _BRACKET & names and not names >= _BRACKET:
+        lacking = min(_BRACKET - names)
+        return lacking, f"a stop and a target come together: give {lacking} too"
     if form.one_of and not form.one_of & names:
         wanted = sorted(form.one_of)
         return wanted[0], f"{kind} needs {' or '.join(wanted)}"

@@ -44,6 +44,7 @@ class OrderProposal:
         stop_loss_price: The stop that must follow an entry; None for exits.
         stop_limit_price: The limit price of that stop.
         take_profit_price: The take-profit that must follow an entry; None for exits.
+        has_pending_pair: That pair waits at the exchange, in one list with the entry.
     """
 
     intent_key: str
@@ -70,6 +71,7 @@ class OrderProposal:
     stop_loss_price: Decimal | None = None
     stop_limit_price: Decimal | None = None
     take_profit_price: Decimal | None = None
+    has_pending_pair: bool = False
 
     @property
     def reference(self) -> Decimal | None:
@@ -230,10 +232,12 @@ class PortfolioSnapshot:
 
 
 def count_orders(proposal: OrderProposal) -> int:
-    """Return how many orders the exchange will count: an OCO is two."""
-    return FORMS[proposal.type].orders
+    """Return how many orders the exchange will count: an OCO is two, an OTOCO three."""
+    pending = FORMS["OCO"].orders if proposal.has_pending_pair else 0
+    return FORMS[proposal.type].orders + pending
 
 
 def count_algo_orders(proposal: OrderProposal) -> int:
     """Return how many of them have a stop price."""
-    return FORMS[proposal.type].algo_orders
+    pending = FORMS["OCO"].algo_orders if proposal.has_pending_pair else 0
+    return FORMS[proposal.type].algo_orders + pending

@@ -43,6 +43,17 @@ def protective_prices(
     )
 
 
+def chosen_prices(
+    *, stop_price: Decimal, take_profit_price: Decimal, rules: InstrumentRules
+) -> Protection:
+    """Return protective prices that a person chose; the stop sells with the usual room below."""
+    return Protection(
+        stop_price=stop_price,
+        stop_limit_price=_to_tick(stop_price * (1 - STOP_LIMIT_GAP_FRACTION), rules, ROUND_FLOOR),
+        take_profit_price=take_profit_price,
+    )
+
+
 def protected_quantity(
     *, quantity: Decimal, fee_fraction: Decimal, rules: InstrumentRules
 ) -> Decimal:

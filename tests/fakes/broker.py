@@ -7,13 +7,16 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from execution.domain.fill import VenueStatus
+from execution.domain.fill import OrderReport, VenueStatus
 from execution.domain.order import Side, TimeInForce
+from execution.domain.outcome import Outcome
 from execution.domain.request import (
     AmendRequest,
     CancelRequest,
+    ListRequest,
     OcoRequest,
     OrderRequest,
+    OtocoRequest,
     ReplaceRequest,
     digest,
 )
@@ -41,13 +44,16 @@ class FakeBroker(FakeVenue):
             "submit", request.client_order_id, signed_at, lambda: self._place(request)
         )
 
-    def submit_oco(
-        self, request: OcoRequest, *, request_sha256: str, signed_at: datetime
+    def submit_list(
+        self, request: ListRequest, *, request_sha256: str, signed_at: datetime
     ) -> VenueReply:
         assert digest(request.parameters()) == request_sha256
-        return self._write(
-            "submit_oco", request.list_client_order_id, signed_at, lambda: self._place_pair(request)
-        )
+        name = request.list_client_order_id
+        if isinstance(request, OtocoRequest):
+            return self._write(
+                "submit_otoco", name, signed_at, lambda: self._place_bracket(request)
+            )
+        return self._write("submit_oco", name, signed_at, lambda: self._place_pair(request))
 
     def cancel(
         self, request: CancelRequest, *, request_sha256: str, signed_at: datetime
@@ -76,7 +82,7 @@ class FakeBroker(FakeVenue):
 
     def cancel_all(self, symbol: str) -> VenueReply:
         with self._lock:
-            open_now = [order for order in self._open() if order.symbol == symbol]
+            open_now = [o for o in self._open(also_pending=True) if o.symbol == symbol]
             return self._accepted([self._end(order, VenueStatus.CANCELED) for order in open_now])
 
     def _write(
@@ -95,7 +101,7 @@ class FakeBroker(FakeVenue):
             reply = act()
             return LOST if fault is not None and fault.kind == "lose_reply" else reply
 
-    def _place(self, request: OrderRequest) -> VenueReply:
+    def _place(self, request: OrderRequest, list_id: int | None = None) -> VenueReply:
         if any(order.client_order_id == request.client_order_id for order in self._open()):
             return refuse(400, -2010, "Duplicate order sent.")
         base, quote = self.assets[request.symbol]
@@ -117,6 +123,7 @@ class FakeBroker(FakeVenue):
             quantity=request.quantity,
             price=request.price,
             stop_price=request.stop_price,
+            list_id=list_id,
         )
         if takes(request, price):
             return self._accepted([self.fill(order.venue_order_id, request.quantity)])
@@ -137,7 +144,13 @@ class FakeBroker(FakeVenue):
         if self._free(base if is_sale else quote) < needed:
             return refuse(400, -2010, "Account has insufficient balance for requested action.")
         list_id = next(self._ids)
-        legs = [
+        self._list_names[list_id] = request.list_client_order_id
+        return self._accepted(self._new_legs(request, list_id), list_id=list_id)
+
+    def _new_legs(
+        self, request: OcoRequest, list_id: int, status: VenueStatus = VenueStatus.NEW
+    ) -> list[OrderReport]:
+        return [
             self._new(
                 symbol=request.symbol,
                 name=terms.client_order_id,
@@ -147,11 +160,24 @@ class FakeBroker(FakeVenue):
                 price=terms.price,
                 stop_price=terms.stop_price,
                 list_id=list_id,
+                status=status,
             )
             for terms in (request.take_profit, request.stop)
         ]
+
+    def _place_bracket(self, request: OtocoRequest) -> VenueReply:
+        """Take an entry; its pair waits, also while the reply tells that it is filled already."""
+        list_id = next(self._ids)
+        reply = self._place(request.working, list_id)
+        if reply.outcome is not Outcome.ACCEPTED:
+            return reply
+        (entry,) = reply.reports
+        self.workings[list_id] = entry.venue_order_id
         self._list_names[list_id] = request.list_client_order_id
-        return self._accepted(legs, list_id=list_id)
+        legs = self._new_legs(request.pending, list_id, VenueStatus.PENDING_NEW)
+        if entry.status is VenueStatus.FILLED:
+            self._place_pending(entry)
+        return self._accepted([entry, *legs], list_id=list_id)
 
     @property
     def _list_names(self) -> dict[int, str]:
@@ -160,12 +186,14 @@ class FakeBroker(FakeVenue):
     def _cancel(self, request: CancelRequest) -> VenueReply:
         found = [
             order
-            for order in self._open()
+            for order in self._open(also_pending=True)
             if request.client_order_id
             in (order.client_order_id, self._list_names.get(order.venue_list_id or 0))
         ]
         if not found:
             return refuse(400, -2011, "Unknown order sent.")
+        if len(found) == 1:
+            found += self._siblings(found[0])
         return self._accepted([self._end(order, VenueStatus.CANCELED) for order in found])
 
     def _replace(self, request: ReplaceRequest) -> VenueReply:

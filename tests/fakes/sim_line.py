@@ -109,12 +109,12 @@ class FakeFloor:
     def on_quote(self, callback: Callable[[Quote], Decimal]) -> None:
         """Tell nobody: these makers never come to an order without a trade."""
 
-    def set_price(self, symbol: str, price: Decimal) -> None:
-        """Move the market there with one large trade of others."""
+    def set_price(self, symbol: str, price: Decimal, quantity: Decimal | None = None) -> None:
+        """Move the market there with one trade of others, large unless told otherwise."""
         market = self._markets[symbol]
         is_down = price < market.last
         self._make_book(symbol, price)
-        quantity = (Decimal(10_000) / price).quantize(Decimal("0.1")) + 1
+        quantity = quantity or (Decimal(10_000) / price).quantize(Decimal("0.1")) + 1
         trade = Trade(symbol, market.next_id, price, quantity, self._now_ms(), is_down)
         market.next_id += 1
         for listener in self._listeners:

@@ -31,8 +31,8 @@ class Fault:
     """What happens to the next matching call.
 
     Attributes:
-        call: submit, submit_oco, replace, amend, cancel, query, open_orders, all_orders, trades,
-            balances.
+        call: submit, submit_oco, submit_otoco, replace, amend, cancel, query, open_orders,
+            all_orders, trades, balances.
         kind: lose_reply (done, reply lost), drop (not done, reply lost), refuse, error, or
             hide (reads answer as if nothing was there).
     """
@@ -66,11 +66,14 @@ class FakeVenue:
     requests: list[Request] = field(default_factory=list)
     before_submit: Callable[[], None] | None = None
     quiet: timedelta = timedelta(0)
+    fee: Decimal = FEE
     listings: dict[str, Listing] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.orders: dict[int, OrderReport] = {}
         self.executions: list[Execution] = []
+        # Of lists whose pair waits for an entry: the entry's number by the list's.
+        self.workings: dict[int, int] = {}
         self._ids = itertools.count(1000)
         self._trade_ids = itertools.count(1)
         self._lock = threading.RLock()
@@ -99,11 +102,32 @@ class FakeVenue:
                 updated_at=self.clock.now(),
             )
             self.orders[order_id] = after
-            for sibling in list(self._open()):
-                is_pair = order.venue_list_id and sibling.venue_list_id == order.venue_list_id
-                if is_pair and sibling.venue_order_id != order_id:
+            if self.workings.get(order.venue_list_id or 0) == order_id:
+                if is_full:
+                    self._place_pending(order)
+            else:
+                for sibling in self._siblings(order):
                     self._end(sibling, VenueStatus.EXPIRED)
             return replace(after, executions=tuple(new))
+
+    def _place_pending(self, working: OrderReport) -> None:
+        """Bring the pair of a filled entry to life, or refuse it."""
+        legs = self._siblings(working)
+        base, _ = self.assets[working.symbol]
+        is_covered = self._free(base) >= legs[0].quantity
+        for leg in legs:
+            status = VenueStatus.NEW if is_covered else VenueStatus.EXPIRED
+            self._end(leg, status)
+
+    def _siblings(self, order: OrderReport) -> list[OrderReport]:
+        """Return what else is open of the order's list."""
+        return [
+            other
+            for other in self._open(also_pending=True)
+            if order.venue_list_id
+            and other.venue_list_id == order.venue_list_id
+            and other.venue_order_id != order.venue_order_id
+        ]
 
     def trigger(self, name_part: str, symbol: str) -> OrderReport:
         """Fill the open leg of a pair whose type is `name_part` at its own price."""
@@ -116,7 +140,7 @@ class FakeVenue:
     ) -> Execution:
         cost = quantity * price
         is_buy = order.side is Side.BUY
-        fee = ((quantity if is_buy else cost) * FEE).quantize(D("1e-8"))
+        fee = ((quantity if is_buy else cost) * self.fee).quantize(D("1e-8"))
         self.held[base] += quantity - fee if is_buy else -quantity
         self.held[quote] += -cost if is_buy else cost - fee
         execution = Execution(
@@ -153,7 +177,7 @@ class FakeVenue:
     def open_orders(self, symbol: str | None = None) -> tuple[OrderReport, ...]:
         if self._read("open_orders"):
             return ()
-        return tuple(o for o in self._open() if symbol in (None, o.symbol))
+        return tuple(o for o in self._open(also_pending=True) if symbol in (None, o.symbol))
 
     def all_orders(self, symbol: str, *, since: datetime) -> tuple[OrderReport, ...]:
         if self._read("all_orders"):
@@ -214,8 +238,9 @@ class FakeVenue:
                 return fault
         return None
 
-    def _open(self) -> list[OrderReport]:
-        live = (VenueStatus.NEW, VenueStatus.PARTIALLY_FILLED)
+    def _open(self, *, also_pending: bool = False) -> list[OrderReport]:
+        live = [VenueStatus.NEW, VenueStatus.PARTIALLY_FILLED]
+        live += [VenueStatus.PENDING_NEW] if also_pending else []
         return [order for order in self.orders.values() if order.status in live]
 
     def _free(self, asset: str) -> Decimal:
@@ -223,9 +248,10 @@ class FakeVenue:
         lists = set()
         for order in self._open():
             base, quote = self.assets[order.symbol]
-            if order.venue_list_id in lists:
-                continue
-            if order.venue_list_id:
+            is_entry = self.workings.get(order.venue_list_id or 0) == order.venue_order_id
+            if order.venue_list_id and not is_entry:
+                if order.venue_list_id in lists:
+                    continue
                 lists.add(order.venue_list_id)
             left = order.quantity - order.filled_quantity
             if order.side is Side.SELL and base == asset:
@@ -245,6 +271,7 @@ class FakeVenue:
         price: Decimal | None,
         stop_price: Decimal | None = None,
         list_id: int | None = None,
+        status: VenueStatus = VenueStatus.NEW,
     ) -> OrderReport:
         order = OrderReport(
             symbol=symbol,
@@ -253,7 +280,7 @@ class FakeVenue:
             venue_list_id=list_id,
             side=side,
             type=kind,
-            status=VenueStatus.NEW,
+            status=status,
             quantity=quantity,
             price=price,
             stop_price=stop_price,

@@ -206,16 +206,23 @@ class Cell(Floor):
             if row["method"] == "POST" and row["client_order_id"] == name
         ]
 
-    def rest(self, symbol: str = "BTCUSDT", share: str = "0.985") -> Order:
-        """Place a limit buy below the market."""
+    def rest(
+        self, symbol: str = "BTCUSDT", share: str = "0.985", *, has_bracket: bool = False
+    ) -> Order:
+        """Place a limit buy below the market, maybe with its stop and target 5 % away."""
         rules = get_rules_by_symbol(symbol)
         price = rules.quantize_price(self.quote(symbol) * D(share), "BUY")
+        bracket = {
+            "stop_loss_price": rules.quantize_price(price * D("0.95"), "SELL"),
+            "take_profit_price": rules.quantize_price(price * D("1.05"), "SELL"),
+        }
         return self.by_hand(
             symbol=symbol,
             type=OrderType.LIMIT,
             quantity=rules.quantize_quantity(D("500") / price),
             price=price,
             time_in_force=TimeInForce.GTC,
+            **(bracket if has_bracket else {}),
         )
 
     def by_hand(self, *, key: str = "", **wanted: Any) -> Order:

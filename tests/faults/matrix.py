@@ -74,7 +74,12 @@ CELLS: dict[str, tuple[str, ...]] = {
         "integration/execution/test_changing.py::test_a_lost_reply_is_settled_by_evidence_for_both",
     ),
     "FI-52": (f"{_RECONCILE}::test_fi52",),
-    "FI-53": (f"{_RECONCILE}::test_fi53", f"{_MARKET}::test_fi49"),
+    "FI-53": (
+        f"{_RECONCILE}::test_fi53_the_part",
+        f"{_RECONCILE}::test_fi53_an_entry_with_a_bracket",
+        f"{_MARKET}::test_fi53_while_none_of_us_lives",
+        f"{_MARKET}::test_fi49",
+    ),
     "FI-54": (f"{_REPLIES}::test_fi54",),
     "FI-55": (f"{_MARKET}::test_fi55",),
     "FI-56": (_EVENTS,),

@@ -8,6 +8,7 @@ CRASHES = (
 PLACES = (
     ("POST", "/api/v3/order"),
     ("POST", "/api/v3/orderList/oco"),
+    ("POST", "/api/v3/orderList/otoco"),
     ("DELETE", "/api/v3/order"),
     ("DELETE", "/api/v3/orderList"),
     ("GET", "/api/v3/order"),

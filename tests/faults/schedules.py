@@ -136,6 +136,14 @@ class Schedule:
         symbol = self.dice.choice(sorted(PRICES))
         rules = get_rules_by_symbol(symbol)
         price = rules.quantize_price(self.floor.quote(symbol) * D("0.985"), "BUY")
+        bracket = {}
+        if self.dice.random() < 0.5:
+            # Its stop and its target wait at the exchange until it is filled.
+            bracket = {
+                "stop_loss_price": rules.quantize_price(price * D("0.97"), "SELL"),
+                "take_profit_price": rules.quantize_price(price * D("1.04"), "SELL"),
+            }
+            self.story.append(f"a resting entry with a bracket in {symbol}")
         place_manual_order(
             account_id=self.floor.account.pk,
             wanted=ManualOrder(
@@ -145,6 +153,7 @@ class Schedule:
                 quantity=rules.quantize_quantity(D("500") / price),
                 price=price,
                 time_in_force=TimeInForce.GTC,
+                **bracket,
             ),
             idempotency_key="resting",
             actor="tester",
@@ -206,6 +215,18 @@ class Schedule:
         self.line.market.set_price(symbol, price)
         return f"market: {symbol} times {share}"
 
+    def nibble(self) -> str:
+        """Let the market come down to what rests and take a part of it."""
+        orders = self.line.exchange.ledger.orders.values()
+        resting = [one for one in orders if one.is_open and one.side == "BUY"]
+        if not resting:
+            return "nibble: nothing rests"
+        order = self.dice.choice(resting)
+        rules = get_rules_by_symbol(order.symbol)
+        part = rules.quantize_quantity(order.remaining * D(self.dice.choice(["0.1", "0.6"])))
+        self.line.market.set_price(order.symbol, order.price, part)
+        return f"nibble: {part} {order.symbol}"
+
     def raise_switch(self) -> str:
         level = self.dice.choice([Level.REDUCE_ONLY, Level.HALT, Level.CANCEL, Level.FLATTEN])
         scope = self.dice.choice(["GLOBAL", f"symbol:{self.dice.choice(sorted(PRICES))}"])
@@ -231,7 +252,8 @@ class Schedule:
     def interrupt(self) -> str:
         """At one of the next requests something else happens first."""
         left = self.dice.randint(1, 6)
-        what = self.dice.choice([self._deliver, self._cancel_all, self.move_market, self._guard])
+        happenings = [self._deliver, self._cancel_all, self.move_market, self.nibble, self._guard]
+        what = self.dice.choice(happenings)
 
         def on_request(_method: str, _path: str) -> None:
             nonlocal left
@@ -299,7 +321,7 @@ class Schedule:
 _FAULTS: tuple[Callable[[Schedule], str], ...] = (
     *(Schedule.break_reply, Schedule.break_reply, Schedule.break_reply),
     *(Schedule.kill_process, Schedule.kill_process, Schedule.fail_database),
-    *(Schedule.bend_events, Schedule.move_market, Schedule.raise_switch),
+    *(Schedule.bend_events, Schedule.move_market, Schedule.nibble, Schedule.raise_switch),
     *(Schedule.step_clock, Schedule.change_symbol, Schedule.change_filter),
     *(Schedule.interrupt, Schedule.interrupt),
 )

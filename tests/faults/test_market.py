@@ -47,6 +47,42 @@ def test_fi50_a_fill_races_the_cancel(cell):
     cell.guard()
 
 
+def test_fi53_while_none_of_us_lives_the_exchange_protects_what_it_filled(cell):
+    cell.ready_guard()
+    stream = cell.start("stream_user_data")
+    wait_until(lambda: "connected" in stream.output(), what="stream")
+    entry = cell.rest(has_bracket=True)
+    assert cell.pairs() == ["PENDING_NEW"]
+    for actor in cell.actors:
+        actor.kill()  # the power is cut
+
+    fallen = (cell.price("BTCUSDT") * D("0.98")).quantize(D("1"))
+    cell.call("POST", "/_sim/price", {"symbol": "BTCUSDT", "price": str(fallen)})
+    wait_until(lambda: _resting_stops(cell), what="stop at the exchange")
+    entry.refresh_from_db()
+    assert (entry.state, cell.pairs()) == ("NEW", ["PENDING_NEW"])  # nobody has booked anything
+
+    cell.ready_guard()
+    cell.come_to_rest()
+
+    entry.refresh_from_db()
+    pair = Order.objects.get(leg="PROTECT")
+    assert (entry.state, pair.state) == ("FILLED", "NEW")
+    assert pair.position == cell.position()
+    assert pair.quantity == get_rules_by_symbol("BTCUSDT").quantize_quantity(
+        cell.position().quantity
+    )
+    assert Reconciliation.objects.latest("pk").is_green
+    posts = [row["path"] for row in cell.ledger()["requests"] if row["method"] == "POST"]
+    assert len(cell.posts(pair.client_order_id)) == 1
+    assert len(_resting_stops(cell)) == 1, posts
+
+
+def _resting_stops(cell):
+    rows = cell.ledger()["orders"]
+    return [row for row in rows if row["type"] == "STOP_LOSS" and row["status"] == "NEW"]
+
+
 def test_fi55_the_commission_makes_what_was_bought_too_little_to_sell(cell):
     cell.run("place", [cell.decide("BTCUSDT").pk])
     cell.guard()

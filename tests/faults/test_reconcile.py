@@ -9,6 +9,7 @@ from alerts.models import Alert
 from execution.domain.order import OrderType, Side, TimeInForce
 from execution.models import Order, Position
 from execution.services.completing import record_live
+from execution.services.guarding import Guardian
 from execution.services.orders import ManualOrder, close_position, place_manual_order
 from execution.services.replacing import Changes, replace_order
 from markets.models import Instrument
@@ -101,6 +102,46 @@ def test_fi53_the_part_of_an_entry_that_filled_is_protected(memory):
         "NEW",
         get_rules_by_symbol("BTCUSDT").quantize_quantity(held),
     )
+    assert memory.findings() == []
+
+
+def test_fi53_an_entry_with_a_bracket_that_fills_in_part_is_protected_by_ours(memory):
+    floor, market = memory.floor, memory.wire.line.market
+    rules = get_rules_by_symbol("BTCUSDT")
+    price = rules.quantize_price(floor.quote("BTCUSDT") * D("0.985"), "BUY")
+    stop, target = price * D("0.97"), price * D("1.04")
+    entry = place_manual_order(
+        account_id=floor.account.pk,
+        wanted=ManualOrder(
+            symbol="BTCUSDT",
+            side=Side.BUY,
+            type=OrderType.LIMIT,
+            quantity=D("0.01"),
+            price=price,
+            time_in_force=TimeInForce.GTC,
+            stop_loss_price=stop,
+            take_profit_price=target,
+        ),
+        idempotency_key="in part",
+        actor="tester",
+        broker=floor.broker,
+        clock=floor.clock,
+    )
+    guardian = Guardian(
+        account_id=floor.account.pk, broker=floor.broker, clock=floor.clock, pause=lambda _s: None
+    )
+    market.set_price("BTCUSDT", price, D("0.004"))
+
+    for _ in range(3):
+        floor.clock.advance(2)
+        guardian.run_round()
+
+    entry.refresh_from_db()
+    assert (entry.state, entry.filled_quantity) == ("CANCELED", D("0.004"))
+    waiting, own = Order.objects.filter(leg="PROTECT").order_by("pk")
+    assert (waiting.state, waiting.working) == ("CANCELED", entry)
+    held = rules.quantize_quantity(Position.objects.get().quantity)
+    assert (own.state, own.quantity, own.stop_price, own.price) == ("NEW", held, stop, target)
     assert memory.findings() == []
 
 

@@ -27,12 +27,12 @@ _WORKERS = (
 
 
 # How long a queue may stand still. An exchange that hangs holds the orders' worker for a while; a
-# close that is a minute old is worth nothing any more.
+# close that is a minute old is worth nothing any more; news are asked of many slow sites.
 _DUTIES = {
     "orders": Duty(queue="orders", patience_s=120.0),
     "pipeline": Duty(queue="pipeline.0", patience_s=60.0),
     "train": Duty(queue="train", patience_s=300.0, may_compute=True),
-    "default": Duty(queue="default", patience_s=300.0, may_compute=True),
+    "default": Duty(queue="default", patience_s=600.0, may_compute=True),
 }
 
 

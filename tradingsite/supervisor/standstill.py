@@ -81,8 +81,12 @@ class Standstill:
 
 
 def group_cpu_s(leader: int, *, proc: Path = Path("/proc"), ticks_per_s: int) -> float:
-    """Return the processor seconds that a process group, and what it has reaped, has used."""
-    ticks = 0
+    """Return the processor seconds that a process group has used, with what it has reaped.
+
+    Those that it was ready to use and did not get count too: a training that stands back on a busy
+    machine is slow and does not stand still.
+    """
+    ticks, waited_s = 0, 0.0
     for path in proc.glob("[0-9]*/stat"):
         try:
             # After the program's name: state, parent, group, …; the four times are 11 to 14.
@@ -91,4 +95,17 @@ def group_cpu_s(leader: int, *, proc: Path = Path("/proc"), ticks_per_s: int) ->
             continue  # it ended in this moment
         if int(fields[2]) == leader:
             ticks += sum(int(field) for field in fields[11:15])
-    return ticks / ticks_per_s
+            waited_s += _waited_s(path.parent)
+    return ticks / ticks_per_s + waited_s
+
+
+def _waited_s(process: Path) -> float:
+    """Return for how long the threads of a process were ready to run; 0: the kernel keeps none."""
+    waited_ns = 0
+    for path in process.glob("task/*/schedstat"):
+        try:
+            # Nanoseconds of running, of waiting for a processor; how often it ran.
+            waited_ns += int(path.read_text().split()[1])
+        except (FileNotFoundError, ProcessLookupError):
+            continue  # it ended in this moment
+    return waited_ns / 1e9

@@ -78,6 +78,8 @@ def _judge(world: World, entry: Order, live: list[Order], limits: tuple[int, int
     # A list stands for its legs, which are rows of their own.
     singles = [order for order in live if not OrderType(order.type).is_list]
     count = len(singles) + OrderType(entry.type).form.orders
+    if any(order.working_id == entry.pk for order in world.orders if entry.has_bracket):
+        count += OrderType.OCO.form.orders
     found = []
     if len(exposed) > max_positions:
         what = f"made {len(exposed)} symbols with exposure of at most {max_positions}"

@@ -11,7 +11,7 @@ from execution.domain.order import FINAL_STATES, TRANSITIONS, Leg, OrderState, O
 from execution.domain.outcome import Outcome
 from execution.domain.request import digest
 from execution.models import Order, SubmitAttempt
-from execution.services.order_rows import to_submit
+from execution.services.order_rows import leader_of, to_submit
 from execution.services.portfolio import intent_key
 from execution.services.replay import execution_of
 from execution.services.world.rows import World
@@ -24,7 +24,12 @@ _OPEN = frozenset({VenueStatus.NEW, VenueStatus.PENDING_NEW, VenueStatus.PARTIAL
 _IN_DOUBT = frozenset({OrderState.SENDING, OrderState.UNKNOWN, OrderState.QUARANTINED})
 # Where an order of ours is after a status, coming from the state of just being taken.
 _STATE_OF = {status: TRANSITIONS[OrderState.SENDING, e] for status, e in STATUS_EVENTS.items()}
-_POSTS = frozenset({"/api/v3/order", "/api/v3/orderList/oco", "/api/v3/order/cancelReplace"})
+_POSTS = frozenset(
+    {
+        *("/api/v3/order", "/api/v3/order/cancelReplace"),
+        *("/api/v3/orderList/oco", "/api/v3/orderList/otoco"),
+    }
+)
 
 
 def check_one_order_per_leg(world: World) -> Answer:
@@ -244,7 +249,7 @@ def _unannounced(world: World) -> list[Finding]:
         order = world.orders_by_name.get(report.client_order_id)
         if order is None or not is_ours(report.client_order_id):
             continue
-        told = outcomes.get(order.parent_id or order.pk)
+        told = outcomes.get(leader_of(order))
         if told is None:
             what = "is at the exchange and was never written ahead"
             findings.append(Finding(subject=f"order:{order.pk}", problem=what))

@@ -63,7 +63,7 @@ class World:
     @cached_property
     def orders(self) -> list[Order]:
         rows = Order.objects.filter(account=self.account)
-        return list(rows.select_related("instrument", "supersedes").order_by("pk"))
+        return list(rows.select_related("instrument", "supersedes", "parent").order_by("pk"))
 
     @cached_property
     def orders_by_name(self) -> dict[str, Order]:

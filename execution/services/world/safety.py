@@ -26,7 +26,8 @@ from risk.domain.trading_state import GLOBAL, Level, Purpose
 from risk.selectors import get_limits, list_state_changes
 from risk.services.trading_state import read_states
 
-_OPEN = frozenset({VenueStatus.NEW, VenueStatus.PENDING_NEW, VenueStatus.PARTIALLY_FILLED})
+_PLACED = frozenset({VenueStatus.NEW, VenueStatus.PARTIALLY_FILLED})
+_OPEN = _PLACED | {VenueStatus.PENDING_NEW}
 _GRACE = timedelta(seconds=5)
 _NEVER = datetime(9999, 1, 1, tzinfo=UTC)
 # Candles are looked at this far back.
@@ -130,7 +131,7 @@ def _is_covered(world: World, position: Position) -> bool:
         return True
     stops = [order for order in live if _is_stop(order)]
     if world.truth is not None:
-        open_names = {r.client_order_id for r in world.truth.orders if r.status in _OPEN}
+        open_names = {r.client_order_id for r in world.truth.orders if r.status in _PLACED}
         stops = [order for order in stops if name_at_venue(order) in open_names]
     covered = sum((order.quantity - order.filled_quantity for order in stops), Decimal(0))
     rules, limits = world.rules[position.instrument_id], get_limits()
@@ -142,7 +143,12 @@ def _is_covered(world: World, position: Position) -> bool:
 
 
 def _is_stop(order: Order) -> bool:
-    """Tell whether the order is a stop: a list's leg, one that stands alone, an attached one."""
+    """Tell whether the order is a stop: a list's leg, one that stands alone, an attached one.
+
+    One that waits for its entry protects nothing yet.
+    """
+    if order.state == OrderState.PENDING_NEW.value:
+        return False
     if order.leg == Leg.STOP_LOSS.value or (order.is_attached and order.stop_price is not None):
         return True
     kind = OrderType(order.type)

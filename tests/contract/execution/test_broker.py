@@ -104,7 +104,7 @@ def test_it_places_and_cancels_a_protective_pair(desk, request):
         ),
     )
 
-    reply = desk.broker.submit_oco(
+    reply = desk.broker.submit_list(
         pair, request_sha256=digest(pair.parameters()), signed_at=desk.clock.now()
     )
 

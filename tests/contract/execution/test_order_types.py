@@ -109,7 +109,7 @@ def test_it_places_a_pair_on_either_side_with_a_stop_that_may_follow(desk, reque
         ),
     )
 
-    reply = desk.broker.submit_oco(
+    reply = desk.broker.submit_list(
         pair, request_sha256=digest(pair.parameters()), signed_at=desk.clock.now()
     )
 

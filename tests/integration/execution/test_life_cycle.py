@@ -32,6 +32,8 @@ from execution.services.guarding import Guardian
 from execution.services.intents import approve_decisions
 from execution.services.orders import ManualOrder, place_manual_order, place_orders
 from execution.services.replacing import Changes, replace_order
+from markets.models import Instrument
+from markets.selectors import forget_rules
 from risk.domain.trading_state import Level
 from risk.services.trading_state import raise_level, rearm
 from tests.fakes.broker import Fault
@@ -47,7 +49,7 @@ AT_EVERY_STEP = (
 symbols = st.sampled_from(sorted(PRICES))
 calls = st.sampled_from(
     [
-        *("submit", "submit_oco", "replace", "amend", "cancel"),
+        *("submit", "submit_oco", "submit_otoco", "replace", "amend", "cancel"),
         *("query", "open_orders", "all_orders", "trades", "balances"),
     ]
 )
@@ -70,6 +72,7 @@ kinds_by_hand = st.sampled_from(
         ("OCO", "0.99", None, None, 100, None),
     ]
 )
+_CANCELABLE = ("APPROVED", "PENDING_NEW", "NEW", "PARTIALLY_FILLED")
 scopes = st.sampled_from(["GLOBAL", "symbol:BTCUSDT"])
 kinds = st.sampled_from(["lose_reply", "drop", "refuse", "error", "hide"])
 
@@ -83,6 +86,8 @@ class LifeCycle(RuleBasedStateMachine):
         self.clock = HandClock()
         self.world = build_world(self.clock, PRICES)
         self.broker = self.world.broker
+        Instrument.objects.update(otoco_allowed=True)
+        forget_rules()
         self.guardian = Guardian(
             account_id=self.world.account.pk,
             broker=self.broker,
@@ -104,8 +109,17 @@ class LifeCycle(RuleBasedStateMachine):
         if claims:
             claim_orders(order_ids=ids, clock=self.clock)
 
+    @rule(symbol=symbols, share=st.sampled_from(["0.99", "1.002"]))
+    def place_with_bracket(self, symbol, share):
+        """A resting entry whose pair waits at the exchange, or one that crosses the market."""
+        form = ("LIMIT", share, None, None, None, "GTC")
+        self._by_hand(symbol, Side.BUY, form, stop_loss="0.97", take_profit="1.04")
+
     @rule(symbol=symbols, side=st.sampled_from(list(Side)), form=kinds_by_hand)
     def place_by_hand(self, symbol, side, form):
+        self._by_hand(symbol, side, form)
+
+    def _by_hand(self, symbol, side, form, *, stop_loss=None, take_profit=None):
         self.serial += 1
         market = self.broker.prices[symbol]
         kind, price, stop, limit, delta, time = form
@@ -127,6 +141,8 @@ class LifeCycle(RuleBasedStateMachine):
             stop_limit_price=at(limit),
             trailing_delta_bps=delta,
             time_in_force=time and TimeInForce(time),
+            stop_loss_price=at(stop_loss),
+            take_profit_price=at(take_profit),
         )
         with contextlib.suppress(Denied):  # refused by the gate, and on record
             place_manual_order(
@@ -187,7 +203,8 @@ class LifeCycle(RuleBasedStateMachine):
     @rule(which=st.integers(0, 9))
     def cancel(self, which):
         live = Order.objects.filter(parent__isnull=True).exclude(leg="EXTERNAL").order_by("pk")
-        orders = [row for row in live if row.state in ("APPROVED", "NEW", "PARTIALLY_FILLED")]
+        live = live.exclude(working__isnull=False, state="APPROVED")  # lapses with its entry
+        orders = [row for row in live if row.state in _CANCELABLE]
         if orders:
             chosen = orders[which % len(orders)]
             cancel_orders(orders=[chosen], broker=self.broker, clock=self.clock)

@@ -7,6 +7,7 @@ import pytest
 
 from core.clock import from_ms
 from core.errors import InvalidInput, NotFound
+from markets.adapters.binance_market_data import listing_of
 from markets.domain.filters import Listing
 from markets.domain.ticker import Ticker
 from markets.domain.timeframe import Timeframe
@@ -19,7 +20,12 @@ from markets.selectors import (
     list_tickers,
 )
 from markets.services.ingestion import store_candles
-from markets.services.instruments import subscribe, sync_instruments, unsubscribe
+from markets.services.instruments import (
+    refresh_instrument,
+    subscribe,
+    sync_instruments,
+    unsubscribe,
+)
 from markets.services.tickers import record_tickers
 
 NOW = datetime(2024, 1, 1, tzinfo=UTC)
@@ -67,6 +73,28 @@ class FakeMarketData:
 def sync(*listed: str, symbols: list[str] | None = None, **more: Any) -> list[int]:
     source: Any = FakeMarketData(*listed, **more)
     return sync_instruments(market_data=source, symbols=symbols, now=NOW)
+
+
+@pytest.mark.parametrize(
+    ("permits", "is_allowed"),
+    [
+        ({"otoAllowed": True, "ocoAllowed": True}, True),
+        ({"otoAllowed": True, "ocoAllowed": False}, False),
+        ({"otoAllowed": False, "ocoAllowed": True}, False),
+        ({"ocoAllowed": True}, False),
+    ],
+    ids=str,
+)
+@pytest.mark.django_db
+def test_it_keeps_whether_an_entry_and_its_pair_may_go_in_one_list(
+    permits: dict[str, bool], *, is_allowed: bool
+) -> None:
+    item = {"symbol": "BTCUSDT", "baseAsset": "BTC", "quoteAsset": "USDT", "status": "TRADING"}
+    sync("BTCUSDT")
+
+    refresh_instrument(listing=listing_of({**item, "filters": FILTERS, **permits}), now=NOW)
+
+    assert Instrument.objects.get().otoco_allowed is is_allowed
 
 
 @pytest.mark.django_db

@@ -84,3 +84,14 @@ def test_a_group_s_time_is_that_of_its_members_and_of_what_they_reaped(tmp_path)
         (tmp_path / str(pid) / "stat").write_text(stat)
 
     assert group_cpu_s(7, proc=tmp_path, ticks_per_s=100) == 2.0
+
+
+def test_a_group_that_waits_for_a_processor_does_not_stand_still(tmp_path) -> None:
+    for pid, group in ((7, 7), (9, 9)):
+        stat = f"{pid} (a) S 1 {group} 7 0 -1 0 0 0 0 0 0 0 0 0 20 0 1"
+        for thread in (pid, pid + 10):
+            (tmp_path / f"{pid}/task/{thread}").mkdir(parents=True)
+            (tmp_path / f"{pid}/task/{thread}/schedstat").write_text("5 1500000000 3")
+        (tmp_path / f"{pid}/stat").write_text(stat)
+
+    assert group_cpu_s(7, proc=tmp_path, ticks_per_s=100) == 3.0

@@ -26,7 +26,7 @@ EXECUTION = Execution(
 # Written a second time: a wrong row would take an order for dead that lives.
 EVENTS = {
     "NEW": "ACCEPT",
-    "PENDING_NEW": "ACCEPT",
+    "PENDING_NEW": "WAIT",
     "PARTIALLY_FILLED": "FILL_PART",
     "PENDING_CANCEL": "ACCEPT",
     "FILLED": "FILL",

@@ -26,6 +26,7 @@ EXPECTED = {
     E.REJECT: {
         S.SENDING: S.REJECTED,
         S.UNKNOWN: S.REJECTED,
+        S.PENDING_NEW: S.REJECTED,
         S.NEW: S.REJECTED,
         S.REJECTED: S.REJECTED,
     },
@@ -36,9 +37,29 @@ EXPECTED = {
     },
     E.PROVE_ABSENT: {S.UNKNOWN: S.NOT_ACCEPTED, S.QUARANTINED: S.NOT_ACCEPTED},
     E.GIVE_UP: {S.UNKNOWN: S.QUARANTINED},
+    E.WAIT: {
+        **dict.fromkeys(
+            (S.SENDING, S.UNKNOWN, S.QUARANTINED, S.PENDING_NEW, S.NOT_ACCEPTED, S.REJECTED),
+            S.PENDING_NEW,
+        ),
+        S.NEW: S.NEW,
+        S.PARTIALLY_FILLED: S.PARTIALLY_FILLED,
+        S.FILLED: S.FILLED,
+        S.CANCELED: S.CANCELED,
+        S.EXPIRED: S.EXPIRED,
+    },
     E.ACCEPT: {
         **dict.fromkeys(
-            (S.SENDING, S.UNKNOWN, S.QUARANTINED, S.NEW, S.NOT_ACCEPTED, S.REJECTED), S.NEW
+            (
+                S.SENDING,
+                S.UNKNOWN,
+                S.QUARANTINED,
+                S.PENDING_NEW,
+                S.NEW,
+                S.NOT_ACCEPTED,
+                S.REJECTED,
+            ),
+            S.NEW,
         ),
         S.PARTIALLY_FILLED: S.PARTIALLY_FILLED,
         S.FILLED: S.FILLED,
@@ -51,6 +72,7 @@ EXPECTED = {
                 S.SENDING,
                 S.UNKNOWN,
                 S.QUARANTINED,
+                S.PENDING_NEW,
                 S.NEW,
                 S.NOT_ACCEPTED,
                 S.REJECTED,
@@ -67,6 +89,7 @@ EXPECTED = {
             S.SENDING,
             S.UNKNOWN,
             S.QUARANTINED,
+            S.PENDING_NEW,
             S.NEW,
             S.NOT_ACCEPTED,
             S.REJECTED,
@@ -82,6 +105,7 @@ EXPECTED = {
             S.SENDING,
             S.UNKNOWN,
             S.QUARANTINED,
+            S.PENDING_NEW,
             S.NEW,
             S.NOT_ACCEPTED,
             S.REJECTED,
@@ -95,6 +119,7 @@ EXPECTED = {
             S.SENDING,
             S.UNKNOWN,
             S.QUARANTINED,
+            S.PENDING_NEW,
             S.NEW,
             S.NOT_ACCEPTED,
             S.REJECTED,
@@ -140,7 +165,8 @@ def test_it_splits_the_states_into_live_and_final():
 
 @pytest.mark.parametrize("state", OrderState)
 def test_it_expects_nothing_more_of_a_final_order(state):
-    alive = {"APPROVED", "SENDING", "UNKNOWN", "QUARANTINED", "NEW", "PARTIALLY_FILLED"}
+    alive = {"APPROVED", "SENDING", "UNKNOWN", "QUARANTINED"}
+    alive |= {"PENDING_NEW", "NEW", "PARTIALLY_FILLED"}
 
     assert state.is_final is (state.value not in alive)
 

@@ -8,7 +8,8 @@ import pytest
 
 from execution.domain.order import OrderType, Side, TimeInForce
 from execution.domain.proposal import build_proposal, entry_quantity
-from risk.domain.snapshot import OrderProposal
+from execution.domain.protection import Bracket
+from risk.domain.snapshot import OrderProposal, count_algo_orders, count_orders
 from risk.domain.trading_state import Purpose
 from tests.unit.risk.domain.builders import make_limits, make_reference, make_rules
 
@@ -30,6 +31,7 @@ class Wish:
     leg_limit_price: Decimal | None = None
     trailing_delta_bps: int | None = None
     time_in_force: TimeInForce | None = TimeInForce.IOC
+    bracket: Bracket | None = None
     is_reduce_only: bool = False
     purpose: Purpose = Purpose.ENTRY
     strategy_id: int | None = 3
@@ -138,3 +140,25 @@ def test_it_divides_to_the_eighteenth_place() -> None:
     assert entry_quantity(
         notional=D(1), price=D(3), rules=make_rules(step_size=D("1e-18"))
     ) == D("0." + "3" * 18)  # fmt: skip
+
+
+@pytest.mark.parametrize("is_allowed", [True, False])
+def test_a_person_s_stop_and_target_are_those_that_the_gate_judges(*, is_allowed: bool) -> None:
+    bracket = Bracket(stop_price=D("30000"), take_profit_price=D("36000"))
+    rules = make_rules(tick_size=D("0.1"), otoco_allowed=is_allowed)
+
+    proposal = build(Wish(bracket=bracket), rules=rules)
+
+    assert (proposal.stop_loss_price, proposal.take_profit_price) == (D("30000"), D("36000"))
+    assert proposal.stop_limit_price == D("29700")
+    # Only what goes to the exchange with the entry counts as orders there.
+    assert proposal.has_pending_pair is is_allowed
+    assert count_orders(proposal) == (3 if is_allowed else 1)
+    assert count_algo_orders(proposal) == (1 if is_allowed else 0)
+
+
+def test_an_entry_without_them_has_no_pair_at_the_exchange() -> None:
+    proposal = build(Wish(), rules=make_rules(otoco_allowed=True))
+
+    assert not proposal.has_pending_pair
+    assert (count_orders(proposal), count_algo_orders(proposal)) == (1, 0)

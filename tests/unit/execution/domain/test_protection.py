@@ -5,7 +5,13 @@ from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 import pytest
 
 from execution.domain.order import OrderType, Side
-from execution.domain.protection import ProtectionStyle, ProtectionTerms, plan_protection
+from execution.domain.protection import (
+    Bracket,
+    ProtectionPlan,
+    ProtectionStyle,
+    ProtectionTerms,
+    plan_protection,
+)
 
 D = Decimal
 
@@ -88,6 +94,39 @@ def test_it_protects_exactly_the_least_that_the_exchange_takes():
 def test_it_protects_no_position_of_nothing_where_nothing_is_the_least():
     assert plan("0", rules=NoLeast()) is None
     assert plan("0.001", rules=NoLeast()).quantity == D("0.001")
+
+
+def chosen(held="1", **prices):
+    bracket = Bracket(**{"stop_price": D("90.001"), "take_profit_price": D("140.001"), **prices})
+    return plan_protection(
+        held_quantity=D(held),
+        entry_price=D("100"),
+        stop_loss_fraction=D("0.02"),
+        take_profit_fraction=D("0.05"),
+        rules=Grid(),
+        terms=ProtectionTerms(style=ProtectionStyle.TRAILING, chosen=bracket),
+    )
+
+
+def test_what_a_person_chose_counts_before_limits_and_strategy():
+    assert chosen("0.9999") == ProtectionPlan(
+        quantity=D("0.999"), take_profit_price=D("140.01"), stop_price=D("90.01")
+    )
+
+
+def test_too_little_has_no_pair_at_chosen_prices_either():
+    assert chosen("0.005", stop_price=D("999")) is None
+    assert chosen("0.005", stop_price=D("1000")) is not None
+
+
+def test_a_bracket_is_kept_to_the_last_digit():
+    bracket = Bracket(stop_price=D("0.000000000000000001"), take_profit_price=D("1E+3"))
+
+    assert bracket.to_json() == {
+        "stop_price": "0.000000000000000001",
+        "take_profit_price": "1000",
+    }
+    assert Bracket.from_json(bracket.to_json()) == bracket
 
 
 def test_a_pair_is_a_list_with_a_stop_that_stays():

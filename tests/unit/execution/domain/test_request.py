@@ -14,6 +14,7 @@ from execution.domain.request import (
     CancelRequest,
     OcoRequest,
     OrderRequest,
+    OtocoRequest,
     ReplaceRequest,
     Restriction,
     Terms,
@@ -220,3 +221,46 @@ def test_it_cancels_an_order_or_a_whole_list(is_list, kind, name):
 
 def test_it_cancels_one_order_unless_told_otherwise():
     assert CancelRequest(symbol="BTCUSDT", client_order_id="ts-A").kind == "DELETE order"
+
+
+def test_it_asks_for_an_entry_and_the_pair_that_waits_for_it_under_the_pair_s_name():
+    entry = OrderRequest(
+        symbol="BTCUSDT",
+        side=Side.BUY,
+        type=OrderType.LIMIT,
+        quantity=Decimal("0.02"),
+        client_order_id="ts-E",
+        price=Decimal(49500),
+        time_in_force=TimeInForce.GTC,
+    )
+    pair = OcoRequest(
+        symbol="BTCUSDT",
+        quantity=Decimal("0.01998"),
+        list_client_order_id="ts-L",
+        take_profit=Terms(type=OrderType.LIMIT_MAKER, client_order_id="ts-T", price=Decimal(52000)),
+        stop=Terms(type=OrderType.STOP_LOSS, client_order_id="ts-S", stop_price=Decimal(48000)),
+    )
+    request = OtocoRequest(working=entry, pending=pair)
+
+    assert request.kind == "POST orderList/otoco"
+    assert request.list_client_order_id == "ts-L"
+    assert request.names == {"ts-E", "ts-T", "ts-S"}
+    assert request.parameters() == {
+        "symbol": "BTCUSDT",
+        "listClientOrderId": "ts-L",
+        "workingSide": "BUY",
+        "workingQuantity": "0.02",
+        "workingType": "LIMIT",
+        "workingClientOrderId": "ts-E",
+        "workingPrice": "49500",
+        "workingTimeInForce": "GTC",
+        "pendingSide": "SELL",
+        "pendingQuantity": "0.01998",
+        "pendingAboveType": "LIMIT_MAKER",
+        "pendingAboveClientOrderId": "ts-T",
+        "pendingAbovePrice": "52000",
+        "pendingBelowType": "STOP_LOSS",
+        "pendingBelowClientOrderId": "ts-S",
+        "pendingBelowStopPrice": "48000",
+        "newOrderRespType": "FULL",
+    }

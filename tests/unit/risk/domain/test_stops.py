@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from risk.domain.stops import (
     STOP_LIMIT_GAP_FRACTION,
     Protection,
+    chosen_prices,
     protected_quantity,
     protective_prices,
     why_not_placeable,
@@ -142,3 +143,11 @@ def find_wrong(rules, **changes) -> str | None:
         "fee_fraction": D("0.001"),
     }
     return why_not_placeable(**{**values, **changes}, rules=rules)
+
+
+def test_chosen_prices_stay_and_the_stop_sells_with_the_usual_room() -> None:
+    chosen = chosen_prices(stop_price=D("48000"), take_profit_price=D("52000.1"), rules=RULES)
+
+    assert chosen == Protection(
+        stop_price=D("48000"), stop_limit_price=D("47520"), take_profit_price=D("52000.1")
+    )
