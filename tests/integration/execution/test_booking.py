@@ -320,35 +320,6 @@ def test_dust_of_a_position_is_carried_into_the_next_even_within_one_batch(world
     assert after.cost_quote == 490 + before.cost_quote
 
 
-def test_the_row_of_a_pair_follows_its_legs(world):
-    place(world)
-    pair = Order.objects.get(leg="PROTECT")
-    report = world.broker.trigger("STOP_LOSS", "BTCUSDT")
-    partner = next(o for o in world.broker.orders.values() if o.status is VenueStatus.EXPIRED)
-
-    book(world, report)
-    pair.refresh_from_db()
-    assert (pair.state, pair.ended_at) == ("NEW", None)
-    book(world, partner)
-
-    pair.refresh_from_db()
-    stop = Order.objects.get(leg="STOP_LOSS")
-    assert (pair.state, pair.reserved_quantity) == ("FILLED", 0)
-    assert (pair.filled_quantity, pair.filled_quote) == (stop.filled_quantity, stop.filled_quote)
-    assert pair.venue_list_id == report.venue_list_id is not None
-    assert pair.ended_at == pair.updated_at
-
-
-def test_a_pair_whose_legs_were_both_cancelled_is_cancelled(world):
-    place(world)
-    reply = world.broker.cancel_all("BTCUSDT")
-
-    book(world, *reply.reports)
-
-    assert Order.objects.get(leg="PROTECT").state == "CANCELED"
-    world.unsound = "the position stands without a stop"
-
-
 def test_it_tells_the_pages_of_orders_fills_and_positions_that_changed(world, monkeypatch):
     told = []
     order = rest(world)
