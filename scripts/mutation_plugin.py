@@ -15,9 +15,11 @@ from django.db.backends.sqlite3.creation import DatabaseCreation
 from hypothesis import HealthCheck
 from hypothesis import settings as examples
 
+from core.prepared import PreparedQuery
+
 
 def pytest_configure() -> None:
-    """Replace the making of the test database in this process and those forked from it."""
+    """Replace what is made once for all, in this process and in those forked from it."""
     # What was there before the tests stays there: looking for garbage in it, as pytest does at
     # the end of each run, took a third of the time.
     gc.freeze()
@@ -49,5 +51,13 @@ def pytest_configure() -> None:
         settings.DATABASES[connection.alias]["NAME"] = connection.settings_dict["NAME"] = name
         return name
 
+    ask = PreparedQuery.__call__
+
+    def ask_anew(self: PreparedQuery, **values: Any) -> Any:
+        # Made once, a query would be that of the unchanged module.
+        self._made.clear()
+        return ask(self, **values)
+
+    PreparedQuery.__call__ = ask_anew  # type: ignore[method-assign]
     DatabaseCreation.create_test_db = create_test_db  # type: ignore[method-assign]
     DatabaseCreation.is_copying = True  # type: ignore[attr-defined]

@@ -268,33 +268,20 @@ def test_an_overfill_is_told_once_for_each_order_and_closes_its_symbol(world):
     ]
 
 
-@pytest.mark.parametrize(("sold", "left"), [("0.5", "0.39960"), ("0.7", "0.3")])
-def test_a_sale_of_somebody_else_takes_of_a_position_only_what_the_account_lacks(world, sold, left):
-    world.broker.held["ETH"] = D("0.6004")
-    world.reconcile(accept_external="held before")
-    place(world, "ETHUSDT")
-    assert Position.objects.get().quantity == D("0.3996")
-    world.broker.cancel_all("ETHUSDT")
+def test_an_order_that_was_held_for_dead_is_told_and_goes_on(world):
+    order = rest(world)
+    Order.objects.filter(pk=order.pk).update(state="NOT_ACCEPTED", ended_at=order.created_at)
+    world.unsound = "the proof on record was wrong"
 
-    book(world, world.broker.place_foreign("ETHUSDT", Side.SELL, D(sold)))
+    book(world, world.broker.orders[order.venue_order_id])
 
-    position = Position.objects.get()
-    assert position.quantity == D(left)
-    row = Fill.objects.get(side="SELL")
-    assert row.quantity == D(sold)
-    assert (row.position_id is None) is (D(left) == D("0.3996"))
-    if row.position_id:
-        assert position.exit_quantity == D("0.0996")
-
-
-def test_a_purchase_of_somebody_else_is_no_position(world):
-    book(world, world.broker.place_foreign("ETHUSDT", Side.BUY, D("0.1")))
-
-    assert not Position.objects.exists()
-    place(world, "ETHUSDT")
-    before = Position.objects.get().quantity
-    book(world, world.broker.place_foreign("ETHUSDT", Side.BUY, D("0.1")))
-    assert Position.objects.get().quantity == before
+    order.refresh_from_db()
+    assert (order.state, order.ended_at) == ("NEW", None)
+    alert = Alert.objects.get(code="DEAD_ORDER_ALIVE")
+    assert alert.context == {"order_id": order.pk, "is_ours": True}
+    assert "NOT_ACCEPTED here" in alert.message
+    change = TradingStateChange.objects.get(actor="auto:dead_order_alive")
+    assert (change.scope, change.to_level) == ("symbol:BTCUSDT", "REDUCE_ONLY")
 
 
 def test_a_position_bears_whose_it_is_and_closes_at_its_last_trade(world):
@@ -331,35 +318,6 @@ def test_dust_of_a_position_is_carried_into_the_next_even_within_one_batch(world
     assert (after.carried_quantity, after.quantity) == (dust, D("0.00999") + dust)
     assert after.carried_cost_quote == before.cost_quote > 0
     assert after.cost_quote == 490 + before.cost_quote
-
-
-def test_the_row_of_a_pair_follows_its_legs(world):
-    place(world)
-    pair = Order.objects.get(leg="PROTECT")
-    report = world.broker.trigger("STOP_LOSS", "BTCUSDT")
-    partner = next(o for o in world.broker.orders.values() if o.status is VenueStatus.EXPIRED)
-
-    book(world, report)
-    pair.refresh_from_db()
-    assert (pair.state, pair.ended_at) == ("NEW", None)
-    book(world, partner)
-
-    pair.refresh_from_db()
-    stop = Order.objects.get(leg="STOP_LOSS")
-    assert (pair.state, pair.reserved_quantity) == ("FILLED", 0)
-    assert (pair.filled_quantity, pair.filled_quote) == (stop.filled_quantity, stop.filled_quote)
-    assert pair.venue_list_id == report.venue_list_id is not None
-    assert pair.ended_at == pair.updated_at
-
-
-def test_a_pair_whose_legs_were_both_cancelled_is_cancelled(world):
-    place(world)
-    reply = world.broker.cancel_all("BTCUSDT")
-
-    book(world, *reply.reports)
-
-    assert Order.objects.get(leg="PROTECT").state == "CANCELED"
-    world.unsound = "the position stands without a stop"
 
 
 def test_it_tells_the_pages_of_orders_fills_and_positions_that_changed(world, monkeypatch):

@@ -5,13 +5,18 @@ from decimal import Decimal
 
 import pytest
 
+from core.build import get_build
 from execution.domain.decision import Action
+from execution.domain.order import OrderType, Side, TimeInForce
 from execution.domain.request import digest
-from execution.models import Order, Position, SubmitAttempt
+from execution.models import Account, Order, Position, SubmitAttempt
 from execution.services.claims import claim_cancels, claim_orders, fence_after, renew_claim
+from execution.services.fills import record_reports
 from execution.services.intents import approve_decisions, approve_exits
-from execution.services.orders import place_orders
+from execution.services.order_rows import RESTRICTION
+from execution.services.orders import ManualOrder, place_manual_order, place_orders
 from risk.domain.trading_state import Level
+from risk.models import TradingStateChange
 from risk.services.trading_state import raise_level, read_state, rearm, stop_trading
 
 D = Decimal
@@ -69,11 +74,11 @@ def test_nobody_claims_the_same_order_twice(world):
     assert SubmitAttempt.objects.count() == 1
 
 
-@pytest.mark.parametrize(("left", "state"), [(MS, "LAPSED"), (2 * MS, "SENDING")])
+@pytest.mark.parametrize(("left", "state"), [(2 * MS, "LAPSED"), (3 * MS, "SENDING")])
 def test_an_order_lapses_in_the_moment_that_its_time_is_over(world, left, state):
     settle(world)
     ids = approve(world, world.decide("BTCUSDT"))
-    # The clock moves on by a millisecond when the claim reads it.
+    # The clock moves on by a millisecond each time it is read: for the storage and for the claim.
     Order.objects.update(expires_at=world.clock._now + left)
 
     claim(world, ids)
@@ -161,6 +166,70 @@ def test_an_aged_claim_is_renewed_only_by_who_still_holds_it(world):
     assert SubmitAttempt.objects.get().signed_at == row.signed_at
 
 
+def test_one_claim_is_renewed_and_the_others_of_its_moment_are_not(world):
+    settle(world)
+    ids = approve(world, world.decide("BTCUSDT"), world.decide("ETHUSDT"))
+    one, other = claim(world, ids)
+    assert one.attempt.signed_at == other.attempt.signed_at
+    world.clock.advance(3)
+
+    assert renew_claim(one, clock=world.clock)
+
+    assert one.attempt.fence_at == fence_after(one.attempt.signed_at, world.clock)
+    row = SubmitAttempt.objects.get(pk=other.attempt.pk)
+    assert (row.signed_at, row.fence_at) == (other.attempt.signed_at, other.attempt.fence_at)
+    SubmitAttempt.objects.filter(pk=other.attempt.pk).update(signed_at=world.clock.now())
+    assert not renew_claim(other, clock=world.clock)  # somebody else has signed it since
+
+
+def test_a_claim_that_replaces_an_order_writes_both_of_its_halves_ahead(world):
+    settle(world)
+    old = place_manual_order(
+        account_id=world.account.pk,
+        wanted=ManualOrder(
+            symbol="ETHUSDT",
+            side=Side.BUY,
+            type=OrderType.LIMIT,
+            quantity=D("0.2"),
+            price=D(2475),
+            time_in_force=TimeInForce.GTC,
+        ),
+        idempotency_key="key",
+        actor="tester",
+        broker=world.broker,
+        clock=world.clock,
+    )
+    ids = approve(world, world.decide("ETHUSDT"))
+    Order.objects.filter(pk__in=ids).update(supersedes=old, context={RESTRICTION: "ONLY_NEW"})
+    claim_cancels(orders=[old], clock=world.clock)
+
+    [made] = claim(world, ids)
+    world.clock.advance(3)
+    assert renew_claim(made, clock=world.clock)
+
+    half = SubmitAttempt.objects.get(pk=made.cancel_attempt.pk)
+    whole = SubmitAttempt.objects.get(pk=made.attempt.pk)
+    assert made.request.canceled_client_order_id == old.client_order_id
+    assert (half.order_id, half.kind, half.number) == (old.pk, "CANCEL", 2)
+    assert half.evidence == {"replaced_by": ids[0]}
+    for name in ("epoch", "signed_at", "fence_at", "request_sha256", "outcome", "created_at"):
+        assert getattr(half, name) == getattr(whole, name), name
+    assert whole.signed_at > whole.created_at
+
+
+def test_nothing_is_placed_in_the_stead_of_an_order_that_is_gone(world):
+    settle(world)
+    hold(world)
+    entry = Order.objects.get(leg="ENTRY")
+    ids = approve(world, world.decide("ETHUSDT"))
+    Order.objects.filter(pk__in=ids).update(supersedes=entry, context={RESTRICTION: "ONLY_NEW"})
+
+    assert claim(world, ids) == []
+
+    order = Order.objects.get(pk=ids[0])
+    assert (order.state, order.reason) == ("LAPSED", "NOTHING_TO_REPLACE")
+
+
 def test_cancels_of_one_order_are_numbered(world):
     settle(world)
     hold(world)
@@ -173,3 +242,135 @@ def test_cancels_of_one_order_are_numbered(world):
         assert row.epoch == read_state().epoch
         assert row.fence_at - row.signed_at == timedelta(seconds=17)
         assert row.request_sha256 == digest(made.request.parameters())
+
+
+def approve_exit(world, position, *, is_manual=False):
+    return approve_exits(
+        account_id=world.account.pk,
+        position_ids=[position.pk],
+        is_manual=is_manual,
+        clock=world.clock,
+    )
+
+
+def test_a_process_of_another_build_sends_nothing_and_halts_everything(
+    world, django_capture_on_commit_callbacks
+):
+    ids = approve(world, world.decide("BTCUSDT"))
+    Account.objects.update(ready_build="another")
+
+    with django_capture_on_commit_callbacks(execute=True):
+        assert claim(world, ids) == []
+
+    order = Order.objects.get()
+    assert (order.state, order.reason) == ("LAPSED", "BUILD_DIFFERS")
+    change = TradingStateChange.objects.latest("pk")
+    assert (change.scope, change.to_level, change.actor) == ("GLOBAL", "HALT", "auto:build")
+    assert "restart all of them" in change.reason
+    assert change.timestamp == order.updated_at
+
+
+@pytest.mark.parametrize("build", ["", get_build()])
+def test_a_process_of_the_same_build_or_of_none_on_record_may_send(
+    world, build, django_capture_on_commit_callbacks
+):
+    settle(world)
+    ids = approve(world, world.decide("BTCUSDT"))
+    Account.objects.update(ready_build=build)
+
+    with django_capture_on_commit_callbacks(execute=True):
+        assert len(claim(world, ids)) == 1
+
+    assert read_state().level is Level.ACTIVE
+
+
+def test_nothing_is_claimed_of_an_account_that_is_not_compared_yet(world):
+    ids = approve(world, world.decide("BTCUSDT"))
+    Account.objects.update(ready_at=None)
+
+    assert claim(world, ids) == []
+
+    assert Order.objects.get().state == "APPROVED"
+    world.unsound = "the order was never sent"
+
+
+@pytest.mark.parametrize(
+    ("held", "claimed"), [("0.015", "0.015"), ("0.0150099", "0.015"), ("0.03", "0.01998")]
+)
+def test_an_exit_sells_no_more_than_is_still_held(world, held, claimed):
+    settle(world)
+    position = hold(world)
+    ids = approve_exit(world, position)
+    Position.objects.update(quantity=D(held))
+
+    [made] = claim(world, ids)
+
+    assert made.request.quantity == D(claimed)
+    assert Order.objects.get(leg="EXIT").quantity == D(claimed)
+
+
+def test_an_exit_of_what_is_sold_already_lapses(world):
+    settle(world)
+    position = hold(world)
+    ids = approve_exit(world, position)
+    Position.objects.update(quantity=D("0.000009"))  # below one step
+
+    assert claim(world, ids) == []
+
+    order = Order.objects.get(leg="EXIT")
+    assert (order.state, order.reason) == ("LAPSED", "NOTHING_TO_CLOSE")
+    assert order.ended_at == order.updated_at is not None
+
+
+@pytest.mark.parametrize("is_manual", [True, False])
+def test_a_person_may_sell_by_hand_while_the_machine_is_halted(world, is_manual):
+    settle(world)
+    position = hold(world)
+    ids = approve_exit(world, position, is_manual=is_manual)
+    raise_level(level=Level.HALT, reason="test", actor="tester", now=world.clock.now())
+
+    assert len(claim(world, ids)) == is_manual
+
+    order = Order.objects.get(leg="EXIT")
+    assert (order.state, order.reason) == (
+        ("SENDING", "MANUAL") if is_manual else ("LAPSED", "STATE_LEVEL")
+    )
+
+
+@pytest.mark.parametrize("state", ["SENDING", "LAPSED"])
+def test_the_legs_of_a_pair_go_where_the_pair_goes(world, state):
+    settle(world)
+    [made] = claim(world, approve(world, world.decide("BTCUSDT")))
+    sent = world.broker.submit(
+        made.request,
+        request_sha256=made.attempt.request_sha256,
+        signed_at=made.attempt.signed_at,
+    )
+    record_reports(account_id=world.account.pk, reports=sent.reports, now=world.clock.now())
+    pair = Order.objects.get(leg="PROTECT", state="APPROVED")
+    others = Order.objects.filter(leg="ENTRY").values("state", "updated_at").get()
+    expires_at = world.clock.now() + timedelta(minutes=1 if state == "SENDING" else -1)
+    Order.objects.filter(pk=pair.pk).update(expires_at=expires_at)
+
+    claim(world, [pair.pk])
+
+    pair.refresh_from_db()
+    assert (pair.state, pair.reason) == (state, "" if state == "SENDING" else "EXPIRED_UNSENT")
+    for leg in Order.objects.filter(parent=pair):
+        assert (leg.state, leg.reason) == (pair.state, pair.reason)
+        assert (leg.updated_at, leg.ended_at) == (pair.updated_at, pair.ended_at)
+    assert Order.objects.filter(leg="ENTRY").values("state", "updated_at").get() == others
+
+
+def test_it_tells_the_pages_of_every_order_that_was_claimed_or_lapsed(world, monkeypatch):
+    settle(world)
+    ids = approve(world, world.decide("BTCUSDT"), world.decide("ETHUSDT"))
+    Order.objects.filter(pk=ids[1]).update(expires_at=world.clock.now())
+    told = []
+    monkeypatch.setattr("execution.services.claims.push.publish", lambda *each: told.extend(each))
+
+    claim(world, ids)
+
+    seen = [(each["order_id"], each["state"]) for each in told]
+    assert seen == [(ids[0], "SENDING"), (ids[1], "LAPSED")]
+    assert {each["at"] for each in told} == {Order.objects.get(pk=ids[0]).updated_at}

@@ -1,5 +1,6 @@
 """Orders at the exchange that belong to nothing here: told, typed, and settled by a person."""
 
+from dataclasses import replace
 from decimal import Decimal
 
 import pytest
@@ -13,6 +14,7 @@ from execution.models import Balance, Difference, Fill, Order, Position
 from execution.services.coverage import measure_unprotected
 from execution.services.differences import Settlement, settle_difference
 from execution.services.exits import exit_positions
+from execution.services.fills import record_reports
 from execution.services.orders import place_orders
 from execution.services.protection import protect_positions
 from execution.services.recounting import recount_account
@@ -230,3 +232,48 @@ def test_a_person_attaches_it_on_the_page(foreign_bid, monkeypatch):
     assert "BUY 0.01 LIMIT at 40000" in html
     assert "name the strategy" in refused
     assert "is ATTACHED" in done
+
+
+def book(world, *reports):
+    record_reports(account_id=world.account.pk, reports=reports, now=world.clock.now())
+
+
+def test_a_strangers_order_is_adopted_once_whatever_names_it_comes_under(world):
+    report = world.broker.place_foreign("ETHUSDT", Side.BUY, D("0.1"))
+
+    book(world, replace(report, executions=()), replace(report, client_order_id="web_9"))
+
+    order = Order.objects.get(leg="EXTERNAL")
+    assert (order.state, order.filled_quantity) == ("FILLED", D("0.1"))
+
+
+@pytest.mark.parametrize(
+    ("sold", "left"), [("0.5", "0.3996"), ("0.6004", "0.3996"), ("0.7", "0.3")]
+)
+def test_a_sale_of_somebody_else_takes_of_a_position_only_what_the_account_lacks(world, sold, left):
+    world.broker.held["ETH"] = D("0.6004")
+    world.reconcile(accept_external="held before")
+    place(world, "ETHUSDT")
+    assert Position.objects.get().quantity == D("0.3996")
+    world.broker.cancel_all("ETHUSDT")
+
+    book(world, world.broker.place_foreign("ETHUSDT", Side.SELL, D(sold)))
+
+    position = Position.objects.get()
+    assert position.quantity == D(left)
+    row = Fill.objects.get(side="SELL")
+    assert row.quantity == D(sold)
+    assert (row.position_id is None) is (D(left) == D("0.3996"))
+    if row.position_id:
+        assert position.exit_quantity == D("0.0996")
+
+
+def test_what_somebody_else_trades_is_no_position(world):
+    book(world, world.broker.place_foreign("ETHUSDT", Side.BUY, D("0.1")))
+    book(world, world.broker.place_foreign("ETHUSDT", Side.SELL, D("0.05")))
+
+    assert not Position.objects.exists()
+    place(world, "ETHUSDT")
+    before = Position.objects.get().quantity
+    book(world, world.broker.place_foreign("ETHUSDT", Side.BUY, D("0.1")))
+    assert Position.objects.get().quantity == before

@@ -7,6 +7,7 @@ import pytest
 from alerts.models import Alert
 from execution.domain.order import OrderType, Side, TimeInForce
 from execution.models import Account, Balance, Fill, LedgerEntry, Order, Position, TradeCursor
+from execution.services.accounts import open_account
 from execution.services.balances import compare_balances, enter_external, take_opening
 from execution.services.orders import ManualOrder, place_manual_order, place_orders
 from risk.domain.trading_state import Level
@@ -148,6 +149,21 @@ def test_a_second_process_that_takes_the_opening_balances_leaves_them(world):
     assert Balance.objects.get(asset="USDT").total == D("100000")
 
 
+def test_opening_one_account_leaves_the_others_closed(world):
+    now = world.clock.now()
+    one, other = (
+        open_account(name=name, mode="demo", quote_asset="USDT", now=now) for name in ("1", "2")
+    )
+
+    take_opening(account=one, broker=world.broker, clock=world.clock)
+
+    assert one.opened_at > now
+    other.refresh_from_db()
+    assert other.opened_at is None
+    assert Balance.objects.get(account=one).total == D("100000")
+    assert not LedgerEntry.objects.filter(account=other).exists()
+
+
 def test_it_compares_every_asset_of_ours_and_of_the_exchange(world):
     place(world)
 
@@ -194,31 +210,32 @@ def test_what_agrees_at_any_look_agrees(world):
 
 def test_an_asset_that_nobody_here_trades_is_named_so(world):
     world.unsound = "somebody sent a coin"
-    world.broker.held["GIFT"] += D("3")
+    world.broker.held["GIFT"] += D("0.00000003")
 
     [found] = compare(world).differences
 
     assert (found["kind"], found["asset"]) == ("UNKNOWN_ASSET", "GIFT")
-    assert (found["ledger"], found["exchange"], found["difference"]) == ("0", "3", "3")
+    assert (found["ledger"], found["exchange"]) == ("0", "0.00000003")
+    assert found["difference"] == "0.00000003"
 
 
 def test_what_only_the_ledger_has_is_compared_with_nothing(world):
     world.unsound = "the exchange lost a coin"
-    place(world)
-    held = world.broker.held.pop("BTC")
+    enter_external(
+        account=world.account, changes={"BTC": D("1e-8")}, reason="test", clock=world.clock
+    )
 
     [found] = compare(world).differences
 
-    assert (found["asset"], found["exchange"], found["difference"]) == (
-        "BTC",
-        "0",
-        f"-{held.normalize():f}",
-    )
+    assert (found["kind"], found["asset"]) == ("BALANCE_DIFFERS", "BTC")
+    assert (found["ledger"], found["exchange"]) == ("0.00000001", "0")
+    assert found["difference"] == "-0.00000001"
 
 
 def test_it_asks_for_missed_trades_at_the_second_look_and_at_the_last(world, monkeypatch):
     world.unsound = "the exchange's balance was altered"
     place(world)
+    world.broker.place_foreign("ETHUSDT", Side.BUY, D("0.1"))
     world.broker.held["USDT"] += D(1)
     asked, ask = [], world.broker.trades
     looks = [0]
@@ -229,10 +246,13 @@ def test_it_asks_for_missed_trades_at_the_second_look_and_at_the_last(world, mon
 
     monkeypatch.setattr(world.broker, "trades", trades)
 
-    compare(world, lambda _seconds: looks.append(looks[-1] + 1))
+    result = compare(world, lambda _seconds: looks.append(looks[-1] + 1))
 
-    # Of all symbols that trade against USDT only those that were ever used.
-    assert asked == [(1, "BTCUSDT"), (5, "BTCUSDT")]
+    # Of all symbols that trade against USDT only those that were ever used, or whose own asset
+    # differs.
+    used = ["BTCUSDT", "ETHUSDT"]
+    assert asked == [(look, symbol) for look in (1, 5) for symbol in used]
+    assert result.trades_compared == 1
 
 
 def test_it_books_missed_trades_of_a_symbol_that_has_an_order_and_no_fill_yet(world):
@@ -253,6 +273,7 @@ def test_it_notes_what_the_exchange_holds_back_for_open_orders(world):
 
     balance = Balance.objects.get(asset="USDT")
     assert (balance.venue_free, balance.venue_locked) == (D("99510"), D("490"))
+    assert balance.updated_at > order.updated_at
     world.broker.fill(order.venue_order_id, D("0.01"))
     world.reconcile()
     world.broker.place_foreign("BTCUSDT", Side.SELL, world.broker.held["BTC"])
@@ -280,14 +301,15 @@ def test_what_a_person_accepts_is_entered_by_the_difference_of_each_asset(world)
 
 
 def test_the_reason_of_a_deposit_is_cut_to_what_its_column_holds(world):
-    now = world.clock.now()
-    world.broker.held["BTC"] += D(2)
+    world.broker.held["BTC"] += D(4)
 
-    enter_external(
-        account=world.account, changes={"BTC": D(2)}, reason="r" * 300, clock=world.clock
-    )
+    for _ in range(2):
+        now = world.clock.now()
+        enter_external(
+            account=world.account, changes={"BTC": D(2)}, reason="r" * 300, clock=world.clock
+        )
 
     entry, balance = LedgerEntry.objects.latest("pk"), Balance.objects.get(asset="BTC")
     assert entry.reason == "r" * 200
     assert entry.timestamp > now
-    assert (balance.total, balance.updated_at) == (D(2), entry.timestamp)
+    assert (balance.total, balance.updated_at) == (D(4), entry.timestamp)

@@ -12,7 +12,10 @@ from django.db import transaction
 
 from core.errors import Conflict, Denied, InvalidInput, NotFound
 from core.models import AuditRecord
+from risk.domain.denials import DenialCode
+from risk.domain.gate import Verdict
 from risk.domain.limits import RiskLimits as Limits
+from risk.domain.results import CheckResult
 from risk.domain.trading_state import GLOBAL, Level, StateView
 from risk.models import RiskLimits, RiskVerdict, TradingState, TradingStateChange
 from risk.selectors import read_limits
@@ -296,6 +299,19 @@ def test_a_verdict_is_stored_as_it_was_given() -> None:
     row = RiskVerdict.objects.get(intent_key="3:ENTRY:1")
     assert (row.symbol, row.side) == ("B" * 32, "S" * 16)
     assert not hostile.approved
+
+
+def test_a_verdict_keeps_as_much_of_an_answer_as_its_columns_hold(monkeypatch) -> None:
+    answer = CheckResult(DenialCode.SCHEMA_INVALID, passed=False, limit="l" * 99, value="v" * 199)
+    monkeypatch.setattr(
+        "risk.services.gate.evaluate",
+        lambda *, proposal, **_: Verdict(intent_key=proposal.intent_key, epoch=1, checks=(answer,)),
+    )
+
+    judge(make_entry())
+
+    row = RiskVerdict.objects.get()
+    assert (row.limit, row.value) == ("l" * 80, "v" * 160)
 
 
 def test_a_verdict_drops_the_byte_that_no_database_takes() -> None:
