@@ -5,7 +5,7 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-    dependencies = [("execution", "0012_ready_build")]
+    dependencies = [("execution", "0013_pending_pairs")]
 
     operations = [
         migrations.AddField(
