@@ -99,8 +99,21 @@ def _approve_own(
     fresh = [row for row in decisions if row.pk not in done]
     if not fresh:
         return waiting
-    rules = list_rules({row.instrument_id for row in fresh})
-    exits = [row.instrument_id for row in fresh if row.action == Action.EXIT.value]
+    intents = _intend(account=account, decisions=fresh, now=now, clock=clock)
+    orders = insert_judged(account=account, intents=intents, now=now)
+    return waiting + [
+        Approval(order.pk, order.is_reduce_only, order)
+        for order in orders
+        if order.state == OrderState.APPROVED.value
+    ]
+
+
+def _intend(
+    *, account: Account, decisions: Sequence[Decision], now: datetime, clock: Clock
+) -> list[Intent]:
+    """Return what the decisions want; an exit of what is flat already wants nothing."""
+    rules = list_rules({row.instrument_id for row in decisions})
+    exits = [row.instrument_id for row in decisions if row.action == Action.EXIT.value]
     positions = {
         row.instrument_id: row
         for row in Position.objects.filter(
@@ -108,7 +121,7 @@ def _approve_own(
         ).select_related("account")
     }
     intents = []
-    for decision in fresh:
+    for decision in decisions:
         rule = rules.get(decision.instrument_id)
         if rule is None or decision.price <= 0:
             continue
@@ -135,12 +148,7 @@ def _approve_own(
         else:
             continue  # flat already: a protective order was faster
         intents.append(Intent(wish=wish, decision=decision))
-    orders = insert_judged(account=account, intents=intents, now=now)
-    return waiting + [
-        Approval(order.pk, order.is_reduce_only, order)
-        for order in orders
-        if order.state == OrderState.APPROVED.value
-    ]
+    return intents
 
 
 @transaction.atomic
