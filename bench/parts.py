@@ -112,29 +112,12 @@ def _close(floor: OrderFloor) -> None:
 
 def _rest_inside(floor: OrderFloor, symbol: str) -> Any:
     """Place a limit buy that is the best of the book."""
-    from execution.domain.order import OrderType, Side, TimeInForce
-    from execution.services.orders import ManualOrder, place_manual_order
     from markets.selectors import get_rules_by_symbol
 
-    rules = get_rules_by_symbol(symbol)
     floor.price(symbol)
     ask = Decimal(floor.call("GET", f"/api/v3/ticker/bookTicker?symbol={symbol}")["askPrice"])
-    price = ask - rules.tick_size
-    return place_manual_order(
-        account_id=floor.account_id,
-        wanted=ManualOrder(
-            symbol=symbol,
-            side=Side.BUY,
-            type=OrderType.LIMIT,
-            quantity=rules.quantize_quantity(_NOTIONAL / price),
-            price=price,
-            time_in_force=TimeInForce.GTC,
-        ),
-        idempotency_key=uuid.uuid4().hex,
-        actor=ACTOR,
-        broker=floor.broker,
-        clock=_clock(),
-    )
+    price = ask - get_rules_by_symbol(symbol).tick_size
+    return floor.rest_at(symbol, price, notional=_NOTIONAL)
 
 
 def _part_of(quantity: Decimal, symbol: str) -> Decimal:
