@@ -8,8 +8,7 @@ from uuid import UUID
 
 from django.db.models import QuerySet
 
-from mlmodels.domain.bundle import promised_ic
-from mlmodels.domain.lifecycle import ModelState, RunStatus
+from mlmodels.domain.lifecycle import ModelState, RunStatus, promised_ic
 from mlmodels.models import (
     MLSettings,
     ModelAlias,

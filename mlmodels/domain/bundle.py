@@ -13,7 +13,7 @@ from mlmodels.domain.evaluation import Evaluation
 from mlmodels.domain.factor_weights import read_weights
 from mlmodels.domain.features import FeatureSpec
 from mlmodels.domain.label_spec import LabelSpec
-from mlmodels.domain.lifecycle import Verdict
+from mlmodels.domain.lifecycle import Verdict, promised_ic
 
 CALIBRATION = "calibration.json"
 SPEC = "feature_spec.json"
@@ -93,19 +93,6 @@ class Bundle:
                 if found["verdict"] == Verdict.SKILLED
             ),
         )
-
-
-def promised_ic(
-    pooled: Mapping[str, Any], by_group: Mapping[str, Mapping[str, Any]]
-) -> float | None:
-    """Return the correlation that stored figures claim; None where no symbol showed skill.
-
-    Args:
-        pooled: ``Evaluation.to_json`` of all symbols together.
-        by_group: The same by symbol.
-    """
-    is_skilled = any(found["verdict"] == Verdict.SKILLED for found in by_group.values())
-    return pooled.get("ic") if is_skilled else None
 
 
 @lru_cache(maxsize=8)

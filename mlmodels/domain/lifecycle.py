@@ -1,6 +1,8 @@
 """The states a training run and a model version pass through."""
 
+from collections.abc import Mapping
 from enum import StrEnum
+from typing import Any
 
 from core.errors import Conflict
 
@@ -96,3 +98,16 @@ def move(version_id: int, state: ModelState, event: ModelEvent) -> ModelState:
             state=state.value,
             event=event.value,
         ) from None
+
+
+def promised_ic(
+    pooled: Mapping[str, Any], by_group: Mapping[str, Mapping[str, Any]]
+) -> float | None:
+    """Return the correlation that stored figures claim; None where no symbol showed skill.
+
+    Args:
+        pooled: ``Evaluation.to_json`` of all symbols together.
+        by_group: The same by symbol.
+    """
+    is_skilled = any(found["verdict"] == Verdict.SKILLED for found in by_group.values())
+    return pooled.get("ic") if is_skilled else None
