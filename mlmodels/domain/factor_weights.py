@@ -11,7 +11,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import minimize
 
 FloatArray = NDArray[np.float64]
 
@@ -39,6 +38,8 @@ def fit_factor_weights(
         is_up: shape (n,), what happened.
         time_ms: shape (n,), the close: symbols of one moment count once together.
     """
+    from scipy.optimize import minimize  # only trainings need it: processes that serve stay small
+
     _, index, counts = np.unique(time_ms, return_inverse=True, return_counts=True)
     if len(counts) < MIN_MOMENTS:
         return None
