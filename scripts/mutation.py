@@ -1,7 +1,7 @@
 """Change the code that carries money, one small change at a time: does a test notice?
 
-    python scripts/mutation.py [--again] [GROUP or MODULE ...]   run (all groups by default)
-    python scripts/mutation.py --report                          write docs/mutation.md anew
+    python scripts/mutation.py [--again] [--children N] [GROUP or MODULE ...]   run; all by default
+    python scripts/mutation.py --report                                    write docs/mutation.md
 
 The work is mutmut's; `mutation.toml` says what belongs together. Each group has a copy of the
 tree under ``var/mutation``, so a run can be stopped and goes on where it was. ``--again`` asks
@@ -51,7 +51,13 @@ def main() -> int:
     base = ROOT / "var" / "mutation"
     if not arguments.report:
         for name, modules in _chosen(groups, arguments.names).items():
-            _run(base / name, groups[name], modules, again=arguments.again)
+            _run(
+                base / name,
+                groups[name],
+                modules,
+                again=arguments.again,
+                children=arguments.children,
+            )
     modules = [
         module for name in groups for module in read_modules(base / name, groups[name]["modules"])
     ]
@@ -70,6 +76,7 @@ def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("names", nargs="*", help="groups or modules of mutation.toml")
     parser.add_argument("--again", action="store_true", help="ask about the survivors once more")
+    parser.add_argument("--children", type=int, default=1, help="processes at once; 1 by default")
     parser.add_argument("--report", action="store_true", help="write docs/mutation.md, run nothing")
     return parser.parse_args()
 
@@ -91,7 +98,7 @@ def _chosen(groups: dict, names: list[str]) -> dict[str, list[str]]:
     return chosen
 
 
-def _run(folder: Path, group: dict, modules: list[str], *, again: bool) -> None:
+def _run(folder: Path, group: dict, modules: list[str], *, again: bool, children: int) -> None:
     _copy_tree(folder, group)
     if again:
         forget_survivors(folder, modules or group["modules"])
@@ -102,7 +109,7 @@ def _run(folder: Path, group: dict, modules: list[str], *, again: bool) -> None:
     environment["PYTHONPATH"] = str(ROOT / "scripts")
     environment["MUTATION_DATABASE"] = str((folder / "migrated.sqlite3").resolve())
     Path(environment["MUTATION_DATABASE"]).unlink(missing_ok=True)
-    command = [sys.executable, "-m", "mutmut", "run", "--max-children", "1", *keys]
+    command = [sys.executable, "-m", "mutmut", "run", "--max-children", str(children), *keys]
     subprocess.run(command, cwd=folder, env=environment, check=True)
 
 

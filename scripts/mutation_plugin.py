@@ -45,7 +45,7 @@ def pytest_configure() -> None:
             connection.close()
             shutil.copyfile(name, template)
             return name
-        name = self._get_test_db_name()
+        name = f"{self._get_test_db_name()}.{os.getpid()}"
         connection.close()
         shutil.copyfile(template, name)
         settings.DATABASES[connection.alias]["NAME"] = connection.settings_dict["NAME"] = name

@@ -15,6 +15,7 @@ survives and is either a missing test, or explained below.
     make mutation                                  # everything; goes on where it was stopped
     make mutation ONLY=risk/domain/stops.py        # one module, or a group of scripts/mutation.toml
     make mutation ONLY="--again risk/domain/stops.py"   # once more its survivors, after new tests
+    make mutation ONLY="--children 2 kill"         # two changes at once
     make mutation ONLY=--report                    # write this page anew from what was run
 
 The tool is mutmut. What it leaves alone is prepared for it: `scripts/mutation_sources.py` unfolds

@@ -174,3 +174,9 @@ def test_an_entry_trades_at_its_limit_at_its_stop_or_at_the_market() -> None:
 def test_an_oco_is_two_orders_one_of_them_with_a_stop() -> None:
     assert [count_orders(each) for each in (make_entry(), make_protection())] == [1, 2]
     assert [count_algo_orders(each) for each in (make_entry(), make_protection())] == [0, 1]
+
+
+def test_an_entry_with_a_pair_that_waits_for_its_fill_is_three_orders() -> None:
+    entry = make_entry(has_pending_pair=True)
+
+    assert (count_orders(entry), count_algo_orders(entry)) == (3, 1)

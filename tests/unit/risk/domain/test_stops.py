@@ -151,3 +151,9 @@ def test_chosen_prices_stay_and_the_stop_sells_with_the_usual_room() -> None:
     assert chosen == Protection(
         stop_price=D("48000"), stop_limit_price=D("47520"), take_profit_price=D("52000.1")
     )
+
+
+def test_the_room_below_a_chosen_stop_is_rounded_away_from_it() -> None:
+    chosen = chosen_prices(stop_price=D("48000.9"), take_profit_price=D("52000.1"), rules=RULES)
+
+    assert chosen.stop_limit_price == D("47520.8")  # 47520.891 down
