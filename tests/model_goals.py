@@ -55,11 +55,17 @@ GOALS: dict[str, tuple[str, ...]] = {
         "make test-tft",
     ),
     # Watching
-    "M1 no retraining for nothing": (f"{_TRIGGERS}_hardly_ever_doubts_a_model",),
-    "M2 a turned signal is noticed": (f"{_TRIGGERS}_notices_within_500_predictions",),
-    "M3 drift seldom cries wolf": (f"{_DRIFT}_seldom_cries_wolf",),
+    "M1 no retraining for nothing": (
+        "unit/mlmodels/domain/test_triggers.py::test_a_market_that_stays_the_same",
+        "make honesty",
+    ),
+    "M2 a turned signal is noticed": (
+        f"{_TRIGGERS}_notices_within_500_predictions",
+        "make honesty",
+    ),
+    "M3 drift seldom cries wolf": (f"{_DRIFT}_seldom_cries_wolf", "make honesty"),
     "M4 every prediction meets its outcome": (
-        f"{_OUTCOMES}_joins_what_happened",
+        "integration/mlmodels/test_outcomes.py::test_every_outcome_is_joined_in_time",
         f"{_OUTCOMES}_leaves_null_where_a_candle_is_missing",
     ),
     # Engineering
