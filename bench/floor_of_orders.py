@@ -75,20 +75,26 @@ class OrderFloor:
 
     def rest(self, symbol: str, share: str = "0.985") -> Any:
         """Place a limit buy below the market, by hand; return its row."""
+        from markets.selectors import get_rules_by_symbol
+
+        wanted = self.price(symbol) * Decimal(share)
+        price = get_rules_by_symbol(symbol).quantize_price(wanted, "BUY")
+        return self.rest_at(symbol, price, notional=Decimal(200))
+
+    def rest_at(self, symbol: str, price: Decimal, *, notional: Decimal) -> Any:
+        """Place a limit buy at a price of the grid, by hand; return its row."""
         from core.clock import get_clock
         from execution.domain.order import OrderType, Side, TimeInForce
         from execution.services.orders import ManualOrder, place_manual_order
         from markets.selectors import get_rules_by_symbol
 
-        rules = get_rules_by_symbol(symbol)
-        price = rules.quantize_price(self.price(symbol) * Decimal(share), "BUY")
         return place_manual_order(
             account_id=self.account_id,
             wanted=ManualOrder(
                 symbol=symbol,
                 side=Side.BUY,
                 type=OrderType.LIMIT,
-                quantity=rules.quantize_quantity(Decimal(200) / price),
+                quantity=get_rules_by_symbol(symbol).quantize_quantity(notional / price),
                 price=price,
                 time_in_force=TimeInForce.GTC,
             ),

@@ -58,6 +58,7 @@ class Seller:
 def measure_parts(floor: OrderFloor, *, rounds: int) -> Bare:
     """Measure with what runs on the floor; an entry that the market fills whole is no sample."""
     seller, bare = Seller(floor), Bare()
+    _close(floor)
     for number in range(rounds):
         for _ in range(_TRIES):
             if _measure_one(floor, seller, SYMBOLS[number % len(SYMBOLS)], bare):
@@ -70,7 +71,6 @@ def measure_parts(floor: OrderFloor, *, rounds: int) -> Bare:
 def _measure_one(floor: OrderFloor, seller: Seller, symbol: str, bare: Bare) -> bool:
     from execution.models import Fill
     from execution.services.cancels import cancel_orders
-    from execution.services.orders import close_position
 
     order = _rest_inside(floor, symbol)
     part = _part_of(order.quantity, symbol)
@@ -88,39 +88,36 @@ def _measure_one(floor: OrderFloor, seller: Seller, symbol: str, bare: Bare) -> 
     if is_sample:
         bare.first.append(found[0])
         bare.added.append(found[1])
-    clock = _clock()
-    cancel_orders(orders=[order], broker=floor.broker, clock=clock)
-    close_position(
-        account_id=floor.account_id, symbol=symbol, actor=ACTOR, broker=floor.broker, clock=clock
-    )
+    cancel_orders(orders=[order], broker=floor.broker, clock=_clock())
+    _close(floor)
     return is_sample
+
+
+def _close(floor: OrderFloor) -> None:
+    """Close every position: the next first part shall open one."""
+    from execution.models import Position
+    from execution.services.orders import close_position
+
+    opened = Position.objects.filter(status=Position.Status.OPEN)
+    for symbol in list(opened.values_list("symbol", flat=True)):
+        close_position(
+            account_id=floor.account_id,
+            symbol=symbol,
+            actor=ACTOR,
+            broker=floor.broker,
+            clock=_clock(),
+        )
+    wait_for(lambda: not opened.exists(), "closed position")
 
 
 def _rest_inside(floor: OrderFloor, symbol: str) -> Any:
     """Place a limit buy that is the best of the book."""
-    from execution.domain.order import OrderType, Side, TimeInForce
-    from execution.services.orders import ManualOrder, place_manual_order
     from markets.selectors import get_rules_by_symbol
 
-    rules = get_rules_by_symbol(symbol)
     floor.price(symbol)
     ask = Decimal(floor.call("GET", f"/api/v3/ticker/bookTicker?symbol={symbol}")["askPrice"])
-    price = ask - rules.tick_size
-    return place_manual_order(
-        account_id=floor.account_id,
-        wanted=ManualOrder(
-            symbol=symbol,
-            side=Side.BUY,
-            type=OrderType.LIMIT,
-            quantity=rules.quantize_quantity(_NOTIONAL / price),
-            price=price,
-            time_in_force=TimeInForce.GTC,
-        ),
-        idempotency_key=uuid.uuid4().hex,
-        actor=ACTOR,
-        broker=floor.broker,
-        clock=_clock(),
-    )
+    price = ask - get_rules_by_symbol(symbol).tick_size
+    return floor.rest_at(symbol, price, notional=_NOTIONAL)
 
 
 def _part_of(quantity: Decimal, symbol: str) -> Decimal:

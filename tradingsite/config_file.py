@@ -75,6 +75,11 @@ def _flag(node: yaml.Node) -> bool:
     return text == "true"
 
 
+def _word(node: yaml.Node) -> str:
+    """Read a word; which ones there are, its room knows."""
+    return _scalar(node)
+
+
 def _symbols(node: yaml.Node) -> tuple[str, ...]:
     if not isinstance(node, yaml.SequenceNode) or not node.value:
         raise _Wrong("write a list of symbols such as [BTCUSDT, ETHUSDT]")
@@ -102,6 +107,8 @@ SETTINGS: dict[str, dict[str, Setting]] = {
         "symbols": Setting("execution", "symbols", _symbols),
         "base_position_size": Setting("execution", "base_position_size", _decimal),
         "min_confidence": Setting("execution", "min_confidence", _decimal),
+        "confidence_mode": Setting("execution", "confidence_mode", _word),
+        "confidence_margin": Setting("execution", "confidence_margin", _decimal),
         "allow_short": Setting("execution", "allow_short", _flag),
     },
     "ml": {

@@ -16,7 +16,7 @@ from bench.sample import median, percentile
 
 _LOST_REPLIES = 20
 _MISSED_FILLS = 4
-_PARTS = 20
+_PARTS = 10
 _DENIALS = 25
 _SWEEPS = 4
 _RESTING = 50

@@ -48,7 +48,7 @@ from execution.services.replacing import Changes, replace_order
 class StrategyAdmin(SimpleHistoryAdmin, ModelAdmin):
     """Trading settings."""
 
-    list_display = ["name", "account", "timeframe", "min_confidence", "is_enabled"]
+    list_display = ["name", "account", "timeframe", "confidence_mode", "is_enabled"]
     filter_horizontal = ["instruments"]
 
 

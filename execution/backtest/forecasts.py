@@ -102,6 +102,7 @@ class Forecasts:
             model_version_id=model.version_id,
             model_name=model.name,
             horizon_bars=model.bundle.horizon_bars,
+            factor_weights=model.bundle.factor_weights,
             **numbers,
         )
 

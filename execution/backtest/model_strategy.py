@@ -9,16 +9,12 @@ from execution.backtest.forecasts import Forecasts, Serving, forecast
 from execution.backtest.plans import Call, Codes
 from execution.backtest.screen import screen, unscreened
 from execution.backtest.series import Series
-from execution.domain.decision import (
-    DecisionDraft,
-    Market,
-    PositionView,
-    StrategyConfig,
-    decide,
-)
+from execution.domain.deciding import decide
+from execution.domain.decision import DecisionDraft, Market, PositionView, StrategyConfig
 from execution.domain.factors import Factor
 from execution.domain.protection import DEFAULT_TERMS, ProtectionTerms
-from execution.domain.signals import LOOKBACK, bar_sigma, technical_factors
+from execution.domain.signals import technical_factors
+from markets.domain.technicals import SCORE_BARS, bar_sigma
 from markets.domain.windows import FLOAT_FIELDS, Window
 from risk.domain.trading_state import StateView
 
@@ -66,17 +62,18 @@ class ModelPlan:
         self, row: int, *, position: PositionView, state: StateView, now: datetime
     ) -> DecisionDraft:
         """Return the whole decision at the close of candle `row`."""
-        closed_at = from_ms(int(self.series.close_ms[row]))
+        market, prediction = read_market(self.series, row), self.forecasts.view(row)
         mood = None
-        if self.sentiment is not None:
-            mood = self.sentiment(self.series.rules.instrument_id, closed_at)
+        if self.sentiment is not None and market.close_time is not None:
+            mood = self.sentiment(self.series.rules.instrument_id, market.close_time)
         return decide(
-            prediction=self.forecasts.view(row),
-            market=read_market(self.series.candles, row, closed_at),
+            prediction=prediction,
+            market=market,
             sentiment=mood,
             position=position,
             config=self.config,
             state=state,
+            weights=prediction.factor_weights,
             now=now,
         )
 
@@ -129,16 +126,16 @@ class ModelStrategy:
         )
 
 
-def read_market(candles: Window, row: int, closed_at: datetime) -> Market:
+def read_market(series: Series, row: int) -> Market:
     """Return what the candles up to `row` say, from a window as the live store cuts it."""
-    first = max(0, row + 1 - LOOKBACK)
+    candles, first = series.candles, max(0, row + 1 - SCORE_BARS)
     window = Window(
         open_time_ms=candles.open_time_ms[first : row + 1],
         **{name: getattr(candles, name)[first : row + 1] for name in FLOAT_FIELDS},
     )
     return Market(
-        factors=technical_factors(window),
-        bar_sigma=bar_sigma(window),
-        close_time=closed_at,
+        factors=technical_factors(window, interval_ms=series.timeframe.ms),
+        bar_sigma=bar_sigma(window.close),
+        close_time=from_ms(int(series.close_ms[row])),
         price=float(window.close[-1]),
     )

@@ -10,17 +10,18 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from core.clock import from_ms
 from execution.backtest.findings import Findings, Kind, Stage
 from execution.backtest.model_strategy import read_market
 from execution.backtest.parity_predictions import is_touched
 from execution.backtest.series import Series
-from execution.domain.decision import DecisionDraft, PositionView, decide
+from execution.domain.deciding import decide
+from execution.domain.decision import DecisionDraft, PositionView
 from execution.domain.factors import Factor
 from execution.domain.inputs import DecisionInputs
+from markets.domain.technicals import SCORE_BARS
 from mlmodels.domain.prediction import PredictionView
 
-_REACH_BARS = 100  # as far as factors look back
+_REACH_BARS = SCORE_BARS  # as far as factors look back
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -121,7 +122,7 @@ def draft_to_json(draft: DecisionDraft) -> dict[str, Any]:
 def _decide(
     series: Series, row: int, decision: LiveDecision, position: PositionView
 ) -> dict[str, Any]:
-    market = read_market(series.candles, row, from_ms(int(series.close_ms[row])))
+    market = read_market(series, row)
     return draft_to_json(
         decide(
             prediction=decision.prediction,
@@ -130,6 +131,7 @@ def _decide(
             position=position,
             config=decision.given.config,
             state=decision.given.state,
+            weights=decision.given.weights,
             now=decision.now,
         )
     )

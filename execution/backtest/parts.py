@@ -12,15 +12,20 @@ from decimal import Decimal, InvalidOperation
 from typing import Any, NoReturn
 
 from core.errors import InvalidInput
+from execution.domain.decision import ConfidenceMode
 
 MODEL, EMA_RSI, MOMENTUM = "model", "ema_rsi", "momentum"
 MAX_STRATEGIES = 5
+MODES = tuple(ConfidenceMode)
 
 # What each kind can be told, and what it does when it is told nothing.
 PARAMETERS: dict[str, dict[str, float]] = {
     MODEL: {
         "base_position_size": 1000.0,
+        # Which chance of a net gain is enough: the number of one of `MODES`, or its name.
+        "confidence_mode": 0,
         "min_confidence": 0.6,
+        "confidence_margin": 0.02,
         "min_edge_bps": 5.0,
         "cost_bps": 22.0,
         "cooldown_bars": 1,
@@ -52,6 +57,7 @@ _LEAST = {
     "cooldown_bars": 0,
     "min_edge_bps": -1e6,
     "min_confidence": 0.01,
+    "confidence_margin": 0.0,
     "cost_bps": 0.0,
     "trailing_delta_bps": 0,
     "trailing_target": 0,
@@ -60,6 +66,7 @@ _MOST = {
     "trailing_target": 1,
     "trailing_delta_bps": 5000,
     "min_confidence": 0.99,
+    "confidence_margin": 0.45,
     "ceiling": 100.0,
     "fast": 10_000,
     "slow": 10_000,
@@ -150,6 +157,8 @@ def _read_kinds(strategy: str) -> dict[str, str]:
 
 
 def _check(key: str, name: str, value: Any) -> float:
+    if name == "confidence_mode":
+        return _read_mode(key, value)
     number = float(read_decimal(key, value))
     least, most = _LEAST.get(name, 1e-9), _MOST.get(name, 1e9)
     if name in _WHOLE and (not number.is_integer() or number < (0 if least == 0 else 1)):
@@ -157,6 +166,14 @@ def _check(key: str, name: str, value: Any) -> float:
     if not least <= number <= most:
         refuse(key, value, f"from {least:g} to {most:g}")
     return int(number) if name in _WHOLE else number
+
+
+def _read_mode(key: str, value: Any) -> int:
+    """Return the number of a mode that is given by its name, or by that number."""
+    for number, mode in enumerate(MODES):
+        if str(value) in (mode.value, str(number), f"{number}.0"):
+            return number
+    refuse(key, value, f"one of {', '.join(MODES)}")
 
 
 def _check_models(parts: tuple[Part, ...]) -> None:

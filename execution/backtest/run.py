@@ -11,7 +11,7 @@ from execution.backtest.engine import Progress, Setup, replay
 from execution.backtest.forecasts import Forecasts, Serving, forecast
 from execution.backtest.model_strategy import ModelStrategy
 from execution.backtest.outcome import Outcome
-from execution.backtest.parts import EMA_RSI, MODEL, MOMENTUM, Part, flatten
+from execution.backtest.parts import EMA_RSI, MODEL, MODES, MOMENTUM, Part, flatten
 from execution.backtest.plans import Strategy
 from execution.backtest.report import build_report
 from execution.backtest.request import BacktestRequest
@@ -180,6 +180,8 @@ def _config(backtest: Backtest, given: Mapping[str, float], notional: Decimal) -
         cost_bps=given["cost_bps"],
         cooldown_bars=int(given["cooldown_bars"]),
         max_holding_bars=int(given["max_holding_bars"]),
+        confidence_mode=MODES[int(given["confidence_mode"])],
+        confidence_margin=given["confidence_margin"],
         scale_in_parts=int(given["scale_in_parts"]),
         scale_in_step_bps=given["scale_in_step_bps"],
         scale_out_parts=int(given["scale_out_parts"]),

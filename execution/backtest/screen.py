@@ -7,6 +7,7 @@ and one that asks at every close decide the same, for the same reasons.
 """
 
 import math
+from functools import lru_cache
 from statistics import NormalDist
 
 import numpy as np
@@ -14,14 +15,17 @@ import numpy.typing as npt
 
 from execution.backtest.forecasts import STATES, Forecasts
 from execution.backtest.plans import ASK, CODE_OF, Codes
-from execution.domain.decision import (
+from execution.domain.decision import Reason, StrategyConfig
+from execution.domain.odds import needed_confidence
+from execution.domain.signals import most_pull
+from execution.domain.vetoes import (
+    CONFIDENCE_VETOES,
     INTERVAL_SIGMAS,
     MAX_INTERVAL_RATIO,
     MAX_VOLATILITY_RATIO,
-    Reason,
-    StrategyConfig,
+    STATE_VETOES,
 )
-from execution.domain.signals import LOOKBACK, technical_factors
+from markets.domain.technicals import LOOKBACK
 from markets.domain.windows import Window
 from mlmodels.domain.prediction import TAIL, PredictionState
 
@@ -32,11 +36,6 @@ _RECENT = 12  # returns that the volatility factor calls recent
 _MARGIN = 1e-6  # relative; sums in another order differ by far less
 _BPS = 10_000.0
 _NORMAL = NormalDist()
-_STATE_REASONS = {
-    PredictionState.NO_MODEL: Reason.NO_MODEL,
-    PredictionState.NO_SKILL: Reason.NO_SKILL,
-    PredictionState.TOO_FEW_CANDLES: Reason.TOO_FEW_CANDLES,
-}
 
 
 def unscreened(count: int) -> tuple[Codes, Codes]:
@@ -74,7 +73,8 @@ def _flat(
     is_small = edge < config.min_edge_bps - _slack(config)
     codes[is_open & is_small] = CODE_OF[Reason.MIN_EDGE.value]
     rest = np.flatnonzero(is_open & ~is_small & (edge >= config.min_edge_bps + _slack(config)))
-    codes[rest[_is_unsure(forecasts, rest, config, candles)]] = CODE_OF[Reason.MIN_CONFIDENCE.value]
+    unsure = rest[_is_unsure(forecasts, rest, config)]
+    codes[unsure] = CODE_OF[CONFIDENCE_VETOES[config.confidence_mode].value]
     usual, recent = _volatilities(candles.close)
     codes = _mark_wide(codes, forecasts, usual, is_open)
     ratio = recent / usual
@@ -84,7 +84,7 @@ def _flat(
     near |= ~np.isfinite(ratio)
     codes[wild] = CODE_OF[Reason.VOLATILITY_REGIME.value]
     codes[near] = ASK
-    for state, reason in _STATE_REASONS.items():
+    for state, reason in STATE_VETOES.items():
         codes[forecasts.state == STATES.index(state)] = CODE_OF[reason.value]
     return codes
 
@@ -98,16 +98,23 @@ def _mark_wide(codes: Codes, forecasts: Forecasts, usual: Floats, is_open: Bools
     return codes
 
 
-def _is_unsure(
-    forecasts: Forecasts, rows: npt.NDArray[np.intp], config: StrategyConfig, candles: Window
-) -> Bools:
+def _is_unsure(forecasts: Forecasts, rows: npt.NDArray[np.intp], config: StrategyConfig) -> Bools:
     """Tell which rows cannot reach the confidence, whatever the indicators say."""
-    pull = sum(factor.weight for factor in technical_factors(candles.tail(LOOKBACK)))
-    odds = math.log(config.min_confidence / (1.0 - config.min_confidence)) - pull
+    pull = max(most_pull(item.model.bundle.factor_weights) for item in forecasts.serving)
+    sigma = forecasts.sigma[rows].tolist()
+    # P(net > 0) is 1 - cdf(score): below what is needed where the score is above this.
+    bounds = [_highest_score(needed_confidence(config, one), pull) for one in sigma]
+    return _scores(forecasts, rows, config.cost) > np.array(bounds)
+
+
+@lru_cache(maxsize=4096)
+def _highest_score(needed: float, pull: float) -> float:
+    """Return the score above which the factors cannot lift a chance to what is needed."""
+    if needed >= 1.0:
+        return math.nan  # pooled log-odds are bounded short of it: let the engine say so
+    odds = math.log(needed / (1.0 - needed)) - pull
     least = 1.0 / (1.0 + math.exp(-odds))
-    # P(net > 0) is 1 - cdf(score): below `least` where the score is above this.
-    bound = _NORMAL.inv_cdf(1.0 - least * (1.0 - _MARGIN))
-    return _scores(forecasts, rows, config.cost) > bound
+    return _NORMAL.inv_cdf(1.0 - least * (1.0 - _MARGIN))
 
 
 def _scores(forecasts: Forecasts, rows: npt.NDArray[np.intp], cost: float) -> Floats:

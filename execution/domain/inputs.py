@@ -6,36 +6,47 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
-from execution.domain.decision import PositionView, StrategyConfig
+from execution.domain.decision import ConfidenceMode, PositionView, StrategyConfig
 from risk.domain.trading_state import Level, StateView
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DecisionInputs:
-    """What was held, by which rules, and how the kill switch stood: all of one moment."""
+    """What was held, by which rules, and how the kill switch stood: all of one moment.
+
+    Attributes:
+        weights: Of the technical factors, as they came with the model; None: the usual ones.
+    """
 
     position: PositionView
     config: StrategyConfig
     state: StateView
+    weights: Mapping[str, float] | None = None
 
     def to_json(self) -> dict[str, Any]:
         """Return plain JSON: money and times as text."""
-        return {
+        parts = asdict(self)
+        weights = parts.pop("weights")
+        plain = {
             part: {name: _plain(value) for name, value in fields.items()}
-            for part, fields in asdict(self).items()
+            for part, fields in parts.items()
         }
+        return {**plain, "weights": weights}
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> "DecisionInputs | None":
         """Return what ``to_json`` wrote; None for rows of another time, which kept less."""
         try:
-            state = data["state"]
+            state, rules = data["state"], dict(data["config"])
+            # Absent in rows from before there was a choice.
+            mode = ConfidenceMode(rules.pop("confidence_mode", ConfidenceMode.ABSOLUTE))
             return cls(
                 position=PositionView(**_read(data["position"], datetime.fromisoformat)),
-                config=StrategyConfig(**_read(data["config"], Decimal)),
+                config=StrategyConfig(confidence_mode=mode, **_read(rules, Decimal)),
                 state=StateView(**{**state, "level": Level(state["level"])}),
+                weights=data.get("weights"),
             )
-        except (KeyError, TypeError):
+        except (KeyError, TypeError, ValueError):
             return None
 
 

@@ -4,7 +4,7 @@ from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 
 from core.fields import ExactDecimalField, positive
-from execution.domain.decision import Action
+from execution.domain.decision import Action, ConfidenceMode
 from execution.domain.protection import ProtectionStyle
 
 
@@ -17,7 +17,19 @@ class Strategy(models.Model):
     timeframe = models.CharField(max_length=4, default="1h")
     horizon_bars = models.PositiveSmallIntegerField(default=12)
     base_position_size = ExactDecimalField(default=1000, help_text="Quote units per entry")
+    confidence_mode = models.CharField(
+        max_length=8,
+        choices=[(mode.value, mode.value) for mode in ConfidenceMode],
+        default=ConfidenceMode.ABSOLUTE.value,
+        help_text="absolute: P(net return > 0) must reach min_confidence. "
+        "edge: it must reach break-even and confidence_margin more",
+    )
     min_confidence = models.FloatField(default=0.6, help_text="P(net return > 0), 0.5 to 1")
+    confidence_margin = models.FloatField(
+        default=0.02,
+        validators=[MinValueValidator(0), MaxValueValidator(0.45)],
+        help_text="Above break-even, 0.5 + costs / (2 x volatility over the horizon); mode edge",
+    )
     min_edge_bps = models.FloatField(default=5.0, help_text="Expected return net of costs")
     cost_bps = models.FloatField(default=22.0, help_text="Round trip: fees, spread, slippage")
     cooldown_bars = models.PositiveSmallIntegerField(default=1)

@@ -7,7 +7,7 @@ from decimal import Decimal
 
 from django.db.models import Q
 
-from execution.domain.decision import PositionView, Reason, StrategyConfig
+from execution.domain.decision import ConfidenceMode, PositionView, Reason, StrategyConfig
 from execution.domain.order import LIVE_STATES, Leg
 from execution.models import Order, Position, Strategy
 from markets.domain.timeframe import Timeframe
@@ -140,6 +140,8 @@ def config_of(strategy: Strategy, timeframe: Timeframe, max_size: Decimal) -> St
         cost_bps=strategy.cost_bps,
         cooldown_bars=strategy.cooldown_bars,
         max_holding_bars=strategy.max_holding_bars,
+        confidence_mode=ConfidenceMode(strategy.confidence_mode),
+        confidence_margin=strategy.confidence_margin,
         scale_in_parts=strategy.scale_in_parts,
         scale_in_step_bps=strategy.scale_in_step_bps,
         scale_out_parts=strategy.scale_out_parts,

@@ -9,17 +9,14 @@ from typing import Protocol
 from alerts import push
 from core.clock import from_ms, to_ms
 from core.crashpoints import crashpoint
-from execution.domain.decision import (
-    Action,
-    DecisionDraft,
-    Market,
-    decide,
-)
+from execution.domain.deciding import decide
+from execution.domain.decision import Action, DecisionDraft, Market
 from execution.domain.factors import sentiment_factor
 from execution.domain.inputs import DecisionInputs
-from execution.domain.signals import LOOKBACK, bar_sigma, technical_factors
+from execution.domain.signals import technical_factors
 from execution.models import Decision
 from execution.services.decision_inputs import Pair, config_of, list_pairs, list_positions
+from markets.domain.technicals import SCORE_BARS, bar_sigma
 from markets.domain.timeframe import Timeframe
 from markets.domain.windows import Window
 from mlmodels.domain.prediction import PredictionView
@@ -84,6 +81,7 @@ def decide_close(
             position=replace(position, has_pending_order=True) if symbol in entering else position,
             config=config_of(pair.strategy, timeframe, max_size),
             state=state,
+            weights=by_instrument[pair.instrument_id].factor_weights,
         )
         draft = decide(
             prediction=by_instrument[pair.instrument_id],
@@ -92,6 +90,7 @@ def decide_close(
             position=given.position,
             config=given.config,
             state=given.state,
+            weights=given.weights,
             now=now,
         )
         if draft.action is Action.ENTER:
@@ -124,15 +123,15 @@ def _read_market(
     window = windows.window(
         timeframe=timeframe,
         instrument_id=instrument_id,
-        length=LOOKBACK,
+        length=SCORE_BARS,
         close_time_ms=to_ms(close_time),
     )
     if not len(window):
         return Market(factors=(), bar_sigma=None, close_time=None), Decimal(0)
     closed_at = from_ms(int(window.open_time_ms[-1]) + timeframe.seconds * 1000)
     market = Market(
-        factors=technical_factors(window),
-        bar_sigma=bar_sigma(window),
+        factors=technical_factors(window, interval_ms=timeframe.ms),
+        bar_sigma=bar_sigma(window.close),
         # A window that is behind the close it should decide on is stale, whatever the clock says.
         close_time=closed_at if closed_at >= close_time else None,
         price=float(window.close[-1]),

@@ -1,6 +1,7 @@
 """Closing reasons in words, with the numbers on both sides of each comparison."""
 
-from collections.abc import Mapping
+import math
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 _WORDS = {
@@ -24,6 +25,7 @@ _WORDS = {
     "INTERVAL_TOO_WIDE": "the predicted interval is too wide to be information",
     "MIN_EDGE": "too little is expected after costs",
     "MIN_CONFIDENCE": "a net gain is not likely enough",
+    "BREAK_EVEN": "a net gain is not likely enough to pay its costs",
     "NO_ROOM": "no room within the position limits",
 }
 
@@ -43,12 +45,22 @@ def explain_reason(reason: str, decision: Mapping[str, Any]) -> str:
         numbers = f"{edge:+.1f} bps, {config['min_edge_bps']:g} needed"
     elif reason == "MIN_CONFIDENCE" and confidence is not None and config:
         numbers = f"{confidence:.3f}, {config['min_confidence']:g} needed"
+    elif reason == "BREAK_EVEN" and confidence is not None and config:
+        needed = _needed(decision["factors"])
+        margin = config["confidence_margin"]
+        numbers = f"{confidence:.3f}, {needed:.3f} needed: break-even and {margin:g}"
     elif reason == "EXIT_REVERSAL" and edge is not None and config:
         gross = edge + config["cost_bps"]
         numbers = f"{gross:+.1f} bps before costs, sold at {-config['min_edge_bps']:g} or less"
     elif reason == "COOLDOWN" and config:
         numbers = f"{config['cooldown_bars']} candles"
     return f"{words} ({numbers})" if numbers else words
+
+
+def _needed(factors: Sequence[Mapping[str, Any]]) -> float:
+    """Return the confidence that the rule asked for, as the model's factor keeps it."""
+    needed = [factor["detail"].get("needed") for factor in factors if factor["name"] == "model"]
+    return float(next((number for number in needed if number is not None), math.nan))
 
 
 def _describe(decision: Mapping[str, Any]) -> dict[str, Any]:

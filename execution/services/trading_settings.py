@@ -10,11 +10,13 @@ from django.db import transaction
 
 from core.audit import record
 from core.errors import Conflict, InvalidInput, NotFound
+from execution.domain.decision import ConfidenceMode
 from execution.models import Account, Strategy
 from execution.services.strategies import DEFAULT_STRATEGY
 from markets.selectors import list_rules
 
 _HALF = Decimal("0.5")
+_MOST_MARGIN = Decimal("0.45")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,6 +26,8 @@ class TradingSettings:
     symbols: tuple[str, ...]
     base_position_size: Decimal
     min_confidence: Decimal
+    confidence_mode: str
+    confidence_margin: Decimal
     allow_short: bool
 
 
@@ -75,6 +79,8 @@ def save_trading_settings(
         return after
     strategy.base_position_size = after.base_position_size
     strategy.min_confidence = float(after.min_confidence)
+    strategy.confidence_mode = after.confidence_mode
+    strategy.confidence_margin = float(after.confidence_margin)
     strategy.allow_short = after.allow_short
     strategy.save()
     if instrument_ids is not None:
@@ -112,6 +118,8 @@ def _settings_of(strategy: Strategy | None) -> TradingSettings:
         symbols=symbols,
         base_position_size=Decimal(row.base_position_size),
         min_confidence=Decimal(str(row.min_confidence)),
+        confidence_mode=row.confidence_mode,
+        confidence_margin=Decimal(str(row.confidence_margin)),
         allow_short=row.allow_short,
     )
 
@@ -131,6 +139,20 @@ def _check(settings: TradingSettings, *, max_position_size: Decimal) -> None:
             field="min_confidence",
             value=str(confidence),
             fix="must be from 0.5 to below 1",
+        )
+    if settings.confidence_mode not in set(ConfidenceMode):
+        raise InvalidInput(
+            f"confidence_mode was {settings.confidence_mode}",
+            field="confidence_mode",
+            value=settings.confidence_mode,
+            fix=f"must be one of {', '.join(ConfidenceMode)}",
+        )
+    if not 0 <= settings.confidence_margin <= _MOST_MARGIN:
+        raise InvalidInput(
+            f"confidence_margin was {settings.confidence_margin}",
+            field="confidence_margin",
+            value=str(settings.confidence_margin),
+            fix=f"must be from 0 to {_MOST_MARGIN}",
         )
     if settings.allow_short:
         raise InvalidInput(

@@ -10,6 +10,7 @@ from mlmodels.domain.calibration import CalibrationSet
 from mlmodels.domain.cases import Cases
 from mlmodels.domain.drift import DriftReference
 from mlmodels.domain.evaluation import Evaluation
+from mlmodels.domain.factor_weights import read_weights
 from mlmodels.domain.features import FeatureSpec
 from mlmodels.domain.label_spec import LabelSpec
 from mlmodels.domain.lifecycle import Verdict, promised_ic
@@ -19,6 +20,7 @@ SPEC = "feature_spec.json"
 METRICS = "metrics.json"
 CASES = "cases.json"
 DRIFT = "drift.json"
+WEIGHTS = "factor_weights.json"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,6 +37,7 @@ class Bundle:
         cases_file: Past closes to compare a new one with.
         drift_file: What the features looked like in training; read only by watching.
         promised_ic: Correlation that walking forward had shown; None: no skill on any symbol.
+        factor_weights: What a technical score of 1 adds to the log-odds; None: it was not fitted.
     """
 
     members: tuple[str, ...]
@@ -46,6 +49,7 @@ class Bundle:
     cases_file: bytes
     drift_file: bytes
     promised_ic: float | None = None
+    factor_weights: Mapping[str, float] | None = None
 
     def cases(self) -> Cases:
         """Read the past closes; the second time they are at hand.
@@ -80,6 +84,8 @@ class Bundle:
             label=LabelSpec.from_json(calibration["label"]),
             cases_file=files[CASES],
             drift_file=files[DRIFT],
+            # Models from before they were fitted have no such file.
+            factor_weights=read_weights(json.loads(files.get(WEIGHTS, b"null"))),
             promised_ic=promised_ic(metrics["pooled"], metrics["by_group"]),
             skilled=frozenset(
                 int(group)
@@ -125,6 +131,11 @@ def bundle_files(
             }
         ),
     }
+
+
+def weights_file(weights: Mapping[str, float] | None) -> dict[str, bytes]:
+    """Return the file of the factors' weights; null where they were not fitted."""
+    return {WEIGHTS: json.dumps(weights, sort_keys=True, allow_nan=False).encode()}
 
 
 def _json(data: dict[str, Any]) -> bytes:

@@ -12,7 +12,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import t as student_t
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
@@ -134,6 +133,8 @@ def _null_threshold(counts: FloatArray, starts: NDArray[np.int64], window_bars: 
 
     Source: Wilson and Hilferty 1931, "The Distribution of Chi-Square" (the cube root).
     """
+    from scipy.special import stdtrit  # only trainings need it: processes that serve stay small
+
     last = len(counts) - 1
     ends = np.minimum(starts + window_bars, last)
     near = (
@@ -148,7 +149,7 @@ def _null_threshold(counts: FloatArray, starts: NDArray[np.int64], window_bars: 
     )
     roots = np.cbrt(null)
     blocks = max(2, last // window_bars)
-    far = float(student_t.ppf(NULL_QUANTILE, blocks - 1)) * math.sqrt(1.0 + 1.0 / blocks)
+    far = float(stdtrit(blocks - 1, NULL_QUANTILE)) * math.sqrt(1.0 + 1.0 / blocks)
     predicted = float(roots.mean() + far * roots.std()) ** 3
     # A week that lies wholly in an outer bin has moved as far as can be seen on that side.
     whole, edge = counts[-1] / counts[-1].sum(), np.eye(counts.shape[1])

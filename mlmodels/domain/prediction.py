@@ -41,6 +41,7 @@ class PredictionView:
         upper: The return is above this with 5 %.
         sigma: Standard deviation of the return over the horizon, fraction.
         dissimilarity: Distance of the features to the nearest past case over the usual one.
+        factor_weights: Of the technical factors beside the model, fitted with it; None: not fitted.
         interval_scale: How much wider than trained the interval is; None: it was not recorded.
     """
 
@@ -57,6 +58,7 @@ class PredictionView:
     sigma: float | None = None
     dissimilarity: float | None = None
     interval_scale: float | None = None
+    factor_weights: Mapping[str, float] | None = None
 
     def __post_init__(self) -> None:
         if self.p_up is not None and not 0.0 <= self.p_up <= 1.0:

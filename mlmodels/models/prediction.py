@@ -79,7 +79,7 @@ class Prediction(models.Model):
 class PredictionExplanation(models.Model):
     """Why one prediction came out as it did. Written after the close, off the order path.
 
-    Never changed; a prediction of a version that is gone before it was explained has none.
+    Never changed; a prediction of a version whose files are gone has none.
     """
 
     prediction = models.OneToOneField(

@@ -5,12 +5,13 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 import numpy as np
+from django.db.models import QuerySet
 
 from core.clock import from_ms, to_ms
 from markets.domain.timeframe import Timeframe
-from mlmodels.models import Prediction, PredictionExplanation
+from mlmodels.models import ModelVersion, Prediction, PredictionExplanation
 from mlmodels.ports import ArtifactError, WindowSource
-from mlmodels.selectors import list_beside
+from mlmodels.selectors import list_beside, view_version
 from mlmodels.services.announcements import announce_unusable
 from mlmodels.services.inference import read_features, store_predictions
 from mlmodels.services.serving import ModelSource, ServedModel
@@ -67,10 +68,11 @@ def shadow_close(
 
 
 def explain_predictions(timeframe: Timeframe, *, models: ModelSource, now: datetime) -> int:
-    """Store why the champion's newest predictions came out as they did.
+    """Store why the newest predictions that were served came out as they did.
 
     All that nobody explained yet: messages that were lost, or whose worker was busy with a
-    training, are made up for by the next one. A second call writes nothing.
+    training, are made up for by the next one, and so is a champion that was replaced before its
+    last word was explained. A second call writes nothing.
 
     Returns:
         How many explanations were written.
@@ -79,21 +81,46 @@ def explain_predictions(timeframe: Timeframe, *, models: ModelSource, now: datet
         model = models.champion(timeframe.value)
     except ArtifactError as error:
         announce_unusable(scope=timeframe.value, error=error, now=now)
-        return 0
-    if model is None:
-        return 0
-    rows = list(
-        Prediction.objects.filter(
-            model_version_id=model.version_id,
-            timeframe=timeframe.value,
-            close_time__gt=now - MADE_UP,
-            features__isnull=False,
-            explanation__isnull=True,
-        ).order_by("-close_time", "instrument_id")[:MOST_AT_ONCE]
+        model = None
+    written = 0 if model is None else _explain_all(model, timeframe, now=now)
+    for version in _list_replaced(timeframe, model, now=now):
+        try:
+            replaced = models.beside(view_version(version))
+        except ArtifactError as error:
+            logger.warning("explain.refused model_version_id=%s error=%s", version.pk, error)
+            continue
+        written += _explain_all(replaced, timeframe, now=now)
+    return written
+
+
+def _list_replaced(
+    timeframe: Timeframe, champion: ServedModel | None, *, now: datetime
+) -> list[ModelVersion]:
+    """Return versions that served within `MADE_UP`, serve no more, and left something to tell."""
+    serving = None if champion is None else champion.version_id
+    waiting = _unexplained(timeframe, now=now).filter(timestamp__gt=now - MADE_UP, is_shadow=False)
+    return list(
+        ModelVersion.objects.filter(
+            pk__in=waiting.exclude(model_version_id=serving).values("model_version_id")
+        ).order_by("pk")
     )
-    if not rows:
+
+
+def _unexplained(timeframe: Timeframe, *, now: datetime) -> QuerySet[Prediction]:
+    return Prediction.objects.filter(
+        timeframe=timeframe.value,
+        close_time__gt=now - MADE_UP,
+        features__isnull=False,
+        explanation__isnull=True,
+    )
+
+
+def _explain_all(model: ServedModel, timeframe: Timeframe, *, now: datetime) -> int:
+    rows = _unexplained(timeframe, now=now).filter(model_version_id=model.version_id)
+    newest = list(rows.order_by("-close_time", "instrument_id")[:MOST_AT_ONCE])
+    if not newest:
         return 0
-    explained = _explain(model, rows, now=now)
+    explained = _explain(model, newest, now=now)
     PredictionExplanation.objects.bulk_create(explained, ignore_conflicts=True)
     return len(explained)
 

@@ -206,15 +206,15 @@ def store_predictions(
     ]
     with transaction.atomic():
         Prediction.objects.bulk_create(rows, ignore_conflicts=True)
-        return _stored(model.version_id, instrument_ids, timeframe=timeframe, close_time=close_time)
+        return _stored(model, instrument_ids, timeframe=timeframe, close_time=close_time)
 
 
 def _stored(
-    version_id: int, instrument_ids: list[int], *, timeframe: Timeframe, close_time: datetime
+    model: ServedModel, instrument_ids: list[int], *, timeframe: Timeframe, close_time: datetime
 ) -> dict[int, PredictionView]:
     """Read back what is stored: after a redelivery the first answer is the one that counts."""
     rows = Prediction.objects.filter(
-        model_version_id=version_id,
+        model_version_id=model.version_id,
         instrument_id__in=instrument_ids,
         timeframe=timeframe.value,
         close_time=close_time,
@@ -224,7 +224,10 @@ def _stored(
         prediction_id = row.pop("id")
         state = PredictionState(row.pop("state"))
         views[row["instrument_id"]] = PredictionView(
-            prediction_id=prediction_id, state=state, **row
+            prediction_id=prediction_id,
+            state=state,
+            factor_weights=model.bundle.factor_weights,
+            **row,
         )
     return views
 
@@ -243,4 +246,5 @@ def _without_numbers(
         model_version_id=model.version_id,
         model_name=model.name,
         horizon_bars=model.bundle.horizon_bars,
+        factor_weights=model.bundle.factor_weights,
     )

@@ -26,7 +26,7 @@ from mlmodels.domain.features import Candles
 from mlmodels.domain.surroundings import Surroundings
 from mlmodels.domain.triggers import model_alarm
 from mlmodels.ports import ArtifactError, Progress, Trainer
-from mlmodels.services.fitting import fit_ensemble
+from mlmodels.services.fitting import FittedEnsemble, fit_ensemble
 from mlmodels.services.live_service import Service
 from mlmodels.services.packing import pack_model
 from mlmodels.services.refresh import check_sanity, may_replace
@@ -99,7 +99,13 @@ def walk_live(
     last_ms = max(int(item.open_time_ms[-1]) for item in candles.values()) + interval_ms
     look_ms = max(interval_ms, COOL_DOWN // timedelta(milliseconds=1))
     moments = range(plan.begin_ms, last_ms + 1, look_ms)
-    walk = _Walk(rows=rows, plan=plan, threshold=error_threshold, trainers=tuple(trainers))
+    walk = _Walk(
+        candles=candles,
+        rows=rows,
+        plan=plan,
+        threshold=error_threshold,
+        trainers=tuple(trainers),
+    )
     for step, moment in enumerate(moments):
         progress(step, len(moments), "living through the trainings")
         walk.look(moment)
@@ -109,6 +115,7 @@ def walk_live(
 
 @dataclass(slots=True, kw_only=True)
 class _Walk:
+    candles: Mapping[int, Candles]
     rows: Dataset
     plan: WalkPlan
     threshold: float
@@ -232,7 +239,7 @@ class _Walk:
             progress=_silent,
             lesson=Lesson(names=plan.spec.names, half_life_ms=plan.half_life_ms),
         )
-        files = pack_model(fitted, dataset=rows, spec=plan.spec, label=plan.label, seed=plan.seed)
+        files = self._pack(fitted, rows)
         failed = [
             gate.name
             for gate in check_sanity(files, fitted=fitted, dataset=rows, trainers=by_name)
@@ -266,6 +273,16 @@ class _Walk:
         )
         self._enthrone(service, now_ms)
         return "PROMOTED", reason
+
+    def _pack(self, fitted: FittedEnsemble, rows: Dataset) -> dict[str, bytes]:
+        return pack_model(
+            fitted,
+            dataset=rows,
+            candles=self.candles,
+            spec=self.plan.spec,
+            label=self.plan.label,
+            seed=self.plan.seed,
+        )
 
     def _enthrone(self, service: Service, now_ms: int) -> None:
         self.champion, self.is_suspended = service, False

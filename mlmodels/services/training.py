@@ -15,7 +15,7 @@ from mlmodels.models import MLSettings, ModelVersion, TrainingRun
 from mlmodels.ports import ArtifactStore, Progress, StoredArtifact, Trainer
 from mlmodels.selectors import get_champion, get_settings
 from mlmodels.services.announcements import announce_version
-from mlmodels.services.fitting import fit_ensemble
+from mlmodels.services.fitting import FittedEnsemble, fit_ensemble
 from mlmodels.services.leaks import check_leaks
 from mlmodels.services.materials import (
     Material,
@@ -154,10 +154,7 @@ def _train(job: _Job) -> ModelVersion:
             memory=job.store.memory(),
         ),
     )
-    files = pack_model(
-        fitted, dataset=material.dataset, spec=material.spec, label=job.label, seed=run.seed
-    )
-    artifact = job.store.save(files)
+    artifact = job.store.save(_pack(job, material, fitted))
     trainers = {trainer.name: trainer for trainer in job.trainers}
     gates = check_sanity(
         job.store.load(artifact), fitted=fitted, dataset=material.dataset, trainers=trainers
@@ -177,6 +174,17 @@ def _train(job: _Job) -> ModelVersion:
         candidate, champion=get_champion(run.scope), store=job.store, trainers=trainers
     )
     return _keep(job, material, candidate, artifact, decision)
+
+
+def _pack(job: _Job, material: Material, fitted: FittedEnsemble) -> dict[str, bytes]:
+    return pack_model(
+        fitted,
+        dataset=material.dataset,
+        candles=material.candles,
+        spec=material.spec,
+        label=job.label,
+        seed=job.run.seed,
+    )
 
 
 def _keep(

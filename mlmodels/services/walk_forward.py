@@ -20,6 +20,7 @@ from mlmodels.services.materials import half_life_of, label_of
 from mlmodels.services.packing import pack_model
 from mlmodels.services.serving import ServedModel, read_model
 from mlmodels.services.walking import Lesson, TooFewCandles
+from mlmodels.services.weighing import ClosesOnly
 
 Mapper = Callable[[Callable[[Any], Any], Iterable[Any]], Iterator[Any]]
 """``map``, or the ``map`` of a pool of processes: each step is trained on its own."""
@@ -50,6 +51,7 @@ class WalkPlan:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Step:
+    candles: Mapping[int, ClosesOnly]
     rows: Dataset
     plan: WalkPlan
     trainers: tuple[Trainer, ...]
@@ -125,8 +127,14 @@ def train_walk_forward(
     )
     last_ms = max(int(item.open_time_ms[-1]) for item in candles.values()) + interval_ms
     moments = range(plan.begin_ms, last_ms + 1, plan.every_bars * interval_ms)
+    closes = {key: ClosesOnly(item.open_time_ms, item.close) for key, item in candles.items()}
     steps = [
-        _Step(rows=known_rows(rows, moment, plan), plan=plan, trainers=tuple(trainers))
+        _Step(
+            candles=closes,
+            rows=known_rows(rows, moment, plan),
+            plan=plan,
+            trainers=tuple(trainers),
+        )
         for moment in moments
     ]
     by_name = {trainer.name: trainer for trainer in trainers}
@@ -159,7 +167,14 @@ def fit_step(step: _Step) -> dict[str, bytes] | None:
         )
     except TooFewCandles:
         return None
-    return pack_model(fitted, dataset=step.rows, spec=plan.spec, label=plan.label, seed=plan.seed)
+    return pack_model(
+        fitted,
+        dataset=step.rows,
+        candles=step.candles,
+        spec=plan.spec,
+        label=plan.label,
+        seed=plan.seed,
+    )
 
 
 def known_rows(rows: Dataset, moment: int, plan: WalkPlan) -> Dataset:

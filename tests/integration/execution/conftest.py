@@ -24,6 +24,7 @@ from markets.models.tickers import write_tickers
 from markets.selectors import forget_rules
 from risk.models import RiskLimits
 from risk.services.trading_state import rearm, start_trading
+from tests.fakes.bracket_desk import BracketDesk
 from tests.fakes.broker import FakeBroker
 from tests.fakes.clock import HandClock
 
@@ -176,6 +177,12 @@ def wide_world(db: None, clock: HandClock) -> Iterator[Callable[[int], World]]:
     yield build
     for world in worlds:
         world.must_be_sound()
+
+
+@pytest.fixture
+def desk(world) -> BracketDesk:
+    """Somebody who gives resting entries a stop and a target."""
+    return BracketDesk(world)
 
 
 @pytest.fixture

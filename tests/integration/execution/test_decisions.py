@@ -1,6 +1,7 @@
 """Deciding with a real database: once per close, however often it is delivered."""
 
 import threading
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
@@ -109,9 +110,27 @@ def test_it_stores_why_and_returns_what_to_place(strategy) -> None:
         "momentum",
         "mean_reversion",
         "volatility",
+        "agreement",
     ]
     assert (held.action, held.vetoes[0]) == ("HOLD", "MIN_EDGE")
     assert held.target_notional == 0
+
+
+def test_it_weighs_factors_as_the_model_did_and_keeps_by_what_it_decided(strategy) -> None:
+    fitted, usual = make_instruments(strategy, 2)
+    weights = {"trend": 0.4, "momentum": 0.0, "mean_reversion": 0.01, "agreement": 0.2}
+    Strategy.objects.update(confidence_mode="edge", confidence_margin=0.4)
+
+    run([replace(predict(fitted), factor_weights=weights), predict(usual)])
+
+    one, other = (Decision.objects.get(instrument_id=key) for key in (fitted, usual))
+    assert {f["name"]: f["weight"] for f in one.factors if f["name"] in weights} == weights
+    assert (one.inputs["weights"], other.inputs["weights"]) == (weights, None)
+    assert [f["weight"] for f in other.factors[1:4]] == [0.1, 0.1, 0.05]
+    assert one.reason == other.reason == "BREAK_EVEN"
+    assert one.inputs["config"]["confidence_mode"] == "edge"
+    needed = 0.5 + 0.0022 / (2 * 0.018) + 0.4
+    assert one.factors[0]["detail"]["needed"] == pytest.approx(needed)
 
 
 def test_a_close_delivered_again_changes_nothing(strategy) -> None:

@@ -2,8 +2,9 @@ import numpy as np
 import pytest
 
 from mlmodels.models import ModelVersion, Prediction, PredictionExplanation
+from mlmodels.selectors import get_explanation
 from mlmodels.services.after_close import explain_predictions, shadow_close
-from tests.integration.mlmodels.conftest import H1, NOW
+from tests.integration.mlmodels.conftest import H1, NOW, moment
 from tests.integration.mlmodels.test_inference import predict
 
 
@@ -37,6 +38,33 @@ def test_it_makes_up_for_closes_whose_message_was_lost(market, train, cache, win
 
     assert explain_predictions(H1, models=cache, now=NOW) == 6
     assert not Prediction.objects.filter(explanation=None).exists()
+
+
+def test_it_explains_the_last_word_of_a_champion_that_was_replaced(market, train, cache, windows):
+    before = train(market)
+    views = predict(market, windows=windows, models=cache)
+    after = train(market)
+
+    assert explain_predictions(H1, models=cache, now=NOW) == 3
+    assert explain_predictions(H1, models=cache, now=NOW) == 0
+
+    assert cache.champion("1h").version_id == after != before
+    assert all(get_explanation(view.prediction_id)["top_features"] for view in views)
+
+
+def test_a_replaced_champion_that_cannot_be_read_is_left_out(
+    market, train, cache, windows, store, caplog
+):
+    train(market)
+    predict(market, windows=windows, models=cache)
+    artifact = ModelVersion.objects.get().artifact_id
+    train(market)
+    for path in (store.root / str(artifact)).iterdir():
+        path.write_bytes(b"changed")
+    predict(market, windows=windows, models=cache, close_time=moment(1))
+
+    assert explain_predictions(H1, models=cache, now=NOW) == 3
+    assert "explain.refused" in caplog.text
 
 
 def test_its_contributions_add_up_to_what_was_said(market, train, cache, windows):

@@ -46,6 +46,7 @@ def test_it_trains_judges_keeps_and_promotes_the_first(market, train, store):
         "calibration.json",
         "cases.json",
         "drift.json",
+        "factor_weights.json",
         "feature_spec.json",
         "logistic.json",
         "metrics.json",

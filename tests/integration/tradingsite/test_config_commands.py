@@ -18,7 +18,12 @@ NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 D = Decimal
 FILE = """
 risk_management: {max_position_size: 5000, max_drawdown: 0.2}
-trading: {symbols: [ETHUSDT, BTCUSDT], base_position_size: 500, min_confidence: 0.55}
+trading:
+  symbols: [ETHUSDT, BTCUSDT]
+  base_position_size: 500
+  min_confidence: 0.55
+  confidence_mode: edge
+  confidence_margin: 0.03
 ml: {retrain_interval_hours: 12}
 """
 
@@ -69,6 +74,7 @@ def test_it_sets_every_room(import_text) -> None:
     assert (limits.max_position_size, limits.max_drawdown_fraction) == (D(5000), D("0.2"))
     assert limits.max_positions == 10
     assert (strategy.base_position_size, strategy.min_confidence) == (D(500), 0.55)
+    assert (strategy.confidence_mode, strategy.confidence_margin) == ("edge", 0.03)
     symbols = set(strategy.instruments.values_list("symbol", flat=True))
     assert symbols == {"BTCUSDT", "ETHUSDT"}
     assert (training.retrain_interval_hours, training.retrain_error_threshold) == (12, 0.02)
@@ -99,6 +105,10 @@ def test_what_it_exports_it_imports_without_a_change(import_text) -> None:
         ("trading: {base_position_size: 10001}", "trading.base_position_size: was 10001"),
         ("trading: {min_confidence: 1}", "trading.min_confidence: was 1"),
         ("trading: {min_confidence: 0.49}", "trading.min_confidence: was 0.49"),
+        ("trading: {confidence_mode: bold}", "trading.confidence_mode: was bold"),
+        ("trading: {confidence_mode: [edge]}", "trading.confidence_mode"),
+        ("trading: {confidence_margin: 0.5}", "trading.confidence_margin: was 0.5"),
+        ("trading: {confidence_margin: -0.01}", "trading.confidence_margin"),
         ("trading: {allow_short: true}", "trading.allow_short: was true"),
         ("trading: {symbols: [DOGEUSDT]}", "trading.symbols: was DOGEUSDT"),
         ("ml: {retrain_interval_hours: 0}", "ml.retrain_interval_hours: was 0"),

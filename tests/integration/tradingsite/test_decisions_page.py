@@ -122,6 +122,22 @@ def test_it_tells_which_predictions_the_money_came_from(traded):
     assert measure_performance(account_name="test")["by_model"] == [row]
 
 
+def test_its_words_say_by_which_rule_a_gain_was_not_likely_enough():
+    decision = {
+        "given": {"config": {"confidence_mode": "edge", "confidence_margin": 0.02}},
+        "edge_bps": 9.0,
+        "confidence": 0.561,
+        "factors": [{"name": "model", "detail": {"break_even": 0.555, "needed": 0.575}}],
+    }
+
+    said = explain_reason("BREAK_EVEN", decision)
+
+    assert said == (
+        "a net gain is not likely enough to pay its costs "
+        "(0.561, 0.575 needed: break-even and 0.02)"
+    )
+
+
 def test_its_words_do_without_numbers_that_nobody_kept():
     bare = {"given": {}, "edge_bps": -3.0, "confidence": None}
 

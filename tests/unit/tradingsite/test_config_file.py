@@ -50,6 +50,7 @@ def test_it_reads_the_promised_file() -> None:
 
 def test_it_writes_what_it_reads() -> None:
     values = parse_config(PROMISED)
+    values["execution"] |= {"confidence_mode": "edge", "confidence_margin": Decimal("0.02")}
 
     assert parse_config(render_config(values).encode()) == values
 

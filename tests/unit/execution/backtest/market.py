@@ -124,6 +124,13 @@ def train_on(series, spec, *, version_id=1):
         seed=1,
         progress=lambda done, total, message: None,
     )
-    files = pack_model(fitted, dataset=dataset, spec=spec, label=label, seed=1)
+    files = pack_model(
+        fitted,
+        dataset=dataset,
+        candles={key: item.candles for key, item in series.items()},
+        spec=spec,
+        label=label,
+        seed=1,
+    )
     bundle, members = read_model(files, trainers=get_all_trainers())
     return ServedModel(version_id=version_id, name="test", bundle=bundle, members=members)

@@ -11,7 +11,7 @@ from execution.backtest.engine import Setup, replay
 from execution.backtest.forecasts import Serving
 from execution.backtest.model_strategy import ModelStrategy
 from execution.backtest.series import Series
-from execution.domain.decision import PositionView
+from execution.domain.decision import ConfidenceMode, PositionView
 from execution.domain.factors import Factor
 from markets.domain.timeframe import Timeframe
 from risk.domain.trading_state import Level, StateView
@@ -48,8 +48,10 @@ def wild_market():
         (planted(1500, seed=9), {"cooldown_bars": 6, "max_holding_bars": 3}),
         (planted(1500, seed=10), {"min_confidence": 0.95, "cost_bps": 0.0}),
         (wild_market(), {}),
+        (planted(1500, seed=8), {"confidence_mode": ConfidenceMode.EDGE}),
+        (wild_market(), {"confidence_mode": ConfidenceMode.EDGE, "confidence_margin": 0.0}),
     ],
-    ids=["default", "loose", "hasty", "strict", "wild"],
+    ids=["default", "loose", "hasty", "strict", "wild", "edge", "wild-edge"],
 )
 def test_it_decides_the_same_when_it_asks_at_every_close(market, changed):
     made = strategy(config=config(**changed))

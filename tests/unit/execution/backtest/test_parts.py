@@ -35,6 +35,9 @@ def test_its_flat_form_says_the_same():
         ("model+ema_rsi", {"other.fast": 1}, "other.fast", "of one of the strategies model"),
         ("model+ema_rsi", {"model.fast": 1}, "model.fast", "model takes"),
         ("model+ema_rsi", {"speed": 1}, "speed", "model+ema_rsi takes"),
+        ("model", {"confidence_mode": "bold"}, "confidence_mode", "one of absolute, edge"),
+        ("model", {"confidence_mode": 2}, "confidence_mode", "one of absolute, edge"),
+        ("model", {"confidence_margin": 0.5}, "confidence_margin", "from 0 to 0.45"),
         ("model+model:b", {"b.horizon_bars": 5}, "b.horizon_bars", "share their models"),
     ],
 )
@@ -43,6 +46,14 @@ def test_it_names_what_is_wrong(strategy, given, field, words):
         read_parts(strategy, given)
 
     assert caught.value.context["field"] == field
+
+
+@pytest.mark.parametrize(("given", "number"), [("edge", 1), ("absolute", 0), (1, 1), (1.0, 1)])
+def test_it_takes_the_confidence_mode_by_its_name(given, number):
+    (part,) = read_parts("model", {"confidence_mode": given})
+
+    assert part.parameters["confidence_mode"] == number
+    assert read_parts("model", flatten((part,))) == (part,)
 
 
 def test_a_request_of_several_survives_its_stored_form():

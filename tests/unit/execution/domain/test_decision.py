@@ -1,3 +1,4 @@
+import math
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -7,16 +8,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from execution.domain.deciding import decide
 from execution.domain.decision import (
     Action,
+    ConfidenceMode,
     Market,
     PositionView,
     Reason,
     StrategyConfig,
-    break_even_confidence,
-    decide,
 )
 from execution.domain.factors import Factor, pool_log_odds
+from execution.domain.odds import break_even_confidence, needed_confidence
 from mlmodels.domain.prediction import PredictionState, PredictionView
 from risk.domain.trading_state import Level, StateView
 
@@ -66,6 +68,7 @@ def run(**changes: Any):
         "position": FLAT,
         "config": CONFIG,
         "state": RUNNING,
+        "weights": None,
         "now": NOW,
     }
     return decide(**{**values, **changes})
@@ -78,6 +81,35 @@ def test_it_enters_on_an_edge_that_pays() -> None:
     assert draft.edge_bps == pytest.approx(120 - 22)
     assert draft.confidence > 0.6
     assert D(1000) <= draft.target_notional <= D(10000)
+
+
+def in_edge_mode(margin: float) -> StrategyConfig:
+    return replace(
+        CONFIG, min_confidence=0.99, confidence_mode=ConfidenceMode.EDGE, confidence_margin=margin
+    )
+
+
+@pytest.mark.parametrize(("slack", "enters"), [(-1e-9, True), (1e-9, False)])
+def test_the_mode_edge_asks_for_break_even_and_the_margin(slack: float, enters: bool) -> None:
+    break_even = 0.5 + 0.0022 / (2 * 0.02)
+    margin = run().confidence - break_even
+
+    draft = run(config=in_edge_mode(margin + slack))
+
+    assert (draft.action is Action.ENTER) is enters
+    model = draft.factors[0].detail
+    assert model["break_even"] == pytest.approx(break_even)
+    assert model["needed"] == pytest.approx(break_even + margin)
+    assert draft.vetoes == (() if enters else (Reason.BREAK_EVEN,))
+
+
+def test_a_calmer_market_needs_more_to_pay_its_costs() -> None:
+    calm, wild = (needed_confidence(in_edge_mode(0.02), sigma) for sigma in (0.005, 0.05))
+
+    assert calm == pytest.approx(0.74)
+    assert wild == pytest.approx(0.542)
+    assert needed_confidence(in_edge_mode(0.02), 0.0) == math.inf
+    assert needed_confidence(CONFIG, 0.005) == 0.6
 
 
 def test_its_confidence_is_that_of_a_gain_after_costs() -> None:
@@ -106,6 +138,9 @@ VETOES = {
     },
     Reason.INTERVAL_TOO_WIDE: {"market": replace(MARKET, bar_sigma=0.0005)},
     Reason.MIN_EDGE: {"prediction": predict(expected_return=0.00265)},
+    Reason.BREAK_EVEN: {
+        "config": replace(CONFIG, confidence_mode=ConfidenceMode.EDGE, confidence_margin=0.3)
+    },
     Reason.MIN_CONFIDENCE: {"config": replace(CONFIG, min_confidence=0.99)},
     Reason.UNFAMILIAR: {"prediction": predict(dissimilarity=2.1)},
     Reason.NO_ROOM: {"config": replace(CONFIG, max_position_size=D(0))},
@@ -180,6 +215,27 @@ def test_indicators_nudge_the_confidence() -> None:
 
     assert lower.confidence < run().confidence < higher.confidence
     assert higher.confidence - lower.confidence < 0.06
+
+
+def test_fitted_weights_take_the_place_of_the_usual_ones() -> None:
+    factor = Factor(name="trend", score=0.8, weight=0.1)
+    market = replace(MARKET, factors=(CALM, factor))
+    heavy, none = (run(market=market, weights={"trend": weight}) for weight in (0.5, 0.0))
+
+    assert heavy.confidence == pytest.approx(
+        pool_log_odds(predict().p_net(0.0022), (replace(factor, weight=0.5),))
+    )
+    assert none.confidence == run().confidence
+    assert [kept.weight for kept in heavy.factors if kept.name == "trend"] == [0.5]
+
+
+def test_a_model_without_skill_has_no_weight_in_the_confidence() -> None:
+    factor = Factor(name="trend", score=0.8, weight=0.1)
+    market = replace(MARKET, factors=(CALM, factor))
+
+    draft = run(prediction=predict(state=PredictionState.NO_SKILL), market=market)
+
+    assert draft.confidence == pytest.approx(pool_log_odds(0.5, (factor,)))
 
 
 def test_sentiment_is_stored_and_moves_nothing() -> None:
