@@ -111,16 +111,3 @@ def move(version_id: int, state: ModelState, event: ModelEvent) -> ModelState:
             state=state.value,
             event=event.value,
         ) from None
-
-
-def promised_ic(
-    pooled: Mapping[str, Any], by_group: Mapping[str, Mapping[str, Any]]
-) -> float | None:
-    """Return the correlation that stored figures claim; None where no symbol showed skill.
-
-    Args:
-        pooled: ``Evaluation.to_json`` of all symbols together.
-        by_group: The same by symbol.
-    """
-    is_skilled = any(found["verdict"] == Verdict.SKILLED for found in by_group.values())
-    return pooled.get("ic") if is_skilled else None

@@ -7,6 +7,7 @@ from django.db import DatabaseError, OperationalError, connection, transaction
 
 from execution.models import Order
 from execution.services import claims
+from execution.services.intents import approve_decisions
 from execution.services.orders import place_orders
 from risk.domain.trading_state import Level
 from risk.models import TradingStateChange
@@ -36,7 +37,8 @@ def test_the_halt_comes_before_the_next_claim(world):
     assert world.broker.orders == {}
 
 
-def test_nothing_is_claimed_as_long_as_the_halt_cannot_be_stored(world, monkeypatch):
+def test_nothing_is_approved_or_claimed_as_long_as_the_halt_cannot_be_stored(world, monkeypatch):
+    waiting = approve_decisions(decision_ids=[world.decide("ETHUSDT").pk], clock=world.clock)
     storage.note_failure(FULL)
 
     def fails(**_):
@@ -45,9 +47,11 @@ def test_nothing_is_claimed_as_long_as_the_halt_cannot_be_stored(world, monkeypa
     monkeypatch.setattr(storage, "raise_level", fails)
     with pytest.raises(OperationalError):
         place(world)
+    with pytest.raises(OperationalError):
+        claims.claim_orders(order_ids=waiting, clock=world.clock)
 
     assert world.broker.orders == {}
-    assert Order.objects.get(leg="ENTRY").state == "APPROVED"
+    assert list(Order.objects.values_list("pk", "state")) == [(waiting[0], "APPROVED")]
     monkeypatch.undo()
     assert claims.claim_orders(order_ids=[], clock=world.clock) == []
 
