@@ -36,7 +36,7 @@ def sending() -> Iterator[StateTable]:
     if connection.vendor == "postgresql":
         try:
             # One message, two statements: the second sees what was committed before the lock.
-            yield _read(f"SELECT pg_advisory_lock_shared(%s, %s); {SELECT}", _LOCK)
+            yield _read(f"SELECT pg_advisory_lock_shared({_LOCK[0]}, {_LOCK[1]}); {SELECT}")
         finally:
             _unlock()
         return
@@ -45,9 +45,9 @@ def sending() -> Iterator[StateTable]:
         yield _read(SELECT)
 
 
-def _read(sql: str, parameters: tuple[int, ...] = ()) -> StateTable:
+def _read(sql: str) -> StateTable:
     with connection.cursor() as cursor:
-        cursor.execute(sql, parameters)
+        cursor.execute(sql)
         return to_table(cursor.fetchall())
 
 
