@@ -123,7 +123,8 @@ def _end_open_transactions() -> list[tuple[bool]]:
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
-            " WHERE state LIKE 'idle in transaction%' AND pid <> pg_backend_pid()"
+            " WHERE state LIKE 'idle in transaction%' AND datname = current_database()"
+            " AND pid <> pg_backend_pid()"
         )
         return cursor.fetchall()
 
@@ -133,7 +134,8 @@ def _none_is_open() -> bool:
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT count(*) FROM pg_stat_activity"
-            " WHERE state LIKE 'idle in transaction%' AND pid <> pg_backend_pid()"
+            " WHERE state LIKE 'idle in transaction%' AND datname = current_database()"
+            " AND pid <> pg_backend_pid()"
         )
         return cursor.fetchone() == (0,)
 
