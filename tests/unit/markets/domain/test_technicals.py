@@ -167,3 +167,10 @@ def test_it_measures_no_agreement_with_too_little_history_or_a_gap() -> None:
     assert agreement(close, times=times).is_measured
     assert not agreement(close[:180]).is_measured
     assert not agreement(close[whole], times=times[whole]).is_measured
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_its_deviation_has_the_bits_of_the_definition(seed: int) -> None:
+    close = walk(LOOKBACK, seed, sigma=10.0 ** -(seed % 5 + 1))
+
+    assert bar_sigma(close) == np.std(np.diff(np.log(close)))
