@@ -62,8 +62,11 @@ def measure_unprotected(*, account_id: int, clock: Clock) -> dict[int, float]:
 def _is_covered(position: Position, covered: Decimal | None) -> bool:
     if covered is None:
         return False
-    limits, rules = get_limits(), list_rules([position.instrument_id])[position.instrument_id]
+    rules = list_rules([position.instrument_id])[position.instrument_id]
     left = rules.quantize_quantity(max(Decimal(0), position.quantity - covered))
-    if not left or limits is None:
-        return not left
+    if not left:
+        return True
+    limits = get_limits()
+    if limits is None:
+        return False
     return plan_for(position, limits=limits, rules=rules, quantity=left) is None

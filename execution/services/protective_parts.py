@@ -26,16 +26,12 @@ def parts_of(
     }
 
 
-def purchase_prices(position_ids: Iterable[int]) -> dict[int, Decimal]:
-    """Return the average price of each position's latest purchase, quote per base."""
+def newest_purchases(position_ids: Iterable[int]) -> dict[int, Order]:
+    """Return each position's latest order that bought something, by position."""
     rows = Order.objects.filter(
         position_id__in=list(position_ids), side=Side.BUY.value, filled_quantity__gt=0
     ).order_by("pk")
-    return {
-        row.position_id: row.filled_quote / row.filled_quantity
-        for row in rows
-        if row.position_id is not None
-    }
+    return {row.position_id: row for row in rows if row.position_id is not None}
 
 
 def list_full_symbols(

@@ -22,7 +22,7 @@ from execution.services.order_rows import (
     build_legs,
     build_order,
 )
-from execution.services.protective_parts import list_full_symbols, parts_of, purchase_prices
+from execution.services.protective_parts import list_full_symbols, newest_purchases, parts_of
 from execution.services.saving import update_rows
 from markets.domain.instrument import InstrumentRules
 from risk.domain.limits import RiskLimits
@@ -113,14 +113,14 @@ def insert_pairs(
     if not positions or limits is None:
         return []
     parts = parts_of(positions, quantities, rules=rules)
-    prices = purchase_prices(parts) if parts else {}
+    purchases = newest_purchases(positions)
     full = list_full_symbols(
         account_id=account.pk,
         instrument_ids=[row.instrument_id for row in parts.values()],
         rules=rules,
     )
     attempts = next_attempts(positions, Leg.PROTECT)
-    states, terms = read_states(), terms_of(positions)
+    states, terms = read_states(), terms_of(positions, purchases)
     lists: list[Order] = []
     legs: list[Order] = []
     planned: list[Position] = []
@@ -134,7 +134,7 @@ def insert_pairs(
             rules=rules[position.instrument_id],
             terms=terms[key],
             quantity=quantities[key],
-            entry_price=prices.get(key),
+            entry_price=_price_of(purchases.get(key)) if key in parts else None,
         )
         if plan is None or not state.permits(Purpose.PROTECT):
             continue
@@ -153,7 +153,13 @@ def insert_pairs(
     return [order.pk for order in lists]
 
 
-def terms_of(positions: Mapping[int, Position]) -> dict[int, ProtectionTerms]:
+def _price_of(purchase: Order | None) -> Decimal | None:
+    return None if purchase is None else purchase.filled_quote / purchase.filled_quantity
+
+
+def terms_of(
+    positions: Mapping[int, Position], purchases: Mapping[int, Order]
+) -> dict[int, ProtectionTerms]:
     """Return how these positions, by key, are to be protected.
 
     As a person said with the newest purchase, else as the strategy wants.
@@ -166,10 +172,7 @@ def terms_of(positions: Mapping[int, Position]) -> dict[int, ProtectionTerms]:
             key: ProtectionTerms(style=ProtectionStyle(style), trailing_delta_bps=delta)
             for key, style, delta in rows.values_list("pk", "protection", "trailing_delta_bps")
         }
-    purchases = Order.objects.filter(
-        position__in=list(positions), side=Side.BUY.value, filled_quantity__gt=0
-    )
-    chosen = {row.position_id: bracket_of(row) for row in purchases.order_by("pk")}
+    chosen = {key: bracket_of(row) for key, row in purchases.items()}
     return {
         key: replace(by_strategy.get(row.strategy_id, DEFAULT_TERMS), chosen=chosen.get(key))
         for key, row in positions.items()
