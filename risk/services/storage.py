@@ -7,6 +7,7 @@ raised; as long as that fails, nothing leaves.
 import logging
 from datetime import datetime
 
+from core.crashpoints import crashpoint
 from core.disk import is_storage_failure
 from risk.domain.trading_state import Level
 from risk.services.trading_state import raise_level
@@ -24,6 +25,7 @@ def note_failure(error: BaseException) -> bool:
     if not _failure:
         logger.critical("storage.failed, nothing is sent until that is on record: %s", error)
     _failure = f"a write failed: {error}"
+    crashpoint("storage.noted")
     return True
 
 
