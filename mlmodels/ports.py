@@ -109,6 +109,11 @@ class Progress(Protocol):
     def __call__(self, done: int, total: int, message: str) -> None: ...
 
 
+def silent(done: int, total: int, message: str) -> None:
+    """Hear nothing."""
+    del done, total, message
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoredArtifact:
     """Where the files of a model lie and the hash that pins them."""

@@ -26,6 +26,7 @@ from execution.backtest.series import Series
 from execution.services import backtests, parity
 from execution.services.replays import run_stored
 from mlmodels.domain.surroundings import Surroundings
+from mlmodels.ports import silent
 from mlmodels.services.inputs import load_surroundings
 from mlmodels.services.walk_forward import Mapper, WalkPlan, plan_like_live
 from mlmodels.tasks import (
@@ -143,13 +144,9 @@ def compare_last_day() -> None:
     """Hold the last day against a replay; an alert tells of what nobody can explain."""
     now = get_clock().now()
     findings = parity.check_parity(
-        start=now - _PARITY_SPAN, end=now, load_models=load_past_models, progress=_silent
+        start=now - _PARITY_SPAN, end=now, load_models=load_past_models, progress=silent
     )
     parity.report_parity(findings, now=now)
-
-
-def _silent(done: int, total: int, message: str) -> None:
-    del done, total, message
 
 
 def _teller(backtest_id: int) -> Progress:

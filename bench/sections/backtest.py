@@ -105,6 +105,7 @@ def _planted() -> tuple[Any, Any, Any]:
     from execution.domain.decision import StrategyConfig
     from mlmodels.domain.features import FeatureSpec
     from mlmodels.domain.label_spec import LabelSpec
+    from mlmodels.ports import silent
     from mlmodels.services.walk_forward import WalkPlan
     from mlmodels.tasks import train_past_models
 
@@ -116,7 +117,7 @@ def _planted() -> tuple[Any, Any, Any]:
         every_bars=_MODEL_BARS,
         train_bars=_LEARNED,
     )
-    models = train_past_models({1: series.candles}, plan=plan, progress=_silent)
+    models = train_past_models({1: series.candles}, plan=plan, progress=silent)
     given = PARAMETERS["model"]
     config = StrategyConfig(
         bar_s=300,
@@ -159,6 +160,7 @@ def judged_walk_rate() -> float:
     """Return candles/s of our own recipe on the same windows: judged in folds, calibrated."""
     from mlmodels.domain.features import FeatureSpec
     from mlmodels.domain.label_spec import LabelSpec
+    from mlmodels.ports import silent
     from mlmodels.services.walk_forward import WalkPlan
     from mlmodels.tasks import train_past_models
     from tradingsite.replaying import side_by_side
@@ -174,7 +176,7 @@ def judged_walk_rate() -> float:
     with side_by_side(2) as mapper:
         list(mapper(abs, range(2)))
         begun = time.perf_counter()
-        models = train_past_models({1: series.candles}, plan=plan, progress=_silent, mapper=mapper)
+        models = train_past_models({1: series.candles}, plan=plan, progress=silent, mapper=mapper)
         rate = len(models) * _PREDICT / (time.perf_counter() - begun)
     system.say(f"walk-forward, judged and calibrated: {rate:,.0f} candles/s")
     return rate
@@ -207,10 +209,6 @@ def fit_and_predict(step: tuple[Any, Any, Any]) -> int:
     booster = xgboost.train(parameters, data, num_boost_round=300)
     booster.set_param({"nthread": 1})
     return len(booster.inplace_predict(week))
-
-
-def _silent(done: int, total: int, message: str) -> None:
-    del done, total, message
 
 
 def write_csv(path: Path, count: int) -> None:

@@ -21,18 +21,23 @@ from mlmodels.domain.alarms import (
     what_to_do,
 )
 from mlmodels.domain.contest import has_lost_skill, must_roll_back
-from mlmodels.domain.dataset import Dataset, build_dataset
+from mlmodels.domain.dataset import Dataset
 from mlmodels.domain.features import Candles
 from mlmodels.domain.surroundings import Surroundings
 from mlmodels.domain.triggers import model_alarm
-from mlmodels.ports import ArtifactError, Progress, Trainer
+from mlmodels.ports import ArtifactError, Progress, Trainer, silent
 from mlmodels.services.fitting import FittedEnsemble, fit_ensemble
 from mlmodels.services.live_service import Service
 from mlmodels.services.packing import pack_model
 from mlmodels.services.refresh import check_sanity, may_replace
 from mlmodels.services.resolved import pair
 from mlmodels.services.serving import ServedModel, read_model
-from mlmodels.services.walk_forward import WalkPlan, known_rows
+from mlmodels.services.walk_forward import (
+    WalkPlan,
+    known_rows,
+    moments_to_walk,
+    rows_to_walk,
+)
 from mlmodels.services.walking import Lesson, TooFewCandles
 from mlmodels.services.watching import BESIDE
 
@@ -87,18 +92,9 @@ def walk_live(
         progress: Hears of the time that has passed.
         around: What ``plan.spec`` needs besides.
     """
-    given, interval_ms = around or Surroundings(), plan.spec.interval_ms
-    rows = build_dataset(
-        candles,
-        spec=plan.spec,
-        horizon_bars=plan.label.horizon_bars,
-        label=plan.label,
-        references=given.references,
-        series=given.series,
-    )
-    last_ms = max(int(item.open_time_ms[-1]) for item in candles.values()) + interval_ms
-    look_ms = max(interval_ms, COOL_DOWN // timedelta(milliseconds=1))
-    moments = range(plan.begin_ms, last_ms + 1, look_ms)
+    rows = rows_to_walk(candles, plan=plan, around=around)
+    look_ms = max(plan.spec.interval_ms, COOL_DOWN // timedelta(milliseconds=1))
+    moments = moments_to_walk(candles, plan=plan, every_ms=look_ms)
     walk = _Walk(
         candles=candles,
         rows=rows,
@@ -236,7 +232,7 @@ class _Walk:
             horizon_bars=plan.label.horizon_bars,
             interval_ms=plan.spec.interval_ms,
             seed=plan.seed,
-            progress=_silent,
+            progress=silent,
             lesson=Lesson(names=plan.spec.names, half_life_ms=plan.half_life_ms),
         )
         files = self._pack(fitted, rows)
@@ -316,7 +312,3 @@ def replace_begin(service: Service, now_ms: int) -> Service:
         begin_ms=now_ms,
         trained_until_ms=service.trained_until_ms,
     )
-
-
-def _silent(done: int, total: int, message: str) -> None:
-    del done, total, message

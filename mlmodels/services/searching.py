@@ -21,7 +21,7 @@ from mlmodels.domain.lifecycle import SearchStatus
 from mlmodels.domain.overfitting import block_sums
 from mlmodels.domain.search_space import FEATURES, Choice, choose
 from mlmodels.models import Search, Trial
-from mlmodels.ports import Trainer
+from mlmodels.ports import Trainer, silent
 from mlmodels.selectors import get_settings
 from mlmodels.services.announcements import announce_training
 from mlmodels.services.fitting import FittedEnsemble, fit_ensemble
@@ -163,7 +163,7 @@ def material_of(search: Search, choice: Choice) -> Material:
         label=choice.label,
         settings=settings,
         now=search.until,
-        progress=_silent,
+        progress=silent,
         wanted=settings.feature_parameters if given is None else given,
     )
 
@@ -202,7 +202,7 @@ def fit_choice(
         horizon_bars=choice.label.horizon_bars,
         interval_ms=interval_ms,
         seed=search.seed,
-        progress=_silent,
+        progress=silent,
         lesson=Lesson(
             names=material.spec.names,
             half_life_ms=None if half_life is None else float(half_life) * interval_ms,
@@ -247,7 +247,3 @@ def _count(study: optuna.Study) -> tuple[int, int]:
     under_way = sum(one.state is TrialState.RUNNING for one in known)
     ended = sum(one.state is TrialState.COMPLETE or "error" in one.user_attrs for one in known)
     return under_way, ended
-
-
-def _silent(done: int, total: int, message: str) -> None:
-    del done, total, message

@@ -12,7 +12,7 @@ from mlmodels.domain.features import Candles, FeatureSpec
 from mlmodels.domain.label_spec import LabelSpec
 from mlmodels.domain.surroundings import Surroundings
 from mlmodels.models import MLSettings
-from mlmodels.ports import Progress, Trainer
+from mlmodels.ports import Progress, Trainer, silent
 from mlmodels.selectors import get_settings
 from mlmodels.services.fitting import fit_ensemble
 from mlmodels.services.inputs import choose_spec_for
@@ -116,17 +116,8 @@ def train_walk_forward(
         around: What ``plan.spec`` needs besides.
         mapper: Runs the steps, one after the other or side by side; the bits are the same.
     """
-    given, interval_ms = around or Surroundings(), plan.spec.interval_ms
-    rows = build_dataset(
-        candles,
-        spec=plan.spec,
-        horizon_bars=plan.label.horizon_bars,
-        label=plan.label,
-        references=given.references,
-        series=given.series,
-    )
-    last_ms = max(int(item.open_time_ms[-1]) for item in candles.values()) + interval_ms
-    moments = range(plan.begin_ms, last_ms + 1, plan.every_bars * interval_ms)
+    rows = rows_to_walk(candles, plan=plan, around=around)
+    moments = moments_to_walk(candles, plan=plan, every_ms=plan.every_bars * plan.spec.interval_ms)
     closes = {key: ClosesOnly(item.open_time_ms, item.close) for key, item in candles.items()}
     steps = [
         _Step(
@@ -162,7 +153,7 @@ def fit_step(step: _Step) -> dict[str, bytes] | None:
             horizon_bars=plan.label.horizon_bars,
             interval_ms=plan.spec.interval_ms,
             seed=plan.seed,
-            progress=_silent,
+            progress=silent,
             lesson=Lesson(names=plan.spec.names, half_life_ms=plan.half_life_ms),
         )
     except TooFewCandles:
@@ -177,11 +168,28 @@ def fit_step(step: _Step) -> dict[str, bytes] | None:
     )
 
 
+def rows_to_walk(
+    candles: Mapping[int, Candles], *, plan: WalkPlan, around: Surroundings | None
+) -> Dataset:
+    """Return every row that the plan's columns and label make of the candles."""
+    given = around or Surroundings()
+    return build_dataset(
+        candles,
+        spec=plan.spec,
+        horizon_bars=plan.label.horizon_bars,
+        label=plan.label,
+        references=given.references,
+        series=given.series,
+    )
+
+
+def moments_to_walk(candles: Mapping[int, Candles], *, plan: WalkPlan, every_ms: int) -> range:
+    """Return moments in milliseconds, from the plan's begin up to the last close."""
+    last_ms = max(int(item.open_time_ms[-1]) for item in candles.values())
+    return range(plan.begin_ms, last_ms + plan.spec.interval_ms + 1, every_ms)
+
+
 def known_rows(rows: Dataset, moment: int, plan: WalkPlan) -> Dataset:
     """Return the rows whose labels had ended by `moment`, not older than the plan wants."""
     oldest = moment - plan.train_bars * plan.spec.interval_ms
     return rows.take(np.flatnonzero((rows.end_ms <= moment) & (rows.start_ms > oldest)))
-
-
-def _silent(done: int, total: int, message: str) -> None:
-    del done, total, message

@@ -1,17 +1,17 @@
 """``manage.py backfill``: load history from the exchange or from files."""
 
-import argparse
 import sys
 import time
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 from tqdm import tqdm
 
 from core.clock import from_ms, get_clock
 from core.errors import InvalidInput, NotFound, TradingError
+from core.management.plain_help import PlainHelpCommand
 from markets.adapters.csv_market_data import CsvMarketData
 from markets.adapters.factory import get_market_data
 from markets.domain.timeframe import Timeframe
@@ -33,19 +33,11 @@ downloaded. Interrupted, the command goes on where it stopped when it is run aga
 """
 
 
-class Command(BaseCommand):
+class Command(PlainHelpCommand):
     """Loads candles; only what is missing is fetched."""
 
     help = "Load candles: resumable, idempotent, fetches only gaps."
-
-    def create_parser(self, prog_name: str, subcommand: str, **kwargs: Any) -> CommandParser:
-        return super().create_parser(
-            prog_name,
-            subcommand,
-            epilog=_EXAMPLES,
-            formatter_class=argparse.RawDescriptionHelpFormatter,
-            **kwargs,
-        )
+    epilog = _EXAMPLES
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--symbol", required=True, help="such as BTCUSDT")

@@ -1,19 +1,19 @@
 """``manage.py lookahead_check``: does anything know the future?"""
 
-from argparse import RawDescriptionHelpFormatter
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 
 from core.clock import get_clock
 from core.errors import TradingError
+from core.management.plain_help import PlainHelpCommand
 from markets.domain.timeframe import Timeframe
-from markets.selectors import get_rules_by_symbol, list_subscriptions
+from mlmodels.management.choices import chosen_instruments, chosen_timeframes
 from mlmodels.selectors import get_settings
 from mlmodels.services.leak_report import LeakReport, check_everything
 
 
-class Command(BaseCommand):
+class Command(PlainHelpCommand):
     """Checks features, labels, splits and fits on the stored candles."""
 
     help = """Check on the stored candles that no feature, label, split or fit knows the future:
@@ -23,9 +23,6 @@ can see. Ends with status 1 when something was found.
 
 Example: manage.py lookahead_check --timeframe 1h --symbol BTCUSDT --cuts 200
 """
-
-    def create_parser(self, *args: Any, **kwargs: Any) -> CommandParser:
-        return super().create_parser(*args, formatter_class=RawDescriptionHelpFormatter, **kwargs)
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--timeframe", choices=[frame.value for frame in Timeframe])
@@ -37,28 +34,17 @@ Example: manage.py lookahead_check --timeframe 1h --symbol BTCUSDT --cuts 200
         if options["cuts"] < 1:
             raise CommandError(f"--cuts must be 1 or more, was {options['cuts']}.")
         try:
-            reports = [self._check(frame, options) for frame in self._timeframes(options)]
+            reports = [self._check(frame, options) for frame in chosen_timeframes(options)]
         except TradingError as error:
             raise CommandError(error.message) from error
         if not all(report.is_clean for report in reports):
             raise CommandError("Something knows the future; see above.")
 
-    def _timeframes(self, options: dict[str, Any]) -> list[Timeframe]:
-        if options["timeframe"]:
-            return [Timeframe(options["timeframe"])]
-        found = sorted({subscription.timeframe for subscription in list_subscriptions()})
-        if not found:
-            raise CommandError("Nothing is subscribed: name --timeframe and --symbol.")
-        return found
-
     def _check(self, frame: Timeframe, options: dict[str, Any]) -> LeakReport:
-        if options["symbol"]:
-            ids = [get_rules_by_symbol(symbol).instrument_id for symbol in options["symbol"]]
-        else:
-            ids = [found.instrument_id for found in list_subscriptions(timeframe=frame)]
+        ids = chosen_instruments(frame, options["symbol"])
         report = check_everything(
             timeframe=frame,
-            instrument_ids=sorted(set(ids)),
+            instrument_ids=ids,
             settings=get_settings(),
             cuts=options["cuts"],
             seed=options["seed"],

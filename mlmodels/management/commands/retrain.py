@@ -1,23 +1,24 @@
 """Train a model from the command line and say in plain words what it is worth."""
 
-from argparse import RawDescriptionHelpFormatter
 from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 
 from core.clock import get_clock
 from core.errors import TradingError
+from core.management.plain_help import PlainHelpCommand
 from core.progress import Bar
 from markets.domain.timeframe import Timeframe
-from markets.selectors import get_rules_by_symbol, list_rules, list_subscriptions
+from markets.selectors import list_rules
 from mlmodels.adapters.factory import (
     DEFAULT_RECIPE,
     RECIPES,
     get_artifact_store,
     get_trainers,
 )
+from mlmodels.management.choices import chosen_instruments, chosen_timeframes
 from mlmodels.selectors import get_champion, get_settings, get_version
 from mlmodels.services.health_page import claim_in_words
 from mlmodels.services.training import train_model
@@ -25,7 +26,7 @@ from mlmodels.services.training import train_model
 LEASE = timedelta(minutes=30)
 
 
-class Command(BaseCommand):
+class Command(PlainHelpCommand):
     """Train now."""
 
     help = """Train on the stored candles, judge the model on data it has not seen, and let it
@@ -33,9 +34,6 @@ predict if it is not worse than the present one. Without options: every subscrib
 
 Example: manage.py retrain --symbol BTCUSDT --symbol ETHUSDT --timeframe 1h --horizon 12
 """
-
-    def create_parser(self, *args: Any, **kwargs: Any) -> CommandParser:
-        return super().create_parser(*args, formatter_class=RawDescriptionHelpFormatter, **kwargs)
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument(
@@ -48,18 +46,10 @@ Example: manage.py retrain --symbol BTCUSDT --symbol ETHUSDT --timeframe 1h --ho
 
     def handle(self, *args: Any, **options: Any) -> None:
         try:
-            for timeframe in self._timeframes(options):
+            for timeframe in chosen_timeframes(options):
                 self._train(timeframe, options)
         except TradingError as error:
             raise CommandError(error.message) from error
-
-    def _timeframes(self, options: Mapping[str, Any]) -> list[Timeframe]:
-        if options["timeframe"]:
-            return [Timeframe(options["timeframe"])]
-        found = sorted({subscription.timeframe for subscription in list_subscriptions()})
-        if not found:
-            raise CommandError("Nothing is subscribed: name --timeframe and --symbol.")
-        return found
 
     def _train(self, timeframe: Timeframe, options: Mapping[str, Any]) -> None:
         if options["horizon"] is not None and options["horizon"] < 1:
@@ -70,7 +60,7 @@ Example: manage.py retrain --symbol BTCUSDT --symbol ETHUSDT --timeframe 1h --ho
         with Bar(label=f"training {timeframe.value}") as bar:
             version_id = train_model(
                 timeframe=timeframe,
-                instrument_ids=self._instruments(timeframe, options["symbol"]),
+                instrument_ids=chosen_instruments(timeframe, options["symbol"]),
                 horizon_bars=options["horizon"] or default,
                 trigger="manual",
                 seed=options["seed"],
@@ -81,11 +71,6 @@ Example: manage.py retrain --symbol BTCUSDT --symbol ETHUSDT --timeframe 1h --ho
                 lease=clock.protocol(LEASE),
             )
         self._report(version_id)
-
-    def _instruments(self, timeframe: Timeframe, symbols: list[str] | None) -> list[int]:
-        if symbols:
-            return sorted({get_rules_by_symbol(symbol).instrument_id for symbol in symbols})
-        return [found.instrument_id for found in list_subscriptions(timeframe=timeframe)]
 
     def _report(self, version_id: int) -> None:
         version = get_version(version_id)

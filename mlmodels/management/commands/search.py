@@ -1,24 +1,24 @@
 """Search for a better configuration, and say how much of what was found is luck."""
 
-from argparse import RawDescriptionHelpFormatter
 from collections.abc import Mapping
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 
 from core.clock import get_clock
 from core.errors import TradingError
+from core.management.plain_help import PlainHelpCommand
 from core.progress import Bar
 from markets.domain.timeframe import Timeframe
-from markets.selectors import get_rules_by_symbol, list_subscriptions
 from mlmodels.adapters.factory import get_changed_trainers
 from mlmodels.domain.search_space import RECIPES
+from mlmodels.management.choices import chosen_instruments
 from mlmodels.services.search_orders import SearchOrder, get_search, start_search
 from mlmodels.services.searching import run_trial
 from mlmodels.tasks import search_step
 
 
-class Command(BaseCommand):
+class Command(PlainHelpCommand):
     """Search now, here or on the workers."""
 
     help = """Try configurations of columns, label, model and decision on the older three quarters
@@ -28,9 +28,6 @@ Every trial stands in the ledger. Stopped in the middle, it goes on with --resum
 Example: manage.py search --timeframe 1h --symbol BTCUSDT --trials 40 --horizon 4 --horizon 24
          manage.py search --timeframe 1h --trials 200 --workers 4
 """
-
-    def create_parser(self, *args: Any, **kwargs: Any) -> CommandParser:
-        return super().create_parser(*args, formatter_class=RawDescriptionHelpFormatter, **kwargs)
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--timeframe", choices=[frame.value for frame in Timeframe])
@@ -70,15 +67,9 @@ Example: manage.py search --timeframe 1h --symbol BTCUSDT --trials 40 --horizon 
         if not options["timeframe"]:
             raise CommandError("Name --timeframe, or --resume a search.")
         timeframe = Timeframe(options["timeframe"])
-        symbols = options["symbol"]
-        ids = (
-            sorted({get_rules_by_symbol(symbol).instrument_id for symbol in symbols})
-            if symbols
-            else [found.instrument_id for found in list_subscriptions(timeframe=timeframe)]
-        )
         order = SearchOrder(
             timeframe=timeframe,
-            instrument_ids=ids,
+            instrument_ids=chosen_instruments(timeframe, options["symbol"]),
             trials=options["trials"],
             recipes=tuple(options["recipe"] or RECIPES),
             horizons=tuple(options["horizon"] or (4, 12, 24)),

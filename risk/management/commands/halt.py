@@ -1,18 +1,18 @@
 """The kill switch from the command line. Needs the database and nothing else."""
 
 import getpass
-from argparse import RawDescriptionHelpFormatter
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 
 from core.clock import get_clock
 from core.errors import TradingError
+from core.management.plain_help import PlainHelpCommand
 from risk.domain.trading_state import GLOBAL, Level, parse_scope
 from risk.services.trading_state import raise_level
 
 
-class Command(BaseCommand):
+class Command(PlainHelpCommand):
     """Raise the kill switch."""
 
     help = """Raise the kill switch: nothing new is sent from the moment this returns.
@@ -22,9 +22,6 @@ canceled; FLATTEN: and positions are sold at market. Protective stops survive up
 
 Example: manage.py halt --level CANCEL --scope symbol:BTCUSDT --reason "odd prices"
 """
-
-    def create_parser(self, *args: Any, **kwargs: Any) -> CommandParser:
-        return super().create_parser(*args, formatter_class=RawDescriptionHelpFormatter, **kwargs)
 
     def add_arguments(self, parser: CommandParser) -> None:
         levels = [level.value for level in Level if level is not Level.ACTIVE]

@@ -1,18 +1,18 @@
 """The way back from the kill switch, for a person at the command line."""
 
 import getpass
-from argparse import RawDescriptionHelpFormatter
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 
 from core.clock import get_clock
 from core.errors import TradingError
+from core.management.plain_help import PlainHelpCommand
 from risk.domain.trading_state import GLOBAL, Level, parse_scope
 from risk.services.rearming import REQUEST_LIFETIME, rearm_trading
 
 
-class Command(BaseCommand):
+class Command(PlainHelpCommand):
     """Take the kill switch back to ACTIVE."""
 
     help = """Take the kill switch back to ACTIVE once the cause is known and gone.
@@ -23,9 +23,6 @@ call of a second person re-arms.
 
 Example: manage.py rearm --reason "exchange confirmed the prices"
 """
-
-    def create_parser(self, *args: Any, **kwargs: Any) -> CommandParser:
-        return super().create_parser(*args, formatter_class=RawDescriptionHelpFormatter, **kwargs)
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--reason", required=True, help="why it is safe again")

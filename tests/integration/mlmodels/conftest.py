@@ -14,6 +14,7 @@ from markets.services.windows import WindowStore
 from mlmodels.adapters.artifact_store import FolderArtifactStore
 from mlmodels.adapters.factory import get_all_trainers, get_trainers
 from mlmodels.models import ModelVersion, TrainingRun
+from mlmodels.ports import silent
 from mlmodels.services.serving import ModelCache
 from mlmodels.services.training import train_model
 from tests.unit.mlmodels.market import HOUR_MS, generate
@@ -94,10 +95,6 @@ def add_version(scope="1h"):
         manifest_sha256="0" * 64,
         created_at=NOW,
     )
-
-
-def silent(done, total, message):
-    """Hear nothing."""
 
 
 @pytest.fixture

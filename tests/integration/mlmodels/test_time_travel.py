@@ -7,10 +7,11 @@ import pytest
 from core.clock import from_ms, to_ms
 from mlmodels.adapters.factory import get_all_trainers, get_artifact_store, get_trainers
 from mlmodels.models import MLSettings, ModelAlias, ModelVersion, Prediction
+from mlmodels.ports import silent
 from mlmodels.services.time_travel import list_servings, load_versions
 from mlmodels.services.training import train_model
 from mlmodels.services.walk_forward import plan_like_live
-from tests.integration.mlmodels.conftest import H1, NOW, add_market, silent
+from tests.integration.mlmodels.conftest import H1, NOW, add_market
 
 pytestmark = pytest.mark.django_db
 DAY = timedelta(days=1)

@@ -17,12 +17,13 @@ from markets.services.ingestion import store_candles
 from markets.services.windows import WindowStore
 from mlmodels.adapters.artifact_store import FolderArtifactStore
 from mlmodels.adapters.factory import get_all_trainers, get_trainers
+from mlmodels.ports import silent
 from mlmodels.services.serving import ModelCache
 from mlmodels.services.training import train_model
 from risk.services.trading_state import start_trading, stop_trading
 from tests.fakes.clock import HandClock
 from tests.integration.execution.conftest import World, build_world
-from tests.integration.mlmodels.conftest import BARS, H1, NOW, rows_of, silent
+from tests.integration.mlmodels.conftest import BARS, H1, NOW, rows_of
 from tests.unit.mlmodels.market import generate
 from tradingsite import pipeline
 

@@ -20,6 +20,7 @@ from markets.services.ingestion import store_candles
 from markets.services.windows import WindowStore
 from mlmodels.adapters.factory import get_artifact_store, get_trainers
 from mlmodels.models import MLSettings, ModelVersion, Prediction
+from mlmodels.ports import silent
 from mlmodels.services.inference import predict_close
 from mlmodels.services.training import train_model
 from mlmodels.tasks import get_model_cache, load_past_models
@@ -37,10 +38,6 @@ TRADED = 2
 LIVED = 5000 if os.environ.get("NIGHTLY") else 100
 SECOND = timedelta(seconds=1)
 D = Decimal
-
-
-def silent(done, total, message):
-    """Hear nothing."""
 
 
 @pytest.fixture

@@ -2,22 +2,22 @@
 
 import shutil
 import time
-from argparse import RawDescriptionHelpFormatter
 from pathlib import Path
 from typing import Any
 
 from django.conf import settings
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 from django.db import connection
 from django.db.migrations.recorder import MigrationRecorder
 from django.utils import timezone
 
 from core import audit
 from core.errors import TradingError
+from core.management.plain_help import PlainHelpCommand
 from tradingsite.backups import databases, folder
 
 
-class Command(BaseCommand):
+class Command(PlainHelpCommand):
     """Copy what cannot be had again; the system goes on meanwhile."""
 
     help = """Write a backup of the database, the models and the encrypted key file into a folder
@@ -28,9 +28,6 @@ examples:
   manage.py backup
   manage.py backup --to /mnt/backups
 """
-
-    def create_parser(self, *args: Any, **kwargs: Any) -> CommandParser:
-        return super().create_parser(*args, formatter_class=RawDescriptionHelpFormatter, **kwargs)
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--to", type=Path, help="folder; default: DATA_DIR/backups")

@@ -1,29 +1,26 @@
 """Write limits and trading settings as ``import_config`` reads them."""
 
-from argparse import RawDescriptionHelpFormatter
 from dataclasses import asdict
 from decimal import Decimal
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError
 
 from core.errors import TradingError
+from core.management.plain_help import PlainHelpCommand
 from execution.services.trading_settings import get_trading_settings
 from mlmodels.selectors import get_settings
 from risk.selectors import get_limits
 from tradingsite.config_file import render_config
 
 
-class Command(BaseCommand):
+class Command(PlainHelpCommand):
     """Print the settings in force as YAML."""
 
     help = """Print limits, trading and training settings in force, for import_config.
 
 Example: manage.py export_config > config.yaml
 """
-
-    def create_parser(self, *args: Any, **kwargs: Any) -> CommandParser:
-        return super().create_parser(*args, formatter_class=RawDescriptionHelpFormatter, **kwargs)
 
     def handle(self, *args: Any, **options: Any) -> None:
         limits = get_limits()

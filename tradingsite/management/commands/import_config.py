@@ -1,16 +1,16 @@
 """Read limits and trading settings from a file."""
 
 import getpass
-from argparse import RawDescriptionHelpFormatter
 from pathlib import Path
 from typing import Any
 
 from django.conf import settings
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 from django.db import transaction
 
 from core.clock import get_clock
 from core.errors import InvalidInput, TradingError
+from core.management.plain_help import PlainHelpCommand
 from execution.services.accounts import open_account
 from execution.services.trading_settings import save_trading_settings
 from mlmodels.services.settings import save_ml_settings
@@ -20,7 +20,7 @@ from tradingsite.config_file import MAX_BYTES, Problem, invalid, key_of, parse_c
 _QUOTE_ASSET = "USDT"
 
 
-class Command(BaseCommand):
+class Command(PlainHelpCommand):
     """Import limits, trading and training settings from YAML."""
 
     help = """Import limits, trading and training settings from a YAML file, all or nothing.
@@ -30,9 +30,6 @@ written as such: stop_loss_percent: 0.02 is 2 %.
 
 Example: manage.py import_config config.yaml
 """
-
-    def create_parser(self, *args: Any, **kwargs: Any) -> CommandParser:
-        return super().create_parser(*args, formatter_class=RawDescriptionHelpFormatter, **kwargs)
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("file", type=Path, help="the YAML file")

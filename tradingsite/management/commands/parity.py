@@ -1,14 +1,14 @@
 """``manage.py parity``: is what ran what a replay says?"""
 
-import argparse
 import json
 from datetime import timedelta
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 
 from core.clock import from_ms, get_clock
 from core.errors import TradingError
+from core.management.plain_help import PlainHelpCommand
 from core.progress import Bar
 from execution.backtest.findings import Findings
 from execution.backtest.request import parse_time
@@ -27,19 +27,11 @@ each difference. The exit code is 1 when something differs and nobody knows why.
 _SHOWN = 20
 
 
-class Command(BaseCommand):
+class Command(PlainHelpCommand):
     """Compares what ran with a replay."""
 
     help = "Hold stored predictions, decisions, orders and fills against a replay of them."
-
-    def create_parser(self, prog_name: str, subcommand: str, **kwargs: Any) -> CommandParser:
-        return super().create_parser(
-            prog_name,
-            subcommand,
-            epilog=_EXAMPLES,
-            formatter_class=argparse.RawDescriptionHelpFormatter,
-            **kwargs,
-        )
+    epilog = _EXAMPLES
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--start", help="first close, UTC: 2024-01-01")

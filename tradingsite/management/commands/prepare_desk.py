@@ -1,17 +1,17 @@
 """``manage.py prepare_desk``: everything that must exist before the first candle closes."""
 
-from argparse import RawDescriptionHelpFormatter
 from datetime import timedelta
 from typing import Any
 
 from django.conf import settings
 from django.contrib.auth import get_user_model
 from django.core.management import call_command
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 from django.utils import timezone
 
 from core.clock import get_clock
 from core.errors import TradingError
+from core.management.plain_help import PlainHelpCommand
 from core.tokens import seed_token
 from execution.selectors import find_account_id, latest_reconciliation
 from execution.services.accounts import open_account
@@ -29,7 +29,7 @@ _HISTORY_BARS = 9_000
 _ADMIN = "admin"
 
 
-class Command(BaseCommand):
+class Command(PlainHelpCommand):
     """Prepare the desk; safe to repeat."""
 
     help = """Create the schema, the account, the strategy, the candle history and the first model,
@@ -38,9 +38,6 @@ whatever of it is missing, and with API_TOKEN the user `admin` whose token it is
 
 Example: manage.py prepare_desk --symbols BTCUSDT,ETHUSDT --timeframe 1h
 """
-
-    def create_parser(self, *args: Any, **kwargs: Any) -> CommandParser:
-        return super().create_parser(*args, formatter_class=RawDescriptionHelpFormatter, **kwargs)
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--symbols", default="BTCUSDT,ETHUSDT")

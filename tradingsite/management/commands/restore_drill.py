@@ -4,19 +4,19 @@ import os
 import subprocess
 import sys
 import time
-from argparse import RawDescriptionHelpFormatter
 from pathlib import Path
 from typing import Any
 
 from django.conf import settings
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 from django.db import connection
 
 from core.errors import TradingError
+from core.management.plain_help import PlainHelpCommand
 from tradingsite.backups import databases, folder
 
 
-class Command(BaseCommand):
+class Command(PlainHelpCommand):
     """Restore a backup into a scratch database and look at it as the system would."""
 
     help = """Check every file of a backup by its hash, restore its database beside the real one,
@@ -28,9 +28,6 @@ examples:
   manage.py restore_drill
   manage.py restore_drill --from /mnt/backups/2026-11-27T034500Z
 """
-
-    def create_parser(self, *args: Any, **kwargs: Any) -> CommandParser:
-        return super().create_parser(*args, formatter_class=RawDescriptionHelpFormatter, **kwargs)
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument(

@@ -1,6 +1,5 @@
 """``manage.py run_backtest``: replay candles through the live decision path and judge it."""
 
-import argparse
 import json
 import math
 import os
@@ -11,10 +10,11 @@ from pathlib import Path
 from typing import Any
 
 from django.conf import settings
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 
 from core.clock import get_clock
 from core.errors import InvalidInput, TradingError
+from core.management.plain_help import PlainHelpCommand
 from core.progress import Bar
 from execution.backtest.parts import MODEL
 from execution.backtest.request import (
@@ -52,20 +52,12 @@ written beside each other. With --source csv no database is read or written.
 """
 
 
-class Command(BaseCommand):
+class Command(PlainHelpCommand):
     """Runs a backtest."""
 
     help = "Replay past candles through the live decision, sizing, risk and protection code."
     requires_system_checks = ()
-
-    def create_parser(self, prog_name: str, subcommand: str, **kwargs: Any) -> CommandParser:
-        return super().create_parser(
-            prog_name,
-            subcommand,
-            epilog=_EXAMPLES,
-            formatter_class=argparse.RawDescriptionHelpFormatter,
-            **kwargs,
-        )
+    epilog = _EXAMPLES
 
     def add_arguments(self, parser: CommandParser) -> None:
         add = parser.add_argument

@@ -1,6 +1,5 @@
 """``manage.py stream_market_data``: sockets in, candle closes out to the chain."""
 
-import argparse
 import asyncio
 import logging
 import signal
@@ -11,7 +10,6 @@ from datetime import timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from django.core.management.base import BaseCommand, CommandParser
 from django.db import Error as DatabaseError
 from django.db import close_old_connections
 from kombu.exceptions import OperationalError
@@ -21,6 +19,7 @@ from core import health
 from core.checks import SETTINGS
 from core.clock import Clock, get_clock
 from core.errors import TradingError
+from core.management.plain_help import PlainHelpCommand
 from core.recording.tape import step, told
 from markets.domain.candle import Row
 from markets.domain.closes import CloseBatch, CloseBatcher
@@ -48,7 +47,7 @@ BROKER_ERRORS = (OperationalError, RedisError, OSError)
 Result = TypeVar("Result")
 
 
-class Command(BaseCommand):
+class Command(PlainHelpCommand):
     """Follows every active subscription until SIGTERM or SIGINT."""
 
     help = (
@@ -56,15 +55,7 @@ class Command(BaseCommand):
         "Survives silence, cuts, overflow, the daily disconnect and a broker that is down."
     )
     requires_system_checks = [SETTINGS]
-
-    def create_parser(self, prog_name: str, subcommand: str, **kwargs: Any) -> CommandParser:
-        return super().create_parser(
-            prog_name,
-            subcommand,
-            epilog="example:\n  manage.py stream_market_data",
-            formatter_class=argparse.RawDescriptionHelpFormatter,
-            **kwargs,
-        )
+    epilog = "example:\n  manage.py stream_market_data"
 
     def handle(self, *args: Any, **options: Any) -> None:
         asyncio.run(MarketStreamer(clock=get_clock()).run())

@@ -13,16 +13,13 @@ from mlmodels.domain.evaluation import area_under_curve
 from mlmodels.domain.features import FeatureSpec
 from mlmodels.domain.lifecycle import Verdict
 from mlmodels.domain.splits import walk_forward
+from mlmodels.ports import silent
 from mlmodels.services.fitting import fit_ensemble
 from mlmodels.services.walking import TooFewCandles
 from tests.unit.mlmodels.market import HOUR_MS, generate
 
 SPEC = FeatureSpec(interval_ms=HOUR_MS)
 TRAINERS = get_trainers("ensemble")
-
-
-def silent(done, total, message):
-    """Hear nothing."""
 
 
 def fit(candles, *, horizon=12, seed=1, dataset=None):

@@ -13,6 +13,7 @@ from mlmodels.adapters.factory import get_trainers
 from mlmodels.adapters.walk_memory import KEPT_S, FolderWalkMemory
 from mlmodels.domain.dataset import build_dataset
 from mlmodels.domain.features import FeatureSpec
+from mlmodels.ports import silent
 from mlmodels.services.fitting import split
 from mlmodels.services.walking import Lesson, walk
 from tests.unit.mlmodels.market import HOUR_MS, generate
@@ -65,10 +66,6 @@ class Counting:
 
     def keep(self, name, margins):
         self.memory.keep(name, margins)
-
-
-def silent(done, total, message):
-    """Hear nothing."""
 
 
 def test_it_goes_on_after_a_kill_with_the_same_bits(tmp_path):
