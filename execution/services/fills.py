@@ -145,7 +145,6 @@ def _find_order(books: Books, report: OrderReport) -> Order | None:
     )
     if order is None:
         order = adopt_external(books=books, report=report, instrument_id=rules.instrument_id)
-        books.orders[order.client_order_id] = order
         books.orders_at_venue[rules.instrument_id, report.venue_order_id] = order
     return order
 

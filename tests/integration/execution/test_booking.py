@@ -332,6 +332,7 @@ def test_it_tells_the_pages_of_orders_fills_and_positions_that_changed(world, mo
     row = Position.objects.get()
     assert kinds[:2] == [("order", order.pk), ("fill", order.pk)]
     assert [each["position_id"] for each in told if each["type"] == "position"] == [row.pk]
+    assert {each["at"] for each in told if each["type"] != "fill"} == {row.updated_at}
     told.clear()
     book(world, report)
     assert [each["type"] for each in told] == ["order"]

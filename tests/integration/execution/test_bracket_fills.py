@@ -1,5 +1,6 @@
 """What waits at the exchange for an entry: fills, lost replies and refusals, in any order."""
 
+from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
 
@@ -9,6 +10,7 @@ from alerts.models import Alert
 from execution.models import Order, Position
 from execution.services.cancels import cancel_orders
 from execution.services.coverage import measure_unprotected
+from execution.services.fills import record_reports
 from execution.services.resolution import resolve_unknown
 from execution.services.submitting import send_orders
 from tests.fakes.bracket_desk import (
@@ -74,6 +76,29 @@ def test_events_in_any_order_end_in_the_same_books(world, desk, order):
     assert Position.objects.get().status == "closed"
     assert Order.objects.filter(leg="PROTECT").count() == 1
     assert calls(world) == ["submit_otoco"]
+
+
+def test_in_one_batch_the_entry_comes_before_what_waited_for_it(world, desk):
+    entry = desk.place()
+    stop = desk.told(pair().legs.get(leg="STOP_LOSS"))
+    # A number below the entry's: no rule of the exchange says who of a list gets the lower one.
+    del world.broker.orders[stop.venue_order_id]
+    world.broker.orders[-1] = replace(stop, venue_order_id=-1)
+    filled, sold = desk.fill(entry), world.broker.trigger("STOP_LOSS", "BTCUSDT")
+
+    recorded = record_reports(
+        account_id=world.account.pk, reports=[sold, filled], now=world.clock.now()
+    )
+
+    assert (recorded.fill_count, recorded.needed, recorded.incomplete) == (2, (), ())
+    assert Position.objects.get().status == "closed"
+
+
+def test_the_position_knows_the_stop_and_the_target_of_its_entry(world, desk):
+    desk.book(desk.fill(desk.place()))
+
+    position = Position.objects.get()
+    assert (position.stop_price, position.take_profit_price) == (STOP, TARGET)
 
 
 def test_a_part_ends_the_list_and_gets_a_pair_of_its_own(world, desk):
