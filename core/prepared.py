@@ -5,7 +5,7 @@ answer. Only the SQL is kept; each call reads from the database.
 """
 
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Any, NamedTuple
 
 from django.db import connection
 from django.db.models import Expression, QuerySet
@@ -23,6 +23,13 @@ class _Place(Expression):
         return "%s", (self,)
 
 
+class _Made(NamedTuple):
+    compiler: SQLCompiler
+    sql: str
+    parameters: list[Any]
+    converters: dict[int, Any]
+
+
 class PreparedQuery:
     """A query set of ``values_list`` as a function of its parameters.
 
@@ -36,28 +43,31 @@ class PreparedQuery:
     def __init__(self, build: Callable[..., QuerySet[Any, Any]], *parameters: str) -> None:
         self._build = build
         self._parameters = parameters
-        self._made: dict[str, tuple[SQLCompiler, str, list[Any]]] = {}
+        self._made: dict[str, _Made] = {}
 
     def __call__(self, **values: Any) -> Iterator[list[Any]]:
         """Return the rows, each with the columns in the order of ``values_list``."""
-        compiler, sql, parameters = self._made.get(connection.vendor) or self._make()
+        made = self._made.get(connection.vendor) or self._make()
         adapt = connection.ops.adapt_unknown_value
         with connection.cursor() as cursor:
             cursor.execute(
-                sql,
+                made.sql,
                 [
                     adapt(values[part.name]) if isinstance(part, _Place) else part
-                    for part in parameters
+                    for part in made.parameters
                 ],
             )
             rows = cursor.fetchall()
-        converters = compiler.get_converters([column for column, _, _ in compiler.select])
-        return compiler.apply_converters(rows, converters) if converters else map(list, rows)
+        if not made.converters:
+            return map(list, rows)
+        return made.compiler.apply_converters(rows, made.converters)
 
-    def _make(self) -> tuple[SQLCompiler, str, list[Any]]:
+    def _make(self) -> _Made:
         rows = self._build(**{name: _Place(name) for name in self._parameters})
+        # The proxy, not the connection of this thread: what is made here serves all of them.
         compiler = rows.query.get_compiler(connection=connection)
         sql, parameters = compiler.as_sql()
-        made = compiler, sql, list(parameters)
+        converters = compiler.get_converters([column for column, _, _ in compiler.select])
+        made = _Made(compiler, sql, list(parameters), converters)
         self._made[connection.vendor] = made
         return made

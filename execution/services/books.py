@@ -57,6 +57,7 @@ class Books:
         by_key: The orders that were loaded: those reported, their lists and their lists' entries.
         unplaced: Instruments of pairs that ended without having rested: their entry was cancelled,
             or the exchange refused them.
+        opened: Keys of the positions that ``save`` inserted.
     """
 
     account: Account
@@ -76,6 +77,7 @@ class Books:
     carried_dust: list[Position] = field(default_factory=list)
     fee_prices: dict[tuple[str, str], Decimal | None] = field(default_factory=dict)
     unplaced: set[int] = field(default_factory=set)
+    opened: set[int] = field(default_factory=set)
 
     def working_of(self, order: Order | None) -> Order | None:
         """Return the entry whose fill brings this leg to life; None: it is no such leg."""
@@ -118,6 +120,7 @@ class Books:
         update_rows([row for row in closed_first if row.pk is not None], POSITION_FIELDS)
         new_positions = [row for row in touched if row.pk is None]
         Position.objects.bulk_create(new_positions)
+        self.opened = {row.pk for row in new_positions}
         Fill.objects.bulk_create(self.fills)
         update_rows(self.changed_orders.values(), ORDER_FIELDS)
         LedgerEntry.objects.bulk_create(self.entries)

@@ -17,6 +17,7 @@ from alerts import push
 from core.build import get_build
 from core.clock import Clock
 from core.crashpoints import crashpoint
+from core.prepared import PreparedQuery
 from execution.domain.order import (
     RESTING_STATES,
     UNRESOLVED_STATES,
@@ -49,6 +50,12 @@ MARGIN = timedelta(seconds=2)
 # A claim older than this is renewed before its request is signed.
 CLAIM_LIFETIME = timedelta(seconds=1)
 
+# Few at any time, so that all of them are read.
+_IN_DOUBT = PreparedQuery(
+    lambda: Order.objects.filter(
+        leg=Leg.ENTRY.value, state__in=sorted(state.value for state in UNRESOLVED_STATES)
+    ).values_list("account_id", "instrument_id")
+)
 _CLAIM_FIELDS = ("state", "reason", "reserved_quantity", "quantity", "ended_at", "updated_at")
 
 
@@ -160,16 +167,9 @@ def _lock_approved(order_ids: Iterable[int]) -> Sequence[Order]:
 
 
 def _symbols_in_doubt(orders: Sequence[Order]) -> set[tuple[int, int]]:
-    instruments = [order.instrument_id for order in orders if order.leg == Leg.ENTRY.value]
-    if not instruments:
+    if not any(order.leg == Leg.ENTRY.value for order in orders):
         return set()
-    return set(
-        Order.objects.filter(
-            leg=Leg.ENTRY.value,
-            instrument_id__in=instruments,
-            state__in=[state.value for state in UNRESOLVED_STATES],
-        ).values_list("account_id", "instrument_id")
-    )
+    return {(account_id, instrument_id) for account_id, instrument_id in _IN_DOUBT()}
 
 
 def _why_not(order: Order, *, state: StateView, now: datetime) -> str:

@@ -116,12 +116,11 @@ def _intents_of(
     """Return what decisions wish for; one whose position is closed already wishes for nothing."""
     rules = list_rules({row.instrument_id for row in decisions})
     exits = [row.instrument_id for row in decisions if row.action == Action.EXIT.value]
-    positions = {
-        row.instrument_id: row
-        for row in Position.objects.filter(
-            account=account, instrument_id__in=exits, status=Position.Status.OPEN
-        ).select_related("account")
-    }
+    held = Position.objects.filter(
+        account=account, instrument_id__in=exits, status=Position.Status.OPEN
+    )
+    rows = held.select_related("account") if exits else ()
+    positions = {row.instrument_id: row for row in rows}
     intents = []
     for decision in decisions:
         rule = rules.get(decision.instrument_id)
@@ -130,9 +129,9 @@ def _intents_of(
         if decision.action == Action.ENTER.value:
             wish = wish_to_enter(decision, rules=rule, now=now, clock=clock)
         elif decision.instrument_id in positions:
-            held = positions[decision.instrument_id]
+            position = positions[decision.instrument_id]
             wish = wish_to_exit(
-                held,
+                position,
                 key=f"decision:{decision.pk}",
                 attempt=1,
                 rules=rule,
@@ -141,7 +140,7 @@ def _intents_of(
                 decision_id=decision.pk,
             )
             part = part_of(
-                held=held.quantity,
+                held=position.quantity,
                 fraction=decision.exit_fraction,
                 price=decision.price,
                 rules=rule,

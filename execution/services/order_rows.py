@@ -161,6 +161,8 @@ def followers(*orders: Order) -> QuerySet[Order]:
     if bracketed:
         pairs = list(Order.objects.filter(working__in=bracketed).values_list("pk", flat=True))
     lists = [order.pk for order in orders if OrderType(order.type).is_list]
+    if not lists and not pairs:
+        return Order.objects.none()  # most orders go alone; Django takes a millisecond to see it
     return Order.objects.filter(Q(pk__in=pairs) | Q(parent__in=[*lists, *pairs]))
 
 

@@ -5,7 +5,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
-from typing import Protocol
+from typing import Any, Protocol, TypeVar
 
 from django.db.models import Max
 
@@ -13,8 +13,10 @@ from execution.domain.order import RESTING_STATES, UNRESOLVED_STATES, Leg, Order
 from execution.models import Account, Balance, LedgerEntry, Position
 from execution.services.portfolio_rows import (
     HeldRow,
+    LegRow,
     LiveRow,
     list_held,
+    list_legs,
     list_orders,
     list_owned,
 )
@@ -26,6 +28,7 @@ from risk.domain.snapshot import PortfolioSnapshot, SymbolExposure
 from risk.selectors import latest_basis, latest_point
 
 ZERO = Decimal(0)
+_Row = TypeVar("_Row", LiveRow, LegRow)
 _RESTING = {state.value for state in RESTING_STATES}
 _IN_DOUBT = {*(state.value for state in UNRESOLVED_STATES), OrderState.QUARANTINED.value}
 
@@ -66,12 +69,14 @@ def build_portfolio(
     Read inside the transaction that holds ``lock_account``. Everything live counts whole, but for
     the orders in `without`: those that are gone before what is asked for can exist.
     """
-    rows = list_owned(account_id)
-    quote_asset, ready_at, reconciled_at, has_differences = rows[0][:4]
-    balances = {row.asset: row.total for row in rows if row.asset is not None}
+    owned = list_owned(account_id)
+    quote_asset, ready_at, reconciled_at, has_differences = owned[0][:4]
+    balances = {row.asset: row.total for row in owned if row.asset is not None}
     positions = list_held(account_id)
     orders, recent = list_orders(account_id=account_id, now=now, without=without)
-    touched = {row.instrument_id for row in positions} | {row.instrument_id for row in orders}
+    legs = list_legs(account_id)
+    rows: list[HeldRow | LiveRow | LegRow] = [*positions, *orders, *legs]
+    touched = {row.instrument_id for row in rows}
     marks = list_marks(touched) if touched else {}
     metrics = latest_point(account_id=account_id)
     value = _value(
@@ -89,7 +94,12 @@ def build_portfolio(
         quote_balance=value.cash,
         reserved_quote=sum((order.reserved_quantity for order in orders), ZERO),
         exposures=_exposures(
-            positions=positions, orders=orders, marks=marks, balances=balances, ids=touched
+            positions=positions,
+            orders=orders,
+            legs=legs,
+            marks=marks,
+            balances=balances,
+            ids=touched,
         ),
         live_keys=frozenset(intent_key(order) for order in orders),
         recent_orders=recent,
@@ -178,6 +188,7 @@ def _exposures(
     *,
     positions: Sequence[HeldRow],
     orders: Sequence[LiveRow],
+    legs: Sequence[LegRow],
     marks: Mapping[int, Mark],
     balances: Mapping[str, Decimal],
     ids: Iterable[int],
@@ -187,22 +198,25 @@ def _exposures(
         for row in positions
         if row.status == Position.Status.OPEN.value
     }
-    live: dict[int, list[LiveRow]] = defaultdict(list)
-    for order in orders:
-        live[order.instrument_id].append(order)
+    live, live_legs = _by_instrument(orders), _by_instrument(legs)
     return {
-        key: _with_orders(
-            SymbolExposure(
-                instrument_id=key,
-                symbol=rule.symbol,
-                position_quantity=held.get(key, ZERO),
-                mark_price=marks[key].price if key in marks else None,
-                base_balance=balances.get(rule.base_asset, ZERO),
-            ),
-            live[key],
+        key: SymbolExposure(
+            instrument_id=key,
+            symbol=rule.symbol,
+            position_quantity=held.get(key, ZERO),
+            mark_price=marks[key].price if key in marks else None,
+            base_balance=balances.get(rule.base_asset, ZERO),
+            **_of_orders(live[key], live_legs[key], mark=marks.get(key)),
         )
         for key, rule in list_rules(ids).items()
     }
+
+
+def _by_instrument(rows: Iterable[_Row]) -> defaultdict[int, list[_Row]]:
+    found: defaultdict[int, list[_Row]] = defaultdict(list)
+    for row in rows:
+        found[row.instrument_id].append(row)
+    return found
 
 
 @dataclass(slots=True)
@@ -215,26 +229,26 @@ class _Pending:
     protective_quantity: Decimal = ZERO
 
 
-def _with_orders(exposure: SymbolExposure, orders: Sequence[LiveRow]) -> SymbolExposure:
-    """Count the symbol's live orders."""
-    if not orders:
-        return exposure
+def _of_orders(
+    orders: Sequence[LiveRow], legs: Sequence[LegRow], *, mark: Mark | None
+) -> dict[str, Any]:
+    """Return what a symbol's live orders add to its exposure."""
     pending = _Pending()
     for order in orders:
-        if order.parent_id is None and not _waits(order):
+        if not _waits(order):
             # A list stands for both of its legs: it locks its quantity once.
-            _add(pending, order, mark_price=exposure.mark_price or ZERO)
-    at_exchange = [order for order in orders if not FORMS[order.type].legs]
-    return replace(
-        exposure,
-        pending_buy_quantity=pending.buy_quantity,
-        pending_buy_notional=pending.buy_notional,
-        pending_exit_quantity=pending.exit_quantity,
-        protective_quantity=pending.protective_quantity,
-        has_unresolved=any(order.state in _IN_DOUBT for order in orders),
-        open_orders=len(at_exchange),
-        open_algo_orders=sum(FORMS[order.type].algo_orders for order in at_exchange),
-    )
+            _add(pending, order, mark_price=mark.price if mark else ZERO)
+    rows: list[LiveRow | LegRow] = [*orders, *legs]
+    at_exchange = [FORMS[row.type] for row in rows if not FORMS[row.type].legs]
+    return {
+        "pending_buy_quantity": pending.buy_quantity,
+        "pending_buy_notional": pending.buy_notional,
+        "pending_exit_quantity": pending.exit_quantity,
+        "protective_quantity": pending.protective_quantity,
+        "has_unresolved": any(row.state in _IN_DOUBT for row in rows),
+        "open_orders": len(at_exchange),
+        "open_algo_orders": sum(form.algo_orders for form in at_exchange),
+    }
 
 
 def _add(pending: _Pending, order: LiveRow, *, mark_price: Decimal) -> None:

@@ -46,13 +46,12 @@ class HeldRow(NamedTuple):
 
 
 class LiveRow(NamedTuple):
-    """Columns of an order that is not final, or that is of the last minute."""
+    """Columns of an order that is not final, or that is of the last minute; of lists the whole."""
 
     pk: int
     created_at: datetime
     strategy_id: int | None
     instrument_id: int
-    parent_id: int | None
     working_id: int | None
     leg: str
     type: str
@@ -72,6 +71,14 @@ class LiveRow(NamedTuple):
     attempt: int
 
 
+class LegRow(NamedTuple):
+    """Columns of a list's leg that is not final; the list stands for all else."""
+
+    instrument_id: int
+    type: str
+    state: str
+
+
 def _owned(account_id: Any) -> QuerySet[Any, Any]:
     differences = Difference.objects.filter(account_id=account_id, status=Difference.Status.OPEN)
     columns = ("quote_asset", "ready_at", "reconciled_at", Exists(differences))
@@ -86,13 +93,20 @@ def _held(account_id: Any) -> QuerySet[Any, Any]:
 
 def _live_or_recent(account_id: Any, since: Any) -> QuerySet[Any, Any]:
     recent = Q(created_at__gte=since, leg__in=_WANTED) & ~Q(state__in=_REFUSED)
-    rows = Order.objects.filter(Q(state__in=_LIVE) | recent, account_id=account_id)
+    wholes = Order.objects.filter(account_id=account_id, parent__isnull=True)
+    rows = wholes.filter(Q(state__in=_LIVE) | recent)
     return rows.order_by("pk").values_list(*LiveRow._fields)
+
+
+def _legs(account_id: Any) -> QuerySet[Any, Any]:
+    rows = Order.objects.filter(account_id=account_id, parent__isnull=False, state__in=_LIVE)
+    return rows.values_list(*LegRow._fields)
 
 
 _OWNED = PreparedQuery(_owned, "account_id")
 _HELD = PreparedQuery(_held, "account_id")
 _LIVE_OR_RECENT = PreparedQuery(_live_or_recent, "account_id", "since")
+_LEGS = PreparedQuery(_legs, "account_id")
 
 
 def list_owned(account_id: int) -> list[OwnedRow]:
@@ -108,7 +122,7 @@ def list_held(account_id: int) -> list[HeldRow]:
 def list_orders(
     *, account_id: int, now: datetime, without: Collection[int]
 ) -> tuple[list[LiveRow], tuple[RecentOrder, ...]]:
-    """Return what is live, and what was wanted within the last minute."""
+    """Return what is live, without legs, and what was wanted within the last minute."""
     since = now - _RECENT
     rows = [LiveRow(*row) for row in _LIVE_OR_RECENT(account_id=account_id, since=since)]
     rows = [row for row in rows if row.pk not in without]
@@ -125,3 +139,8 @@ def list_orders(
         if row.created_at >= since and row.leg in _WANTED and row.state not in _REFUSED
     )
     return [row for row in rows if row.state in _LIVE], tuple(recent)
+
+
+def list_legs(account_id: int) -> list[LegRow]:
+    """Return the legs that are live."""
+    return [LegRow(*row) for row in _LEGS(account_id=account_id)]

@@ -1,6 +1,6 @@
 """Protective orders as rows: inserted in the transaction that books the entry's fill."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
@@ -55,13 +55,16 @@ def insert_protection(*, books: Books, orders: Sequence[Order]) -> list[int]:
     if not bare:
         return []
     rules = {rule.instrument_id: rule for rule in books.rules.values()}
-    left = uncovered(bare, rules=rules)
+    # Nothing but a pair that waited for its entry can cover what this booking has opened.
+    fresh = books.opened - {order.position_id for order in orders if order.has_bracket}
+    left = uncovered(bare, rules=rules, fresh=fresh)
     return insert_pairs(
         account=books.account,
         positions={key: bare[key] for key in left},
         quantities=left,
         rules=rules,
         now=books.now,
+        fresh=fresh,
     )
 
 
@@ -78,15 +81,18 @@ def uncovered(
     positions: Mapping[int, Position],
     *,
     rules: Mapping[int, InstrumentRules],
+    fresh: Collection[int] = (),
 ) -> dict[int, Decimal]:
     """Return the base units that neither a live exit nor a live protective order would sell.
 
     Args:
         positions: Open ones, by key.
         rules: The symbols' grids, by instrument.
+        fresh: Keys of those that were opened just now: they have no orders yet.
     """
     left = {key: row.quantity for key, row in positions.items()}
-    for order in live_orders_of(positions, (Leg.PROTECT, Leg.EXIT)):
+    known = [key for key in positions if key not in fresh]
+    for order in live_orders_of(known, (Leg.PROTECT, Leg.EXIT)) if known else ():
         if order.position_id is not None:
             left[order.position_id] -= order.quantity - order.filled_quantity
     units = {
@@ -103,23 +109,23 @@ def insert_pairs(
     quantities: Mapping[int, Decimal],
     rules: Mapping[int, InstrumentRules],
     now: datetime,
+    fresh: Collection[int] = (),
 ) -> list[int]:
     """Insert one protective order per position, as far as the exchange would take one.
 
     One for a part of a position starts from the price of the purchase that added it: each part
-    loses at most its own share of the limit.
+    loses at most its own share of the limit. The `fresh` were opened just now, without a bracket.
     """
     limits = get_limits()
     if not positions or limits is None:
         return []
     parts = parts_of(positions, quantities, rules=rules)
-    purchases = newest_purchases(positions)
+    purchases, attempts = _history(positions, fresh)
     full = list_full_symbols(
         account_id=account.pk,
         instrument_ids=[row.instrument_id for row in parts.values()],
         rules=rules,
     )
-    attempts = next_attempts(positions, Leg.PROTECT)
     states, terms = read_states(), terms_of(positions, purchases)
     lists: list[Order] = []
     legs: list[Order] = []
@@ -151,6 +157,17 @@ def insert_pairs(
     Order.objects.bulk_create(legs)
     update_rows(planned, ("stop_price", "take_profit_price"))
     return [order.pk for order in lists]
+
+
+def _history(
+    positions: Iterable[int], fresh: Collection[int]
+) -> tuple[dict[int, Order], dict[int, int]]:
+    """Return each position's newest purchase, and the number of its next pair."""
+    known = [key for key in positions if key not in fresh]
+    first = dict.fromkeys(fresh, 1)
+    if not known:
+        return {}, first
+    return newest_purchases(known), first | next_attempts(known, Leg.PROTECT)
 
 
 def _price_of(purchase: Order | None) -> Decimal | None:
