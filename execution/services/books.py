@@ -116,8 +116,7 @@ class Books:
         """Write everything that changed: a fixed number of statements."""
         touched = [*self.changed_positions.values()]
         update_rows(self.carried_dust, ("has_dust", "updated_at"))
-        closed_first = sorted(touched, key=lambda row: row.status == Position.Status.OPEN)
-        update_rows([row for row in closed_first if row.pk is not None], POSITION_FIELDS)
+        update_rows([row for row in touched if row.pk is not None], POSITION_FIELDS)
         new_positions = [row for row in touched if row.pk is None]
         Position.objects.bulk_create(new_positions)
         self.opened = {row.pk for row in new_positions}

@@ -201,7 +201,7 @@ def _why_not_replace(order: Order) -> str:
 
 def _is_of_another_build(order: Order) -> bool:
     """Tell whether this process runs something else than the one that compared the books."""
-    return getattr(order, "ready_build", "") not in ("", get_build())
+    return order.ready_build not in ("", get_build())  # type: ignore[attr-defined]
 
 
 def _halt_for_build(*, now: datetime) -> None:

@@ -9,6 +9,7 @@ from alerts.models import Alert
 from execution.domain.fill import VenueStatus
 from execution.domain.order import OrderType, Side, TimeInForce
 from execution.models import Balance, Fill, LedgerEntry, Order, Position
+from execution.services.accounts import open_account
 from execution.services.fills import Recorded, record_reports
 from execution.services.orders import ManualOrder, place_manual_order, place_orders
 from execution.services.protection import protect_positions
@@ -86,6 +87,26 @@ def test_a_trade_is_booked_once_with_everything_that_was_told_of_it(world):
     assert (row.fee, row.fee_asset, row.fee_price) == (D("0.000004"), "BTC", None)
     assert (row.venue_trade_id, row.timestamp) == (told.trade_id, told.executed_at)
     assert (row.realized_pnl, row.position_id) == (0, Position.objects.get().pk)
+
+
+def test_another_account_s_side_of_the_same_trade_is_none_of_ours(world):
+    bought = fill(world, rest(world), "0.01")
+    theirs = open_account(name="other", mode="demo", quote_asset="USDT", now=world.clock.now())
+    stranger = Order.objects.get()
+    stranger.pk = None
+    stranger.account, stranger.client_order_id = theirs, "x-other"
+    stranger.idempotency_key, stranger.intent_key = None, "other"
+    stranger.save(force_insert=True)
+    record_reports(
+        account_id=theirs.pk,
+        reports=[replace(bought, client_order_id="x-other")],
+        now=world.clock.now(),
+    )
+
+    assert book(world, bought).fill_count == 1
+
+    held = Position.objects.values_list("account_id", "quantity")
+    assert set(held) == {(theirs.pk, D("0.00999")), (world.account.pk, D("0.00999"))}
 
 
 def test_a_fee_in_a_third_asset_is_kept_with_what_it_was_worth(world):
@@ -237,15 +258,16 @@ def test_an_order_is_known_by_its_number_under_another_name(world):
 def test_an_order_in_what_is_no_instrument_here_is_told_and_the_others_are_booked(world):
     order = rest(world)
     report = fill(world, order, "0.01")
-    strange = replace(report, symbol="DOGEUSDT", client_order_id="web_3", venue_order_id=5)
+    # Its name comes before the other's: it is met first.
+    strange = replace(report, symbol="AAVEUSDT", client_order_id="web_3", venue_order_id=5)
 
     recorded = book(world, strange, report)
 
     assert recorded.order_ids == (order.pk,)
     alert = Alert.objects.get(code="EXTERNAL_ORDER")
     assert alert.severity == "ERROR"
-    assert alert.context == {"symbol": "DOGEUSDT", "client_order_id": "web_3"}
-    assert alert.dedupe_key.startswith("EXTERNAL_ORDER:DOGEUSDT")
+    assert alert.context == {"symbol": "AAVEUSDT", "client_order_id": "web_3"}
+    assert alert.dedupe_key.startswith("EXTERNAL_ORDER:AAVEUSDT")
 
 
 def test_an_overfill_is_told_once_for_each_order_and_closes_its_symbol(world):

@@ -24,6 +24,7 @@ from tests.fakes.bracket_desk import (
 from tests.fakes.broker import Fault
 
 D = Decimal
+NO_BRACKET = {"stop_loss_price": None, "take_profit_price": None}
 
 
 def test_filled_while_nobody_lived_it_is_adopted_as_protection(world, desk):
@@ -92,6 +93,24 @@ def test_in_one_batch_the_entry_comes_before_what_waited_for_it(world, desk):
 
     assert (recorded.fill_count, recorded.needed, recorded.incomplete) == (2, (), ())
     assert Position.objects.get().status == "closed"
+
+
+def test_what_waits_for_its_entry_s_fill_holds_nothing_else_up(world, desk):
+    entry = desk.place()
+    filled = desk.fill(entry)
+    sold = world.broker.trigger("STOP_LOSS", "BTCUSDT")
+    other = desk.place(
+        key="other", symbol="ETHUSDT", quantity=D("0.2"), price=D("2475"), **NO_BRACKET
+    )
+    bought = world.broker.fill(other.venue_order_id, D("0.2"), D("2475"))
+
+    recorded = record_reports(
+        account_id=world.account.pk, reports=[sold, bought], now=world.clock.now()
+    )
+
+    assert (recorded.fill_count, recorded.order_ids) == (1, (other.pk,))
+    assert recorded.needed == (("BTCUSDT", entry.client_order_id),)
+    desk.book(filled, sold)
 
 
 def test_the_position_knows_the_stop_and_the_target_of_its_entry(world, desk):

@@ -4,6 +4,7 @@ from datetime import timedelta
 from decimal import Decimal
 
 import pytest
+from django.db import OperationalError
 
 from core.build import get_build
 from execution.domain.decision import Action
@@ -72,6 +73,16 @@ def test_nobody_claims_the_same_order_twice(world):
     assert len(claim(world, ids)) == 1
     assert claim(world, ids) == []
     assert SubmitAttempt.objects.count() == 1
+
+
+def test_what_lapses_holds_nothing_else_up(world):
+    settle(world)
+    late = approve(world, world.decide("BTCUSDT"))
+    Order.objects.update(expires_at=world.clock.now())
+    [made] = claim(world, [*late, *approve(world, world.decide("ETHUSDT"))])
+
+    assert made.order.instrument.symbol == "ETHUSDT"
+    assert Order.objects.get(pk=late[0]).reason == "EXPIRED_UNSENT"
 
 
 @pytest.mark.parametrize(("left", "state"), [(2 * MS, "LAPSED"), (3 * MS, "SENDING")])
@@ -268,6 +279,19 @@ def test_a_process_of_another_build_sends_nothing_and_halts_everything(
     assert (change.scope, change.to_level, change.actor) == ("GLOBAL", "HALT", "auto:build")
     assert "restart all of them" in change.reason
     assert change.timestamp == order.updated_at
+
+
+def test_a_halt_that_cannot_be_stored_then_takes_nothing_else_down(committed_world, monkeypatch):
+    def refuse(**_):
+        raise OperationalError("disk full")
+
+    ids = approve(committed_world, committed_world.decide("BTCUSDT"))
+    Account.objects.update(ready_build="another")
+    monkeypatch.setattr("execution.services.claims.raise_level", refuse)
+
+    assert claim(committed_world, ids) == []
+
+    assert Order.objects.get().reason == "BUILD_DIFFERS"
 
 
 @pytest.mark.parametrize("build", ["", get_build()])
