@@ -1,13 +1,13 @@
 """The rows of one account that a batch of reports touches, held until the transaction ends."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 
 from django.db.models import Max, Q
 
-from execution.domain.fill import OrderReport
+from execution.domain.fill import Execution, OrderReport
 from execution.domain.order import ATTACHED, Leg, OrderState, Side
 from execution.domain.position import PositionState
 from execution.models import Account, Balance, Fill, LedgerEntry, Order, Position
@@ -141,7 +141,8 @@ def open_books(*, account_id: int, reports: Sequence[OrderReport], now: datetime
     rules = {rule.symbol: rule for rule in list_rules().values()}
     instruments = {rules[r.symbol].instrument_id for r in reports if r.symbol in rules}
     orders = _load_orders(account_id=account_id, reports=reports, instruments=instruments)
-    trades = {execution.trade_id for report in reports for execution in report.executions}
+    executions = [execution for report in reports for execution in report.executions]
+    trades = {execution.trade_id for execution in executions}
     known = Fill.objects.filter(
         account=account, instrument_id__in=instruments, venue_trade_id__in=trades
     ).values_list("instrument_id", "venue_trade_id")
@@ -168,10 +169,19 @@ def open_books(*, account_id: int, reports: Sequence[OrderReport], now: datetime
         known_trades=set(known) if trades else set(),
         positions=positions,
         dust=dust,
-        balances={
-            row.asset: row for row in Balance.objects.filter(account=account).select_for_update()
-        },
+        balances=_load_balances(account, executions, rules) if executions else {},
     )
+
+
+def _load_balances(
+    account: Account, executions: Iterable[Execution], rules: Mapping[str, InstrumentRules]
+) -> dict[str, Balance]:
+    """Return the balances that these trades can move, by asset."""
+    assets = {execution.fee_asset for execution in executions}
+    for symbol in {execution.symbol for execution in executions} & rules.keys():
+        assets |= {rules[symbol].base_asset, rules[symbol].quote_asset}
+    rows = Balance.objects.filter(account=account, asset__in=assets).select_for_update()
+    return {row.asset: row for row in rows}
 
 
 def _load_orders(

@@ -204,6 +204,8 @@ def settle_replaced(orders: Sequence[Order], *, broker: Broker, clock: Clock) ->
     wanted = {
         replaced.pk: replaced for order in orders if (replaced := replaced_by(order)) is not None
     }
+    if not wanted:
+        return
     live = [row for row in Order.objects.filter(pk__in=wanted) if row.state in _RESTING]
     refresh_orders(orders=live, broker=broker, clock=clock)
     for order in orders:

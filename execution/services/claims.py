@@ -158,7 +158,6 @@ def _lock_approved(order_ids: Iterable[int]) -> Sequence[Order]:
             account__ready_at__isnull=False,
         )
         .order_by("pk")
-        .select_related("supersedes")
         .annotate(ready_build=F("account__ready_build"))
     )
     if connection.features.has_select_for_update_skip_locked:

@@ -12,7 +12,7 @@ from execution.services.books import live_orders_of
 from execution.services.cancels import cancel_orders
 from execution.services.claims import claim_orders
 from execution.services.intents import approve_exits
-from execution.services.order_rows import replaced_by
+from execution.services.order_rows import RESTRICTION
 from execution.services.second_tries import plan_second_tries
 from execution.services.sending import send_claims
 
@@ -64,9 +64,10 @@ def release_protection(*, order_ids: Sequence[int], broker: Broker, clock: Clock
         pk__in=list(order_ids),
         position__isnull=False,
         account__ready_at__isnull=False,
-    ).select_related("supersedes")
+    )
     # One that replaces another cancels it in its own request.
-    positions = [order.position_id for order in orders if replaced_by(order) is None]
+    orders = orders.exclude(context__has_key=RESTRICTION)
+    positions = list(orders.values_list("position_id", flat=True))
     if not positions:
         return
     live = live_orders_of([key for key in positions if key is not None], (Leg.PROTECT,))

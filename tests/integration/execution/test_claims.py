@@ -8,38 +8,17 @@ from django.db import OperationalError
 
 from core.build import get_build
 from execution.domain.decision import Action
-from execution.domain.order import OrderType, Side, TimeInForce
 from execution.domain.request import digest
 from execution.models import Account, Order, Position, SubmitAttempt
-from execution.services.claims import claim_cancels, claim_orders, fence_after, renew_claim
 from execution.services.fills import record_reports
-from execution.services.intents import approve_decisions, approve_exits
-from execution.services.order_rows import RESTRICTION
-from execution.services.orders import ManualOrder, place_manual_order, place_orders
+from execution.services.intents import approve_exits
 from risk.domain.trading_state import Level
 from risk.models import TradingStateChange
 from risk.services.trading_state import raise_level, read_state, rearm, stop_trading
+from tests.fakes.claiming import approve, approve_exit, claim, hold, rest, settle
 
 D = Decimal
 MS = timedelta(milliseconds=1)
-
-
-def approve(world, *decisions):
-    return approve_decisions(decision_ids=[row.pk for row in decisions], clock=world.clock)
-
-
-def claim(world, ids):
-    return claim_orders(order_ids=ids, clock=world.clock)
-
-
-def hold(world, symbol="BTCUSDT"):
-    place_orders(decision_ids=[world.decide(symbol).pk], broker=world.broker, clock=world.clock)
-    return Position.objects.get()
-
-
-def settle(world):
-    """Let what was claimed and never sent come to an end, so that the books are sound."""
-    world.unsound = "a claim was made and never sent"
 
 
 def test_an_approved_buy_holds_back_its_cost_and_its_worst_fee(world):
@@ -73,6 +52,25 @@ def test_nobody_claims_the_same_order_twice(world):
     assert len(claim(world, ids)) == 1
     assert claim(world, ids) == []
     assert SubmitAttempt.objects.count() == 1
+
+
+def test_nobody_claims_the_same_exit_twice(world):
+    settle(world)
+    ids = approve_exit(world, hold(world))
+
+    assert len(claim(world, ids)) == 1
+    assert claim(world, ids) == []
+    assert SubmitAttempt.objects.filter(order__in=ids).count() == 1
+
+
+def test_nothing_is_claimed_but_what_was_asked_for(world):
+    settle(world)
+    ids = approve(world, world.decide("BTCUSDT"), world.decide("ETHUSDT"))
+
+    [made] = claim(world, ids[:1])
+
+    assert made.order.pk == ids[0]
+    assert Order.objects.get(pk=ids[1]).state == "APPROVED"
 
 
 def test_what_lapses_holds_nothing_else_up(world):
@@ -146,6 +144,15 @@ def test_a_second_entry_into_a_symbol_in_doubt_waits(world):
     assert claim(world, second) == []  # still in doubt
 
 
+def test_a_person_s_order_in_doubt_does_not_hold_up_an_entry(world):
+    settle(world)
+    ids = approve(world, world.decide("ETHUSDT"))
+    by_hand = rest(world)
+    Order.objects.filter(pk=by_hand.pk).update(state="UNKNOWN")
+
+    assert len(claim(world, ids)) == 1
+
+
 def test_exits_leave_before_entries(world):
     settle(world)
     hold(world)
@@ -156,112 +163,6 @@ def test_exits_leave_before_entries(world):
     made = claim(world, [*entry, *leave])
 
     assert [each.order.pk for each in made] == [*leave, *entry]
-
-
-def test_an_aged_claim_is_renewed_only_by_who_still_holds_it(world):
-    settle(world)
-    [made] = claim(world, approve(world, world.decide("BTCUSDT")))
-    signed_at = made.attempt.signed_at
-    world.clock.advance(3)
-
-    assert renew_claim(made, clock=world.clock)
-
-    row = SubmitAttempt.objects.get()
-    assert row.signed_at == made.attempt.signed_at == signed_at + timedelta(seconds=3) + MS
-    assert row.fence_at == fence_after(row.signed_at, world.clock)
-    Order.objects.update(state="UNKNOWN")
-    assert not renew_claim(made, clock=world.clock)
-    Order.objects.update(state="SENDING")
-    SubmitAttempt.objects.update(outcome="UNKNOWN")
-    assert not renew_claim(made, clock=world.clock)
-    assert SubmitAttempt.objects.get().signed_at == row.signed_at
-
-
-def test_one_claim_is_renewed_and_the_others_of_its_moment_are_not(world):
-    settle(world)
-    ids = approve(world, world.decide("BTCUSDT"), world.decide("ETHUSDT"))
-    one, other = claim(world, ids)
-    assert one.attempt.signed_at == other.attempt.signed_at
-    world.clock.advance(3)
-
-    assert renew_claim(one, clock=world.clock)
-
-    assert one.attempt.fence_at == fence_after(one.attempt.signed_at, world.clock)
-    row = SubmitAttempt.objects.get(pk=other.attempt.pk)
-    assert (row.signed_at, row.fence_at) == (other.attempt.signed_at, other.attempt.fence_at)
-    SubmitAttempt.objects.filter(pk=other.attempt.pk).update(signed_at=world.clock.now())
-    assert not renew_claim(other, clock=world.clock)  # somebody else has signed it since
-
-
-def test_a_claim_that_replaces_an_order_writes_both_of_its_halves_ahead(world):
-    settle(world)
-    old = place_manual_order(
-        account_id=world.account.pk,
-        wanted=ManualOrder(
-            symbol="ETHUSDT",
-            side=Side.BUY,
-            type=OrderType.LIMIT,
-            quantity=D("0.2"),
-            price=D(2475),
-            time_in_force=TimeInForce.GTC,
-        ),
-        idempotency_key="key",
-        actor="tester",
-        broker=world.broker,
-        clock=world.clock,
-    )
-    ids = approve(world, world.decide("ETHUSDT"))
-    Order.objects.filter(pk__in=ids).update(supersedes=old, context={RESTRICTION: "ONLY_NEW"})
-    claim_cancels(orders=[old], clock=world.clock)
-
-    [made] = claim(world, ids)
-    world.clock.advance(3)
-    assert renew_claim(made, clock=world.clock)
-
-    half = SubmitAttempt.objects.get(pk=made.cancel_attempt.pk)
-    whole = SubmitAttempt.objects.get(pk=made.attempt.pk)
-    assert made.request.canceled_client_order_id == old.client_order_id
-    assert (half.order_id, half.kind, half.number) == (old.pk, "CANCEL", 2)
-    assert half.evidence == {"replaced_by": ids[0]}
-    for name in ("epoch", "signed_at", "fence_at", "request_sha256", "outcome", "created_at"):
-        assert getattr(half, name) == getattr(whole, name), name
-    assert whole.signed_at > whole.created_at
-
-
-def test_nothing_is_placed_in_the_stead_of_an_order_that_is_gone(world):
-    settle(world)
-    hold(world)
-    entry = Order.objects.get(leg="ENTRY")
-    ids = approve(world, world.decide("ETHUSDT"))
-    Order.objects.filter(pk__in=ids).update(supersedes=entry, context={RESTRICTION: "ONLY_NEW"})
-
-    assert claim(world, ids) == []
-
-    order = Order.objects.get(pk=ids[0])
-    assert (order.state, order.reason) == ("LAPSED", "NOTHING_TO_REPLACE")
-
-
-def test_cancels_of_one_order_are_numbered(world):
-    settle(world)
-    hold(world)
-    pair = Order.objects.get(leg="PROTECT")
-
-    for number in (1, 2):
-        [made] = claim_cancels(orders=[pair], clock=world.clock)
-        row = SubmitAttempt.objects.get(kind="CANCEL", number=number)
-        assert (row.pk, row.order_id, row.outcome) == (made.attempt.pk, pair.pk, "SENDING")
-        assert row.epoch == read_state().epoch
-        assert row.fence_at - row.signed_at == timedelta(seconds=17)
-        assert row.request_sha256 == digest(made.request.parameters())
-
-
-def approve_exit(world, position, *, is_manual=False):
-    return approve_exits(
-        account_id=world.account.pk,
-        position_ids=[position.pk],
-        is_manual=is_manual,
-        clock=world.clock,
-    )
 
 
 def test_a_process_of_another_build_sends_nothing_and_halts_everything(
@@ -376,11 +277,13 @@ def test_the_legs_of_a_pair_go_where_the_pair_goes(world, state):
     expires_at = world.clock.now() + timedelta(minutes=1 if state == "SENDING" else -1)
     Order.objects.filter(pk=pair.pk).update(expires_at=expires_at)
 
-    claim(world, [pair.pk])
+    legs = Order.objects.filter(parent=pair)
+    claim(world, [pair.pk, *legs.values_list("pk", flat=True)])
 
+    assert not SubmitAttempt.objects.filter(order__in=legs).exists()
     pair.refresh_from_db()
     assert (pair.state, pair.reason) == (state, "" if state == "SENDING" else "EXPIRED_UNSENT")
-    for leg in Order.objects.filter(parent=pair):
+    for leg in legs:
         assert (leg.state, leg.reason) == (pair.state, pair.reason)
         assert (leg.updated_at, leg.ended_at) == (pair.updated_at, pair.ended_at)
     assert Order.objects.filter(leg="ENTRY").values("state", "updated_at").get() == others
