@@ -21,7 +21,7 @@ def claim(world, ids):
 
 def hold(world, symbol="BTCUSDT"):
     place_orders(decision_ids=[world.decide(symbol).pk], broker=world.broker, clock=world.clock)
-    return Position.objects.get()
+    return Position.objects.get(symbol=symbol)
 
 
 def rest(world):

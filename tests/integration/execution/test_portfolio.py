@@ -1,5 +1,6 @@
 """The account as the gate sees it: everything live counts whole, and what is unknown is said so."""
 
+from datetime import timedelta
 from decimal import Decimal
 from types import SimpleNamespace
 
@@ -35,6 +36,16 @@ def rest(world, symbol, quantity, key="key", **terms):
         actor="tester",
         broker=world.broker,
         clock=world.clock,
+    )
+
+
+def deposit(world, account, change):
+    LedgerEntry.objects.create(
+        account=account,
+        asset="USDT",
+        change=D(change),
+        kind="EXTERNAL",
+        timestamp=world.clock.now(),
     )
 
 
@@ -92,6 +103,7 @@ def test_what_is_held_counts_at_market_with_the_orders_that_protect_it(world):
     )
     assert set(found.exposures) == {world.instruments[name].pk for name in ("BTCUSDT", "ETHUSDT")}
     assert found.reserved_quote == 0
+    assert value_account(account_id=world.account.pk).open_positions == 2
 
 
 def test_an_open_buy_counts_with_what_is_left_of_it_at_its_dearest_price(world):
@@ -120,6 +132,30 @@ def test_an_open_buy_counts_with_what_is_left_of_it_at_its_dearest_price(world):
     assert without.reserved_quote == stop.reserved_quantity
     assert without.exposures[world.instruments["ETHUSDT"].pk].pending_buy_quantity == 0
     world.unsound = "what was bought has no stop yet"
+
+
+def test_orders_of_one_symbol_add_up(world):
+    place(world, "BTCUSDT")
+    common = {"symbol": "BTCUSDT", "side": Side.SELL, "quantity": D("0.001"), "price": None}
+    for number, quantity in enumerate(("0.2", "0.1")):
+        rest(world, "ETHUSDT", quantity, f"buy {number}", price=D(2475))
+        name = f"web_{number}"
+        world.broker._new(name=name, kind="STOP_LOSS", stop_price=D(40000), **common)
+    world.reconcile()
+    world.unsound = "a person settles what somebody else placed"
+
+    ether, bitcoin = exposure(world, "ETHUSDT"), exposure(world, "BTCUSDT")
+
+    assert (ether.pending_buy_quantity, ether.pending_buy_notional) == (D("0.3"), D(750))
+    assert (ether.base_balance, bitcoin.base_balance) == (0, D("0.01998"))
+    assert bitcoin.pending_exit_quantity == D("0.002")
+
+
+def test_a_buy_above_the_market_counts_at_its_own_price(world):
+    rest(world, "ETHUSDT", "0.2", price=D(2475))
+    world.move_price("ETHUSDT", "2000")
+
+    assert exposure(world, "ETHUSDT").pending_buy_notional == D(495)
 
 
 def test_a_pair_counts_once_and_as_two_orders_at_the_exchange(world):
@@ -210,6 +246,23 @@ def test_it_counts_as_never_compared_while_something_is_open(world, reason):
     world.unsound = "something is left to settle"
 
 
+@pytest.mark.parametrize("whose", ["another account's", "settled"])
+def test_differences_that_are_not_its_own_or_not_open_do_not_count(world, whose):
+    now = world.clock.now()
+    other = open_account(name="other", mode="demo", quote_asset="USDT", now=now)
+    is_ours = whose == "settled"
+    Difference.objects.create(
+        account=world.account if is_ours else other,
+        kind="X",
+        subject="x",
+        status="settled" if is_ours else "open",
+        first_seen_at=now,
+        last_seen_at=now,
+    )
+
+    assert look(world).last_reconciled_at is not None
+
+
 def test_the_day_and_the_high_are_those_on_record(world):
     place(world, "BTCUSDT")
     world.move_price("BTCUSDT", "52000")
@@ -240,6 +293,10 @@ def test_keys_of_what_is_live_and_recent_orders_keep_an_order_from_coming_twice(
     assert [each.created_at for each in found.recent_orders] == [entry.created_at, order.created_at]
     world.clock.advance(61)
     assert look(world).recent_orders == ()
+    [at_the_edge] = build_portfolio(
+        account_id=world.account.pk, now=order.created_at + timedelta(minutes=1)
+    ).recent_orders
+    assert at_the_edge.created_at == order.created_at
 
 
 @pytest.mark.parametrize(
@@ -262,9 +319,7 @@ def test_the_books_of_another_account_do_not_count(world):
     now = world.clock.now()
     other = open_account(name="other", mode="demo", quote_asset="USDT", now=now)
     Balance.objects.create(account=other, asset="USDT", total=D(7), updated_at=now)
-    LedgerEntry.objects.create(
-        account=other, asset="USDT", change=D(7), kind="EXTERNAL", timestamp=now
-    )
+    deposit(world, other, 7)
     for status in ("open", "closed"):
         Position.objects.create(
             account=other,
@@ -277,7 +332,12 @@ def test_the_books_of_another_account_do_not_count(world):
             updated_at=now,
         )
 
-    assert look(world).exposures == {}
+    theirs = rest(world, "ETHUSDT", "0.2", price=D(2475))
+    Order.objects.filter(pk=theirs.pk).update(account=other)
+
+    found = look(world)
+    assert (found.exposures, found.recent_orders, found.reserved_quote) == ({}, (), 0)
+    Order.objects.filter(pk=theirs.pk).update(account=world.account)
     value = value_account(account_id=world.account.pk)
     assert (value.equity, value.realized_pnl, value.flow, value.open_positions) == (100000, 0, 0, 0)
 
@@ -319,10 +379,15 @@ def test_an_accounts_worth_is_cash_holdings_dust_and_profit(world):
 
 def test_deposits_since_the_last_record_are_told_apart_from_profit(world):
     assert value_account(account_id=world.account.pk).flow == 0
+    deposit(world, world.account, 1000)  # on record already with the next line
     record_equity(account_id=world.account.pk, now=world.clock.now())
+    place(world, "BTCUSDT")  # a trade is no deposit
+    other = open_account(name="other", mode="demo", quote_asset="USDT", now=world.clock.now())
+    deposit(world, other, 7)
     for asset, change in (("USDT", D(500)), ("USDT", D(-200)), ("SOL", D(3))):
         world.broker.held[asset] += change
         world.reconcile(accept_external="moved")
         world.clock.advance(1)
 
     assert value_account(account_id=world.account.pk).flow == D(300)
+    world.unsound = "a deposit was booked that the exchange does not have"
