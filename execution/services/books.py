@@ -55,6 +55,7 @@ class Books:
 
     Attributes:
         by_key: The orders that were loaded: those reported, their lists and their lists' entries.
+        balances: Those that the reported trades can move, by asset.
         unplaced: Instruments of pairs that ended without having rested: their entry was cancelled,
             or the exchange refused them.
         opened: Keys of the positions that ``save`` inserted.
