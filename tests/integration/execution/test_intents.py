@@ -1,5 +1,6 @@
 """From decisions and wishes to approved orders: what is asked for, once, of whose it is."""
 
+from datetime import timedelta
 from decimal import Decimal
 
 import pytest
@@ -8,7 +9,9 @@ from execution.domain.decision import Action
 from execution.models import Order, Position
 from execution.services.accounts import open_account
 from execution.services.intents import approve_exits
+from risk.domain.trading_state import Level
 from risk.models import RiskLimits
+from risk.services.trading_state import raise_level
 from tests.fakes.claiming import approve, approve_exit, hold, settle
 
 D = Decimal
@@ -93,3 +96,67 @@ def test_a_decision_without_a_price_asks_for_nothing_and_holds_nothing_up(world,
 
     assert Order.objects.get().pk == order_id
     assert Order.objects.get().decision == seeing
+
+
+def test_a_decision_to_exit_a_part_sells_that_part_once(world):
+    settle(world)
+    hold(world)
+    decision = world.decide("BTCUSDT", Action.EXIT)
+    decision.exit_fraction = D("0.5")
+    decision.save()
+
+    [order_id] = approve(world, decision)
+
+    order = Order.objects.get(pk=order_id)
+    assert (order.quantity, order.decision, order.attempt) == (D("0.00999"), decision, 1)
+    assert approve(world, decision) == [order_id]
+
+
+def test_an_exit_of_what_is_flat_already_holds_nothing_up(world):
+    settle(world)
+
+    [order_id] = approve(world, world.decide("BTCUSDT", Action.EXIT), world.decide("ETHUSDT"))
+
+    assert Order.objects.get(pk=order_id).leg == "ENTRY"
+
+
+def test_an_entry_is_judged_by_the_age_of_its_candle(world):
+    decision = world.decide("BTCUSDT")
+    decision.close_time -= timedelta(hours=6)
+    decision.save()
+
+    assert approve(world, decision) == []
+
+    assert (Order.objects.get().state, Order.objects.get().reason) == ("DENIED", "DATA_STALE")
+
+
+@pytest.mark.parametrize("is_manual", [True, False])
+def test_only_a_person_may_ask_for_a_sale_while_everything_is_halted(world, is_manual):
+    settle(world)
+    position = hold(world)
+    raise_level(level=Level.HALT, reason="test", actor="tester", now=world.clock.now())
+
+    assert len(approve_exit(world, position, is_manual=is_manual)) == is_manual
+
+
+def test_without_limits_everything_is_denied_and_kept(world):
+    RiskLimits.objects.all().delete()
+
+    assert approve(world, world.decide("BTCUSDT")) == []
+
+    assert Order.objects.get().state == "DENIED"
+    assert Order.objects.get().reserved_quantity == 0
+
+
+def test_it_tells_the_pages_of_every_order_with_its_time(world, monkeypatch):
+    settle(world)
+    told = []
+    publish = "execution.services.intents.push.publish"
+    monkeypatch.setattr(publish, lambda *each: told.extend(each))
+
+    approve(world, world.decide("BTCUSDT"), world.decide("ETHUSDT"))
+
+    orders = Order.objects.order_by("pk")
+    assert [(each["order_id"], each["at"]) for each in told] == [
+        (order.pk, order.created_at) for order in orders
+    ]
