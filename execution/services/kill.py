@@ -148,7 +148,7 @@ def _tell_unsold(held: Sequence[Position], *, clock: Clock) -> None:
         code="FLATTEN_UNSOLD",
         severity="CRITICAL",
         message=f"FLATTEN sold nothing of {', '.join(symbols)} just now; the next try goes lower",
-        context={"symbols": symbols},
+        context={"symbols": symbols, "position_ids": [row.pk for row in held]},
         dedupe_key=f"FLATTEN_UNSOLD:{','.join(symbols)}",
         now=clock.now(),
     )

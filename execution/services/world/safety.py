@@ -1,7 +1,8 @@
 """Kill switch, protection, records, data and secrets: I9 and I12 to I16."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -28,6 +29,8 @@ from risk.services.trading_state import read_states
 
 _PLACED = frozenset({VenueStatus.NEW, VenueStatus.PARTIALLY_FILLED})
 _OPEN = _PLACED | {VenueStatus.PENDING_NEW}
+# What tells a person of a position that nothing covers: one to be closed, one that FLATTEN cannot.
+_TOLD = ("POSITION_UNPROTECTED", "FLATTEN_UNSOLD")
 _GRACE = timedelta(seconds=5)
 _NEVER = datetime(9999, 1, 1, tzinfo=UTC)
 # Candles are looked at this far back.
@@ -38,21 +41,24 @@ def check_kill(world: World) -> Answer:
     """I9: no entry was claimed or taken under a level that forbids it."""
     findings: list[Finding] = []
     entries = {order.pk: order for order in world.orders if _is_entry(order)}
+    claims: dict[int, SubmitAttempt] = {}
     for attempt in world.attempts:
         order = entries.get(attempt.order_id)
         if order is None or attempt.kind != SubmitAttempt.Kind.SUBMIT.value:
             continue
+        claims[order.pk] = attempt
         if attempt.epoch != order.approved_epoch:
             what = f"approved in epoch {order.approved_epoch}, claimed in {attempt.epoch}"
             findings.append(Finding(subject=f"order:{order.pk}", problem=what))
-    spans = _shut_spans(GLOBAL)
+    spans = _shut_spans()
     if world.truth is not None:
         for (symbol, number), taken_at in world.truth.created_at.items():
             order = world.orders_at_venue.get((symbol, number))
             if order is None or order.pk not in entries:
                 continue
-            for start, end in spans:
-                if fence_after(start, world.clock) < taken_at < end:
+            for span in spans:
+                start = span.start_for(order, claims.get(order.pk))
+                if fence_after(start, world.clock) < taken_at < span.end:
                     what = f"taken at {taken_at.isoformat()}, after the kill of {start.isoformat()}"
                     findings.append(Finding(subject=f"order:{order.pk}", problem=what))
         findings += _resting_after_confirmation(world, entries)
@@ -63,20 +69,45 @@ def _is_entry(order: Order) -> bool:
     return order.leg != Leg.EXTERNAL.value and purpose_of(order) is Purpose.ENTRY
 
 
-def _shut_spans(scope: str) -> list[tuple[datetime, datetime]]:
-    """Return when entries were forbidden: from the change that did it to the one that ended it."""
-    spans: list[tuple[datetime, datetime]] = []
-    since: datetime | None = None
-    for change in list_state_changes().filter(scope=scope).order_by("epoch"):
+@dataclass(frozen=True, slots=True)
+class _Span:
+    """When entries were forbidden: from the change that did it to the one that ended it.
+
+    Attributes:
+        epochs: Of each scope right after the change that began it.
+    """
+
+    start: datetime
+    epochs: Mapping[str, int]
+    end: datetime = _NEVER
+
+    def start_for(self, order: Order, claim: SubmitAttempt | None) -> datetime:
+        """Return the start by the clock of the order's claim.
+
+        What was claimed in an epoch before was claimed earlier. If its time is later all the same,
+        the exchange's time, and ours with it, was set back in between.
+        """
+        epoch = sum(self.epochs.get(scope, 0) for scope in {GLOBAL, *order.scopes})
+        if claim is None or claim.epoch >= epoch:
+            return self.start
+        return max(self.start, claim.created_at)
+
+
+def _shut_spans() -> list[_Span]:
+    spans: list[_Span] = []
+    epochs: dict[str, int] = {}
+    since: _Span | None = None
+    for change in list_state_changes().order_by("pk"):
+        epochs[change.scope] = change.epoch
+        if change.scope != GLOBAL:
+            continue
         is_shut = Level(change.to_level) > Level.ACTIVE
         if is_shut and since is None:
-            since = change.timestamp
+            since = _Span(change.timestamp, dict(epochs))
         elif not is_shut and since is not None:
-            spans.append((since, change.timestamp))
+            spans.append(replace(since, end=change.timestamp))
             since = None
-    if since is not None:
-        spans.append((since, _NEVER))
-    return spans
+    return spans if since is None else [*spans, since]
 
 
 def _resting_after_confirmation(world: World, entries: dict[int, Order]) -> list[Finding]:
@@ -109,7 +140,7 @@ def check_protection(world: World) -> Answer:
     deadline = world.now - world.clock.protocol(LONGEST_UNPROTECTED + _GRACE)
     told = {
         key
-        for alert in list_alerts().filter(code="POSITION_UNPROTECTED", acknowledged_at=None)
+        for alert in list_alerts().filter(code__in=_TOLD, acknowledged_at=None)
         for key in alert.context.get("position_ids", [])
     }
     findings = []

@@ -113,7 +113,8 @@ def test_it_names_the_symbols_that_a_sweep_sold_nothing_of(world):
 
     alert = Alert.objects.get(code="FLATTEN_UNSOLD")
     assert alert.severity == "CRITICAL"
-    assert alert.context == {"symbols": ["BTCUSDT", "ETHUSDT"]}
+    assert alert.context["symbols"] == ["BTCUSDT", "ETHUSDT"]
+    assert set(alert.context["position_ids"]) == {*Position.objects.values_list("pk", flat=True)}
     # Both again tell nothing new; another pair of symbols would.
     assert alert.dedupe_key.startswith("FLATTEN_UNSOLD:BTCUSDT,ETHUSDT|")
 
