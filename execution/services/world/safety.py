@@ -52,12 +52,16 @@ def check_kill(world: World) -> Answer:
             findings.append(Finding(subject=f"order:{order.pk}", problem=what))
     spans = _shut_spans()
     if world.truth is not None:
-        for (symbol, number), taken_at in world.truth.created_at.items():
+        for (symbol, number), told_at in world.truth.created_at.items():
             order = world.orders_at_venue.get((symbol, number))
             if order is None or order.pk not in entries:
                 continue
+            claim, taken_at = claims.get(order.pk), told_at
+            if claim is not None:
+                # Later the exchange takes no request: what looks so was told by another clock.
+                taken_at = min(told_at, fence_after(claim.signed_at, world.clock))
             for span in spans:
-                start = span.start_for(order, claims.get(order.pk))
+                start = span.start_for(order, claim)
                 if fence_after(start, world.clock) < taken_at < span.end:
                     what = f"taken at {taken_at.isoformat()}, after the kill of {start.isoformat()}"
                     findings.append(Finding(subject=f"order:{order.pk}", problem=what))

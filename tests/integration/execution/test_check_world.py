@@ -157,8 +157,10 @@ def test_it_sees_an_entry_taken_after_a_kill(traded):
         TradingStateChange.objects.filter(to_level="HALT").update(
             timestamp=traded.clock.now() - timedelta(hours=1)
         )
-    traded.clock.advance(60)  # longer than a request that left before the kill may take
     entry = Order.objects.filter(leg="ENTRY").first()
+    # Claimed before, signed anew and sent after it.
+    traded.clock.advance(60)
+    entry.attempts.update(signed_at=traded.clock.now())
     taken = {(entry.instrument.symbol, entry.venue_order_id): traded.clock.now()}
     truth = replace(traded.read_truth(), created_at=taken)
 
