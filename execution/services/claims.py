@@ -94,23 +94,26 @@ def claim_orders(*, order_ids: Iterable[int], clock: Clock) -> list[Claim]:
 
 @transaction.atomic
 def _claim_approved(order_ids: Iterable[int], clock: Clock) -> list[Claim]:
-    return _claim(_lock_approved(order_ids), states=read_states(for_share=True), clock=clock)
+    orders = _lock_approved(order_ids)
+    busy = _symbols_in_doubt(orders)
+    return _claim(orders, states=read_states(for_share=True), busy=busy, clock=clock)
 
 
 def claim_inserted(*, orders: Sequence[Order], clock: Clock) -> list[Claim]:
     """Claim orders that the gate has let through in this very transaction.
 
-    Nobody else sees them before it commits. No account that waits for its comparison has any: the
-    gate refuses what it asks for.
+    Nobody else sees them before it commits. No account that waits for its comparison has any, and
+    no symbol in which something is in doubt: the gate refuses what is asked for there.
     """
     for order in orders:
         order.ready_build = order.account.ready_build  # type: ignore[attr-defined]
-    return _claim(orders, states=read_states(for_share=True), clock=clock)
+    return _claim(orders, states=read_states(for_share=True), busy=set(), clock=clock)
 
 
-def _claim(orders: Sequence[Order], *, states: StateTable, clock: Clock) -> list[Claim]:
+def _claim(
+    orders: Sequence[Order], *, states: StateTable, busy: set[tuple[int, int]], clock: Clock
+) -> list[Claim]:
     now = clock.now()
-    busy = _symbols_in_doubt(orders)
     held = _held_quantities(orders)
     claimed: list[Order] = []
     if any(_is_of_another_build(order) for order in orders):
