@@ -13,7 +13,8 @@ from tests.faults.conftest import wait_until
 from tests.floor import D
 
 
-def test_fi49_a_part_is_filled_and_the_rest_expires(cell):
+def _buy_at_the_ask(cell):
+    """Ask for more than the best ask has; return the order if the market had not moved away."""
     rules = get_rules_by_symbol("BTCUSDT")
     ask = D(cell.call("GET", "/api/v3/ticker/bookTicker?symbol=BTCUSDT")["askPrice"])
     cell.quote("BTCUSDT")
@@ -24,6 +25,11 @@ def test_fi49_a_part_is_filled_and_the_rest_expires(cell):
         price=ask,
         time_in_force=TimeInForce.IOC,
     )
+    return order if order.filled_quantity else None
+
+
+def test_fi49_a_part_is_filled_and_the_rest_expires(cell):
+    order = wait_until(lambda: _buy_at_the_ask(cell), what="order that meets the ask")
     cell.guard()
     cell.come_to_rest()
 
@@ -31,6 +37,7 @@ def test_fi49_a_part_is_filled_and_the_rest_expires(cell):
     assert order.state == "EXPIRED"
     assert 0 < order.filled_quantity < order.quantity
     pair = Order.objects.get(leg="PROTECT", state="NEW")
+    rules = get_rules_by_symbol("BTCUSDT")
     assert pair.quantity == rules.quantize_quantity(cell.position().quantity)
 
 
