@@ -7,6 +7,7 @@ SIGCONT). A system check refuses the setting outside of demo and paper mode.
 
 import os
 import signal
+import threading
 
 from django.conf import settings
 
@@ -20,4 +21,6 @@ def crashpoint(name: str) -> None:
         os.kill(os.getpid(), signal.SIGKILL)
     elif wanted == f"stop:{name}":
         settings.CRASHPOINT = ""  # once: after SIGCONT the process goes on
-        os.kill(os.getpid(), signal.SIGSTOP)
+        # To this thread: a process's signal goes to its main thread first, and this one would run
+        # on (through the commit that the test wants to be before) until that one is scheduled.
+        signal.pthread_kill(threading.get_ident(), signal.SIGSTOP)
