@@ -45,6 +45,8 @@ class Guardian:
     clock: Clock
     pause: Callable[[float], None]
     watch: Watch | None = None
+    # Called after each duty: this process goes on.
+    pulse: Callable[[], None] | None = None
     watched_at: datetime | None = None
     valued_at: datetime | None = None
     # Wall seconds without a stop: of the barest position now, and the longest ever seen.
@@ -74,6 +76,8 @@ class Guardian:
                 logger.warning("guard.duty_failed duty=%s error=%s", name, self.failures[name])
                 if isinstance(error, DatabaseError):
                     break  # without the database nothing can be known, and nothing is sent
+            if self.pulse is not None:
+                self.pulse()
         return not self.failures
 
     def _duties(self) -> list[tuple[str, Callable[[], object]]]:

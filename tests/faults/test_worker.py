@@ -1,16 +1,19 @@
-"""Workers of Celery's own that lose their broker, go deaf or stand still: FI-24."""
+"""Processes that lose their broker, go deaf or stand still: FI-24, and a guardian that hangs."""
 
 import os
 import signal
 import sys
 import time
+from collections.abc import Callable
 
 import psutil
 import pytest
 
 from alerts.models import Alert
+from core import pulse
 from core.models import AuditRecord
 from execution.models import Order
+from risk.domain.trading_state import Level
 from tests import processes
 from tests.faults.conftest import wait_until
 from tradingsite.celery import app
@@ -70,37 +73,44 @@ def test_fi24_a_worker_works_on_after_its_connection_was_reset_three_times(
 
 
 @pytest.fixture
-def watched(cell, environment, redis_url, tmp_path):
-    """A worker under the watchdog's eyes, which asks the broker directly: ``(child, look)``."""
+def watch(environment, redis_url, tmp_path):
+    """Start a program under the watchdog's eyes, which asks the broker directly."""
     records = tmp_path / "records.log"
-    child = Child(
-        ProcessSpec(name="worker-orders", argv=WORKER, duty=Duty(queue="orders", patience_s=8)),
-        log_dir=tmp_path,
-        environment=environment,
-        launch=execute,
-    )
+    environment["DATA_DIR"] = str(tmp_path)
     watchdog = Watchdog(
         broker=BrokerLine(redis_url, prefix="trading:"),
+        data_dir=tmp_path,
         say=lambda line: sys.stdout.write(f"{line}\n"),
         start=lambda spec: execute(spec, {**environment, "REDIS_URL": redis_url}, records),
     )
+    children: list[Child] = []
 
-    def look() -> None:
-        child.revive()
-        watchdog.look([child])
+    def start(spec: ProcessSpec) -> tuple[Child, Callable[[], None]]:
+        child = Child(spec, log_dir=tmp_path, environment=environment, launch=execute)
+        children.append(child)
+        child.start()
 
-    child.start()
-    yield child, look
-    child.kill()
-    child.wait_stopped()
-    sys.stdout.write(child.last_lines(40) + (records.read_text() if records.exists() else ""))
+        def look() -> None:
+            child.revive()
+            watchdog.look([child])
+
+        return child, look
+
+    yield start
+    for child in children:
+        child.kill()
+        child.wait_stopped()
+        sys.stdout.write(child.last_lines(40))
+    sys.stdout.write(records.read_text() if records.exists() else "")
 
 
 @pytest.mark.parametrize("fault", ["stopped", "deaf"])
 def test_fi24_a_worker_that_takes_nothing_is_started_again_and_the_queue_drains(
-    cell, watched, redis_url, fault
+    cell, watch, redis_url, fault
 ):
-    child, look = watched
+    child, look = watch(
+        ProcessSpec(name="worker-orders", argv=WORKER, duty=Duty(queue="orders", patience_s=8))
+    )
     wait_until(lambda: "ready" in child.last_lines(), what="ready worker", limit_s=60)
     if fault == "stopped":
         os.kill(child.pid, signal.SIGSTOP)
@@ -113,7 +123,7 @@ def test_fi24_a_worker_that_takes_nothing_is_started_again_and_the_queue_drains(
     ask_for_order(cell)
     wait_until(_looking(look, is_protected), what="protected position", limit_s=100)
     wait_until(
-        _looking(look, AuditRecord.objects.filter(action="worker.restart").exists),
+        _looking(look, AuditRecord.objects.filter(action="process.restart").exists),
         what="record of the restart",
         limit_s=60,
     )
@@ -122,12 +132,39 @@ def test_fi24_a_worker_that_takes_nothing_is_started_again_and_the_queue_drains(
     assert BrokerLine(redis_url, prefix="trading:").oldest("orders") == b""
     assert not first.is_running() or first.status() == psutil.STATUS_ZOMBIE
     assert len(cell.posts(cell.entry().client_order_id)) == 1
-    alert = Alert.objects.get(code="WORKER_RESTARTED")
-    assert alert.context["queue"] == "orders"
+    alert = Alert.objects.get(code="PROCESS_RESTARTED")
+    assert alert.context["lapse"] == "took nothing from its queue orders"
     assert int(alert.context["stood_s"]) >= 8
-    row = AuditRecord.objects.filter(action="worker.restart").first()
-    assert (row.actor, row.subject) == ("auto:watchdog", "worker:worker-orders")
+    row = AuditRecord.objects.filter(action="process.restart").first()
+    assert (row.actor, row.subject) == ("auto:watchdog", "process:worker-orders")
     cell.guard()
+
+
+def test_a_guardian_that_hangs_is_started_again_and_obeys_the_kill_switch(cell, watch, tmp_path):
+    argv = (sys.executable, "manage.py", "guard", "--interval", "0.1")
+    child, look = watch(
+        ProcessSpec(name="guard", argv=argv, duty=Duty(pulse="guard", patience_s=8))
+    )
+    wait_until(lambda: pulse.read(tmp_path, "guard", pid=child.pid), what="pulse", limit_s=60)
+    order = cell.rest()
+    os.kill(child.pid, signal.SIGSTOP)
+    hangs = child.pid
+
+    cell.raise_level(Level.CANCEL)
+    wait_until(
+        _looking(look, lambda: Order.objects.get(pk=order.pk).state == "CANCELED"),
+        what="cancelled order",
+        limit_s=100,
+    )
+    wait_until(
+        _looking(look, AuditRecord.objects.filter(action="process.restart").exists),
+        what="record of the restart",
+        limit_s=60,
+    )
+
+    assert child.pid != hangs
+    assert child.restarts == 1
+    assert Alert.objects.get(code="PROCESS_RESTARTED").context["lapse"] == "ended no round"
 
 
 def _looking(look, condition):

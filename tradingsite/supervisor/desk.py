@@ -110,7 +110,9 @@ class Desk:
         }
         if with_web:
             self._wait_web(children["web"])
-        self._supervisor.watch_queues(broker_line(self._supervisor.environment))
+        self._supervisor.watch(
+            broker=broker_line(self._supervisor.environment), data_dir=self._data_dir
+        )
 
     def run(self) -> None:
         """Stay until Ctrl-C or SIGTERM."""

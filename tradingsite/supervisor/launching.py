@@ -17,16 +17,24 @@ LEAN = {"MALLOC_ARENA_MAX": "2", "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS":
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Duty:
-    """The queue that a worker empties, and how long it may stand still.
+    """What shows that a process does its work, and how long it may stand still.
 
     Attributes:
-        patience_s: So long the same message may be the oldest that waits.
+        patience_s: So long the same message may be the oldest that waits, or the pulse the same.
+        queue: Of a worker: the one that it empties.
+        pulse: Of others: the name of the pulse that they show, see ``core.pulse``.
         may_compute: A worker that computes meanwhile is at work, however long it takes.
     """
 
-    queue: str
     patience_s: float
+    queue: str = ""
+    pulse: str = ""
     may_compute: bool = False
+
+    @property
+    def lapse(self) -> str:
+        """What a process did that stands still."""
+        return f"took nothing from its queue {self.queue}" if self.queue else "ended no round"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,7 +50,7 @@ class ProcessSpec:
         is_ours: It runs our Django settings, so it may be forked from the template.
         stops_alone: It is asked to stop when all that were started after it have stopped.
         stands_back: It has only what the others leave of the processors.
-        duty: Of a worker: it is started again when its queue stands still.
+        duty: It is started again when it stands still at this.
     """
 
     name: str

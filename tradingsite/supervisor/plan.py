@@ -34,13 +34,22 @@ _DUTIES = {
     "train": Duty(queue="train", patience_s=300.0, may_compute=True),
     "default": Duty(queue="default", patience_s=600.0, may_compute=True),
 }
+# Commands that show a pulse. An exchange that hangs makes a round of the guardian long.
+_PULSES = {
+    name: Duty(pulse=name, patience_s=120.0)
+    for name in ("guard", "stream_user_data", "stream_market_data")
+}
 
 
-def duty_of(queue: str) -> Duty | None:
-    """Return how long a queue may stand still; None: it cannot be judged.
+def duty_of(argv: tuple[str, ...]) -> Duty | None:
+    """Return by what a program is judged, and for how long it may stand still; None: by nothing."""
+    if "-Q" in argv[:-1]:
+        return _duty_of_queue(argv[argv.index("-Q") + 1])
+    return next((_PULSES[word] for word in argv if word in _PULSES), None)
 
-    Who computes is known on Linux alone.
-    """
+
+def _duty_of_queue(queue: str) -> Duty | None:
+    """None: it cannot be judged; who computes is known on Linux alone."""
     duty = _DUTIES.get("pipeline" if queue.startswith("pipeline.") else queue)
     if duty is None or (duty.may_compute and not IS_LINUX):
         return None
@@ -116,7 +125,6 @@ def system(*, port: int, with_web: bool) -> tuple[ProcessSpec, ...]:
             *("--without-gossip", "--without-mingle", "--loglevel", "WARNING"),
             component=name.replace("-", "."),
             stands_back=stands_back,
-            duty=duty_of(queues),
         )
         for name, queues, pool, stands_back in _WORKERS
     )
@@ -136,27 +144,28 @@ def system(*, port: int, with_web: bool) -> tuple[ProcessSpec, ...]:
     )
 
 
-def record_of_restart(worker: str, *, queue: str, stood_s: float, is_left: bool) -> ProcessSpec:
-    """What writes down that a worker was started again, or is left alone."""
-    options = ("--worker", worker, "--queue", queue, "--stood", f"{stood_s:.0f}")
+def record_of_restart(name: str, *, lapse: str, stood_s: float, is_left: bool) -> ProcessSpec:
+    """What writes down that a process was started again, or is left alone."""
+    options = ("--process", name, "--lapse", lapse, "--stood", f"{stood_s:.0f}")
     left = ("--left-alone",) if is_left else ()
     return _ours("record", *_MANAGE, "record_restart", *options, *left)
 
 
-def watched(argv: tuple[str, ...], *, queue: str, stop_timeout_s: float) -> ProcessSpec:
-    """A worker of another process manager, by its own command."""
-    return ProcessSpec(
-        name=f"worker-{queue}", argv=argv, stop_timeout_s=stop_timeout_s, duty=duty_of(queue)
-    )
+def watched(argv: tuple[str, ...], *, stop_timeout_s: float) -> ProcessSpec:
+    """A process of another process manager, by its own command.
+
+    Raises:
+        NeedsOperator: It has no duty to be watched at.
+    """
+    duty = duty_of(argv)
+    if duty is None:
+        known = ", ".join(_PULSES)
+        raise NeedsOperator(f"neither a worker's -Q QUEUE nor one of {known}: {' '.join(argv)}")
+    name = f"worker-{duty.queue}" if duty.queue else duty.pulse
+    return ProcessSpec(name=name, argv=argv, stop_timeout_s=stop_timeout_s, duty=duty)
 
 
-def _ours(
-    name: str,
-    *argv: str,
-    component: str = "",
-    stands_back: bool = False,
-    duty: Duty | None = None,
-) -> ProcessSpec:
+def _ours(name: str, *argv: str, component: str = "", stands_back: bool = False) -> ProcessSpec:
     return ProcessSpec(
         name=name,
         argv=argv,
@@ -165,5 +174,5 @@ def _ours(
         # What is decided is still placed, and the guardian is the last to go.
         stops_alone=name in ("guard", "worker-orders"),
         stands_back=stands_back,
-        duty=duty,
+        duty=duty_of(argv),
     )

@@ -54,9 +54,11 @@ class Supervisor:
         if can_fork():
             self._template = Template()
 
-    def watch_queues(self, broker: BrokerLine) -> None:
-        """From now on start workers again whose queues stand still."""
-        self._watchdog = Watchdog(broker=broker, say=self._say, start=self._start_beside)
+    def watch(self, *, broker: BrokerLine, data_dir: Path) -> None:
+        """From now on start processes again that stand still at their duties."""
+        self._watchdog = Watchdog(
+            broker=broker, data_dir=data_dir, say=self._say, start=self._start_beside
+        )
 
     def start(self, spec: ProcessSpec) -> Child:
         """Start one process and keep it from now on."""

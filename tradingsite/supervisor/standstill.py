@@ -1,7 +1,8 @@
-"""Whether a worker still takes what waits for it: measured by progress, not by signs of life.
+"""Whether a process still does its work: measured by progress, not by signs of life.
 
 A worker that is stopped, hangs, or has lost its broker without noticing looks alive. But its queue
-stands still: the same message stays the oldest one that waits.
+stands still: the same message stays the oldest one that waits. Who has no queue, like the guardian,
+shows a pulse at the end of each round; it stays the same.
 """
 
 from collections.abc import Callable
@@ -18,7 +19,7 @@ _LEAST_COMPUTING = 0.03
 
 
 class Verdict(StrEnum):
-    """What to do with a worker."""
+    """What to do with a process."""
 
     LEAVE = "LEAVE"
     RESTART = "RESTART"
@@ -26,11 +27,11 @@ class Verdict(StrEnum):
 
 
 class Standstill:
-    """One worker's queue over time. Seconds are of the monotonic clock."""
+    """One process's sign of progress over time. Seconds are of the monotonic clock."""
 
     def __init__(self, duty: Duty) -> None:
         self._duty = duty
-        self._oldest = b""
+        self._sign = b""
         self._since_s = 0.0
         self._computed_s = 0.0
         self._restarts: list[float] = []
@@ -38,26 +39,26 @@ class Standstill:
 
     def forget(self) -> None:
         """Begin anew: nobody knows what happened in between."""
-        self._oldest = b""
+        self._sign = b""
 
     def stood_s(self, *, now_s: float) -> float:
-        """Return for how long the oldest message has been the same."""
-        return now_s - self._since_s if self._oldest else 0.0
+        """Return for how long the sign has been the same."""
+        return now_s - self._since_s if self._sign else 0.0
 
-    def judge(self, oldest: bytes, *, now_s: float, computed_s: Callable[[], float]) -> Verdict:
-        """Return what to do, given the message that waits longest.
+    def judge(self, sign: bytes, *, now_s: float, computed_s: Callable[[], float]) -> Verdict:
+        """Return what to do, given the message that waits longest, or the pulse.
 
         Each restart within the hour doubles the patience; after the third it is left alone until
-        the queue moves.
+        the sign changes.
 
         Args:
-            oldest: Empty when none waits.
+            sign: Empty when there is nothing to judge by.
             now_s: Of the monotonic clock.
             computed_s: Tells the processor time that the worker has used; only asked of those
                 that may compute for long.
         """
-        if not oldest or oldest != self._oldest:
-            self._begin(oldest, now_s=now_s, computed_s=computed_s)
+        if not sign or sign != self._sign:
+            self._begin(sign, now_s=now_s, computed_s=computed_s)
             self._has_given_up = False
             self._restarts = [at for at in self._restarts if now_s - at < _WINDOW_S]
             return Verdict.LEAVE
@@ -65,7 +66,7 @@ class Standstill:
         if self._has_given_up or stood_s < self._duty.patience_s * 2 ** len(self._restarts):
             return Verdict.LEAVE
         if self._duty.may_compute and computed_s() - self._computed_s > _LEAST_COMPUTING * stood_s:
-            self._begin(oldest, now_s=now_s, computed_s=computed_s)
+            self._begin(sign, now_s=now_s, computed_s=computed_s)
             return Verdict.LEAVE
         if len(self._restarts) >= MOST_RESTARTS:
             self._has_given_up = True
@@ -74,9 +75,9 @@ class Standstill:
         self.forget()
         return Verdict.RESTART
 
-    def _begin(self, oldest: bytes, *, now_s: float, computed_s: Callable[[], float]) -> None:
-        self._oldest, self._since_s = oldest, now_s
-        if self._duty.may_compute and oldest:
+    def _begin(self, sign: bytes, *, now_s: float, computed_s: Callable[[], float]) -> None:
+        self._sign, self._since_s = sign, now_s
+        if self._duty.may_compute and sign:
             self._computed_s = computed_s()
 
 

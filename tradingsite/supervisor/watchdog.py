@@ -1,10 +1,12 @@
-"""Starts workers again whose queues stand still, and has each restart put on record."""
+"""Starts processes again that stand still, and has each restart put on record."""
 
 import os
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
+from pathlib import Path
 
+from core import pulse
 from tradingsite.supervisor import plan
 from tradingsite.supervisor.child import Child
 from tradingsite.supervisor.launching import Duty, Process, ProcessSpec
@@ -18,10 +20,13 @@ _TICKS_PER_S = os.sysconf("SC_CLK_TCK")
 
 
 class Watchdog:
-    """Looks at the queues every other second; without the broker it knows nothing and does nothing.
+    """Looks at queues and pulses every other second.
+
+    Without the broker it knows nothing of the queues, and leaves their workers alone.
 
     Args:
         broker: Where the messages wait.
+        data_dir: Where the pulses are.
         say: Prints one line for the person in front of the terminal.
         start: Starts a program beside the loop.
     """
@@ -30,48 +35,57 @@ class Watchdog:
         self,
         *,
         broker: BrokerLine,
+        data_dir: Path,
         say: Callable[[str], None],
         start: Callable[[ProcessSpec], Process],
     ) -> None:
         self._broker = broker
+        self._data_dir = data_dir
         self._say = say
         self._records = Records(start)
         self._standing: dict[str, Standstill] = {}
         self._next_s = 0.0
 
     def look(self, children: Sequence[Child]) -> None:
-        """Judge every worker once, if it is time, and kill what must be started again."""
+        """Judge every process once, if it is time, and kill what must be started again."""
         self._records.go_on()
         now_s = time.monotonic()
         if now_s < self._next_s:
             return
         self._next_s = now_s + _LOOK_EVERY_S
+        is_broker_away = False
         for child in children:
-            if child.spec.duty is None:
+            duty, pid = child.spec.duty, child.pid
+            if duty is None:
                 continue
-            standing = self._standing.setdefault(child.spec.name, Standstill(child.spec.duty))
-            if child.pid is None:
-                standing.forget()  # it is started again anyway
+            standing = self._standing.setdefault(child.spec.name, Standstill(duty))
+            if pid is None or (duty.queue and is_broker_away):
+                standing.forget()  # it is started again anyway, or nobody knows
                 continue
             try:
-                oldest = self._broker.oldest(child.spec.duty.queue)
+                sign = self._sign(duty, pid)
             except OSError:
-                for each in self._standing.values():
-                    each.forget()
-                return
-            self._judge(child, child.spec.duty, standing, oldest, now_s=now_s)
+                is_broker_away = is_broker_away or bool(duty.queue)
+                standing.forget()
+            else:
+                self._judge(child, duty, standing, sign, now_s=now_s)
+
+    def _sign(self, duty: Duty, pid: int) -> bytes:
+        if duty.queue:
+            return self._broker.oldest(duty.queue)
+        return pulse.read(self._data_dir, duty.pulse, pid=pid)
 
     def _judge(
-        self, child: Child, duty: Duty, standing: Standstill, oldest: bytes, *, now_s: float
+        self, child: Child, duty: Duty, standing: Standstill, sign: bytes, *, now_s: float
     ) -> None:
         leader, stood_s = child.pid or 0, standing.stood_s(now_s=now_s)
         verdict = standing.judge(
-            oldest, now_s=now_s, computed_s=lambda: group_cpu_s(leader, ticks_per_s=_TICKS_PER_S)
+            sign, now_s=now_s, computed_s=lambda: group_cpu_s(leader, ticks_per_s=_TICKS_PER_S)
         )
         if verdict is Verdict.LEAVE:
             return
         name = child.spec.name
-        what = f"{name} has taken nothing from its queue {duty.queue} for {stood_s:.0f} s"
+        what = f"{name} {duty.lapse} for {stood_s:.0f} s"
         if verdict is Verdict.RESTART:
             self._say(f"{what}, starting it again")
             child.kill()
@@ -79,7 +93,7 @@ class Watchdog:
             self._say(f"{what}, and {MOST_RESTARTS} restarts did not help: look at it")
         self._records.add(
             plan.record_of_restart(
-                name, queue=duty.queue, stood_s=stood_s, is_left=verdict is Verdict.GIVE_UP
+                name, lapse=duty.lapse, stood_s=stood_s, is_left=verdict is Verdict.GIVE_UP
             )
         )
 

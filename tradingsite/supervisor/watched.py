@@ -1,32 +1,62 @@
-"""``python -m tradingsite.supervisor.watched celery … -Q QUEUE …``: one worker, kept at work.
+"""``python -m tradingsite.supervisor.watched PROGRAM …``: one process, kept at work.
 
 For process managers that look at whether a process lives, and not whether it works: containers,
-systemd, a Procfile. The worker is started again when it ends, and when its queue stands still.
+systemd, a Procfile. PROGRAM is ``celery … -Q QUEUE …``, or ``python manage.py guard`` or one of the
+streams. It is started again when it ends, and when its queue or its pulse stands still.
 """
 
+import os
+import signal
 import sys
+from pathlib import Path
+from types import FrameType
 
-from tradingsite.settings.env import load_dotenv
+from core import pulse
+from core.errors import NeedsOperator
+from tradingsite.settings.env import folder, load_dotenv
 from tradingsite.supervisor import plan
+from tradingsite.supervisor.child import Child
 from tradingsite.supervisor.desk import broker_line
 from tradingsite.supervisor.runner import Supervisor
 
 # What a submit on its way needs; the manager's own patience must be longer.
 _STOP_TIMEOUT_S = 50.0
+_TRY_AGAIN_S = 0.5
 
 
 def main(argv: tuple[str, ...]) -> None:
-    """Run the worker until SIGTERM or SIGINT."""
-    if "-Q" not in argv:
-        sys.exit("usage: python -m tradingsite.supervisor.watched celery … -Q QUEUE …")
+    """Run the process until SIGTERM or SIGINT."""
+    try:
+        spec = plan.watched(argv, stop_timeout_s=_STOP_TIMEOUT_S)
+    except NeedsOperator as error:
+        sys.exit(f"usage: python -m tradingsite.supervisor.watched PROGRAM …\n{error}")
     load_dotenv()
-    queue = argv[argv.index("-Q") + 1]
     supervisor = Supervisor(log_dir=None, say=_say)
     supervisor.handle_signals()
-    supervisor.start(plan.watched(argv, queue=queue, stop_timeout_s=_STOP_TIMEOUT_S))
-    supervisor.watch_queues(broker_line({}))
+    data_dir = folder("DATA_DIR", "var")
+    child = supervisor.start(spec)
+    if spec.duty and spec.duty.pulse:
+        _pass_on(child, data_dir=data_dir, name=spec.duty.pulse)
+    supervisor.watch(broker=broker_line({}), data_dir=data_dir)
     supervisor.run()
     supervisor.stop()
+
+
+def _pass_on(child: Child, *, data_dir: Path, name: str) -> None:
+    """Hand SIGUSR1, the guardian's kill switch, on to the process as soon as it can take it.
+
+    It would end a process that has just been started; one that shows its pulse listens to it.
+    """
+
+    def hand_on(_number: int, _frame: FrameType | None) -> None:
+        pid = child.pid
+        if pid is not None and pulse.read(data_dir, name, pid=pid):
+            os.kill(pid, signal.SIGUSR1)
+        else:
+            signal.setitimer(signal.ITIMER_REAL, _TRY_AGAIN_S)
+
+    signal.signal(signal.SIGUSR1, hand_on)
+    signal.signal(signal.SIGALRM, hand_on)
 
 
 def _say(line: str) -> None:

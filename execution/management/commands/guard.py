@@ -15,6 +15,7 @@ from core import health
 from core.checks import SETTINGS
 from core.clock import get_clock
 from core.errors import TradingError
+from core.pulse import Pulse
 from core.recording.tape import step, wait
 from execution.adapters.factory import get_broker
 from execution.services.accounts import open_account
@@ -27,6 +28,7 @@ from risk.services.trading_state import raise_level
 
 # Steps of a recorded session.
 START, ROUND = "guard start", "guard round"
+PULSE = "guard"
 # In DATA_DIR: while it is there, nothing is opened.
 KILL_FILE = "KILL"
 _LONGEST_BACKOFF_S = 10.0
@@ -53,6 +55,7 @@ class Command(BaseCommand):
         if threading.current_thread() is threading.main_thread():
             _listen_to_signals(stop, asked)
         guardian: Guardian | None = None
+        pulse = Pulse(settings.DATA_DIR, PULSE)
         backoff_s, done = options["interval"], 0
         while not stop.is_set():
             close_old_connections()
@@ -60,7 +63,9 @@ class Command(BaseCommand):
                 if asked.is_set():
                     _raise_by_signal()
                     asked.clear()
-                guardian = guardian or _begin(stop, options["quote_asset"])
+                if guardian is None:
+                    guardian = _begin(stop, options["quote_asset"])
+                    guardian.pulse = pulse.beat
                 with step(ROUND, {}):
                     is_well = guardian.run_round()
                 _beat(guardian, is_well=is_well)
@@ -68,6 +73,7 @@ class Command(BaseCommand):
                 note_failure(error)
                 is_well = False
                 self.stderr.write(f"guard: {type(error).__name__}: {error}")
+            pulse.beat()
             done += 1
             if options["rounds"] and done >= options["rounds"]:
                 return

@@ -16,6 +16,7 @@ from core.checks import SETTINGS
 from core.clock import get_clock
 from core.errors import TradingError
 from core.keys.manager import get_credentials
+from core.pulse import Pulse
 from core.recording.tape import step
 from execution.adapters.binance_reports import execution_report
 from execution.adapters.binance_user_stream import read_user_events
@@ -32,6 +33,7 @@ logger = logging.getLogger(__name__)
 
 # Steps of a recorded session.
 BOOK = "user events"
+PULSE = "stream_user_data"
 _FIRST_WAIT_S = 0.5
 _LONGEST_WAIT_S = 30.0
 _BEAT_S = 5.0
@@ -157,7 +159,9 @@ class Follower:
         send_protection(list_ids=recorded.protect_ids, broker=self.broker, clock=self._clock)
 
     async def _beat(self) -> None:
+        pulse = Pulse(settings.DATA_DIR, PULSE)
         while True:
+            pulse.beat()
             detail = {"losses": self._losses, "error": self._last_error}
             await asyncio.to_thread(
                 health.beat,

@@ -1,5 +1,6 @@
 """The watchdog over real processes, on a broker that is told by hand what waits."""
 
+import re
 import sys
 import time
 from pathlib import Path
@@ -7,6 +8,7 @@ from pathlib import Path
 import psutil
 import pytest
 
+from core import pulse
 from tradingsite.supervisor import watchdog as watchdogs
 from tradingsite.supervisor.child import Child
 from tradingsite.supervisor.launching import Duty, Process, ProcessSpec, execute
@@ -14,6 +16,21 @@ from tradingsite.supervisor.watchdog import Watchdog
 
 SLEEPS = "import time\ntime.sleep(600)"
 COMPUTES = "while True: pass"
+# Shows a pulse as long as a file `well` lies there; then it hangs.
+BEATS = """
+import sys, time
+from pathlib import Path
+from core.pulse import Pulse
+folder = Path(sys.argv[1])
+pulse = Pulse(folder, "guard")
+while True:
+    if (folder / "well").exists():
+        pulse.beat()
+    time.sleep(0.02)
+"""
+WAITS = Duty(queue="train", patience_s=0.5)
+MAY_COMPUTE = Duty(queue="train", patience_s=0.5, may_compute=True)
+SHOWS_PULSE = Duty(pulse="guard", patience_s=0.5)
 
 
 class Queue:
@@ -31,19 +48,20 @@ class Queue:
 
 
 class Desk:
-    """One worker, its watchdog, and the programs that it asked for."""
+    """One process, its watchdog, and the programs that it asked for."""
 
-    def __init__(self, folder: Path, program: str, *, may_compute: bool = False) -> None:
+    def __init__(self, folder: Path, program: str, duty: Duty) -> None:
         self.queue = Queue()
         self.said: list[str] = []
         self.asked: list[ProcessSpec] = []
         self.started: list[Process] = []
         self.status = 0
-        duty = Duty(queue="train", patience_s=0.5, may_compute=may_compute)
-        spec = ProcessSpec(name="w", argv=(sys.executable, "-c", program), duty=duty)
+        argv = (sys.executable, "-c", program, str(folder))
+        spec = ProcessSpec(name=duty.queue or duty.pulse, argv=argv, duty=duty)
         self.child = Child(spec, log_dir=folder, environment={}, launch=execute)
         self.watchdog = Watchdog(
             broker=self.queue,  # type: ignore[arg-type]
+            data_dir=folder,
             say=self.said.append,
             start=self._start,
         )
@@ -74,8 +92,8 @@ def desk(tmp_path, monkeypatch):
     monkeypatch.setattr(watchdogs, "_RETRY_AFTER_S", 0.2)
     made = []
 
-    def make(program: str, **options) -> Desk:
-        made.append(Desk(tmp_path, program, **options))
+    def make(program: str, duty: Duty = WAITS) -> Desk:
+        made.append(Desk(tmp_path, program, duty))
         return made[-1]
 
     yield make
@@ -101,7 +119,7 @@ def test_a_worker_that_restarts_do_not_help_is_left_alone(desk):
 
 
 def test_a_worker_that_computes_is_at_work(desk):
-    it = desk(COMPUTES, may_compute=True)
+    it = desk(COMPUTES, MAY_COMPUTE)
 
     it.look_for(2.5)
 
@@ -110,7 +128,7 @@ def test_a_worker_that_computes_is_at_work(desk):
 
 
 def test_a_worker_that_only_waits_is_not_at_work_though_it_may_compute(desk):
-    it = desk(SLEEPS, may_compute=True)
+    it = desk(SLEEPS, MAY_COMPUTE)
 
     it.look_until(lambda: it.child.restarts == 1)
 
@@ -122,6 +140,40 @@ def test_without_the_broker_nothing_is_known_and_nothing_is_done(desk):
     it.look_for(1.5)
 
     assert it.said == []
+
+
+def test_a_process_is_judged_by_its_pulse_whatever_the_broker_says(desk, tmp_path):
+    (tmp_path / "well").touch()
+    it = desk(BEATS, SHOWS_PULSE)
+    it.queue.waiting = None
+    it.look_until(lambda: pulse.read(tmp_path, "guard", pid=it.child.pid))
+
+    it.look_for(1.5)
+    assert it.said == []
+    (tmp_path / "well").unlink()
+    it.look_until(lambda: it.child.restarts == 1)
+
+    assert re.fullmatch(r"guard ended no round for \d+ s, starting it again", it.said[0])
+    # The pulse that lies there is not its own: it is not judged before it shows one.
+    it.look_for(1.5)
+    assert it.child.restarts == 1
+
+
+def test_a_broker_that_is_away_hides_no_pulse(desk, tmp_path):
+    it = desk(SLEEPS)
+    other = desk(BEATS, SHOWS_PULSE)
+    it.queue.waiting = None
+    (tmp_path / "well").touch()
+    it.look_until(lambda: pulse.read(tmp_path, "guard", pid=other.child.pid))
+    (tmp_path / "well").unlink()
+
+    deadline = time.monotonic() + 60
+    while not it.said:
+        assert time.monotonic() < deadline
+        it.watchdog.look([it.child, other.child])
+        time.sleep(0.02)
+
+    assert "ended no round" in it.said[0]
 
 
 def test_a_record_that_cannot_be_written_is_written_later(desk):

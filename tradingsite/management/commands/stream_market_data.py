@@ -10,6 +10,7 @@ from datetime import timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from django.conf import settings
 from django.db import Error as DatabaseError
 from django.db import close_old_connections
 from kombu.exceptions import OperationalError
@@ -20,6 +21,7 @@ from core.checks import SETTINGS
 from core.clock import Clock, get_clock
 from core.errors import TradingError
 from core.management.plain_help import PlainHelpCommand
+from core.pulse import Pulse
 from core.recording.tape import step, told
 from markets.domain.candle import Row
 from markets.domain.closes import CloseBatch, CloseBatcher
@@ -34,6 +36,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 COMPONENT = "stream.market"
+PULSE = "stream_market_data"
 CLOSE = "market close"  # a step of a recorded session
 _TICK_S = 0.05
 _SERIES_EVERY_S = 3.0
@@ -75,6 +78,7 @@ class MarketStreamer:
         self._pending: deque[CloseBatch] = deque()
         self._stop = asyncio.Event()
         self._started = 0
+        self._pulse = Pulse(settings.DATA_DIR, PULSE)
         self._side_thread = ThreadPoolExecutor(1, thread_name_prefix="stream-side")
         self._hot_thread = ThreadPoolExecutor(1, thread_name_prefix="stream-chain")
         self._stream = make_stream(
@@ -175,6 +179,7 @@ class MarketStreamer:
             await self._on(self._side_thread, lambda: record_tickers(tickers=tickers.values()))
 
     async def _beat(self) -> None:
+        self._pulse.beat()
         state = self._stream.health
         detail = {
             "connects": state.connects,
