@@ -11,7 +11,7 @@ broker_url = settings.REDIS_URL
 broker_connection_retry_on_startup = True
 # A message that a dead worker held is offered again after this long; longer than any task here.
 broker_transport_options = {
-    "visibility_timeout": 900,
+    "visibility_timeout": 2400,
     "unacked_restore_interval": 1,
     "unacked_restore_throttle": 1,
     "global_keyprefix": settings.REDIS_PREFIX,

@@ -142,16 +142,27 @@ def _flatten(*, account_id: int, states: StateTable, broker: Broker, clock: Cloc
 
 
 def _tell_unsold(held: Sequence[Position], *, clock: Clock) -> None:
-    """Say that a sweep sold nothing: no buyer above the cap, or the exchange does not answer."""
+    """Say that a sweep sold nothing, and what became of the last try of each symbol."""
     symbols = sorted({row.symbol for row in held})
+    tries = _last_tries(held)
+    told = ", ".join(f"{symbol} ({tries[symbol]})" for symbol in symbols)
     raise_alert(
         code="FLATTEN_UNSOLD",
         severity="CRITICAL",
-        message=f"FLATTEN sold nothing of {', '.join(symbols)} just now; the next try goes lower",
-        context={"symbols": symbols, "position_ids": [row.pk for row in held]},
+        message=f"FLATTEN sold nothing just now of {told}; it is tried again",
+        context={"symbols": symbols, "position_ids": [row.pk for row in held], "tries": tries},
         dedupe_key=f"FLATTEN_UNSOLD:{','.join(symbols)}",
         now=clock.now(),
     )
+
+
+def _last_tries(held: Sequence[Position]) -> dict[str, str]:
+    """Return by symbol how the newest exit ended: no buyer (EXPIRED), denied and why, in doubt."""
+    symbols = {row.pk: row.symbol for row in held}
+    exits = Order.objects.filter(position__in=symbols, leg=Leg.EXIT.value).order_by("pk")
+    ends = exits.values_list("position_id", "state", "reason")
+    tries = dict.fromkeys(symbols.values(), "not tried")
+    return tries | {symbols[key]: f"{state} {reason}".strip() for key, state, reason in ends}
 
 
 def confirmation_subject(*, account_id: int, scope: str, epoch: int) -> str:

@@ -9,6 +9,8 @@ from core.models import AuditRecord
 from execution.models import Order, Position
 from execution.services.kill import cancel_resting
 from execution.services.orders import place_orders
+from markets.models import Instrument
+from markets.selectors import forget_rules
 from risk.domain.trading_state import Level
 from risk.models import RiskLimits
 from risk.services.trading_state import raise_level
@@ -115,8 +117,22 @@ def test_it_names_the_symbols_that_a_sweep_sold_nothing_of(world):
     assert alert.severity == "CRITICAL"
     assert alert.context["symbols"] == ["BTCUSDT", "ETHUSDT"]
     assert set(alert.context["position_ids"]) == {*Position.objects.values_list("pk", flat=True)}
+    assert alert.context["tries"] == {"BTCUSDT": "EXPIRED", "ETHUSDT": "EXPIRED"}
+    assert "BTCUSDT (EXPIRED), ETHUSDT (EXPIRED)" in alert.message
     # Both again tell nothing new; another pair of symbols would.
     assert alert.dedupe_key.startswith("FLATTEN_UNSOLD:BTCUSDT,ETHUSDT|")
+
+
+def test_it_says_why_a_symbol_that_does_not_trade_is_not_sold(world):
+    place_orders(decision_ids=[world.decide("BTCUSDT").pk], broker=world.broker, clock=world.clock)
+    Instrument.objects.filter(symbol="BTCUSDT").update(status="BREAK")
+    forget_rules()
+
+    flatten(world)
+
+    alert = Alert.objects.get(code="FLATTEN_UNSOLD")
+    assert alert.context["tries"] == {"BTCUSDT": "DENIED SYMBOL_NOT_TRADING"}
+    assert "BTCUSDT (DENIED SYMBOL_NOT_TRADING)" in alert.message
 
 
 def test_flatten_is_not_confirmed_while_a_stop_still_rests(world):
