@@ -11,23 +11,6 @@ from django.db.models.functions import Cast
 _WIDE = Context(prec=80)
 
 
-def _plain(value: Any, _expression: Any, _connection: Any) -> Decimal | None:
-    """Drop the zeros that ``numeric(38, 18)`` pads with: both databases then read alike."""
-    if value is None:
-        return None
-    text = value if isinstance(value, str) else _digits(value)
-    # A point that is left at the end means nothing.
-    return Decimal(text.rstrip("0") if "." in text else text)
-
-
-def _digits(number: Any) -> str:
-    """Return the number without an exponent; `format` is slow and seldom needed."""
-    if not number:
-        return "0"
-    text = str(number)
-    return format(Decimal(number), "f") if "E" in text else text
-
-
 class ExactDecimalField(models.DecimalField):
     """A decimal of 38 digits, 18 of them after the point, exact on every database.
 
@@ -46,7 +29,7 @@ class ExactDecimalField(models.DecimalField):
         return "ExactDecimalField"
 
     def db_type(self, connection: Any) -> str | None:
-        if connection.vendor == "sqlite":
+        if _is_sqlite(connection):
             return "text"
         return f"numeric({self.max_digits}, {self.decimal_places})"
 
@@ -57,12 +40,29 @@ class ExactDecimalField(models.DecimalField):
         if value is None or hasattr(value, "resolve_expression"):
             return value
         exact = self.to_python(value)
-        if connection.vendor == "sqlite":
+        if _is_sqlite(connection):
             return format(exact.normalize(_WIDE), "f")
         return exact
 
-    # The function itself: a method would be one more call for each number that is read.
-    from_db_value = staticmethod(_plain)
+    def select_format(self, compiler: Any, sql: str, params: Any) -> tuple[str, Any]:
+        # Without the zeros that the column pads with: both databases then read alike.
+        return (sql if _is_sqlite(compiler.connection) else f"trim_scale({sql})"), params
+
+    def get_db_converters(self, connection: Any) -> list[Any]:
+        return [_from_text] if _is_sqlite(connection) else []
+
+
+def _from_text(value: Any, _expression: Any, _connection: Any) -> Decimal | None:
+    """Read what SQLite holds: a text, or a number that SQL has made."""
+    if value is None:
+        return None
+    text = str(value)
+    # A point that is left at the end means nothing.
+    return Decimal(text.rstrip("0") if "." in text else text)
+
+
+def _is_sqlite(connection: Any) -> bool:
+    return bool(connection.vendor == "sqlite")
 
 
 def positive(field: str, *, name: str, or_zero: bool = False) -> models.CheckConstraint:

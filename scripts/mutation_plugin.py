@@ -15,7 +15,7 @@ from django.db.backends.sqlite3.creation import DatabaseCreation
 from hypothesis import HealthCheck
 from hypothesis import settings as examples
 
-from core.prepared import PreparedQuery
+from core.prepared import Prepared
 
 
 def pytest_configure() -> None:
@@ -51,13 +51,13 @@ def pytest_configure() -> None:
         settings.DATABASES[connection.alias]["NAME"] = connection.settings_dict["NAME"] = name
         return name
 
-    ask = PreparedQuery.__call__
+    get = Prepared.get
 
-    def ask_anew(self: PreparedQuery, **values: Any) -> Any:
+    def get_anew(self: Prepared, values: dict[str, Any]) -> Any:
         # Made once, a query would be that of the unchanged module.
-        self._made.clear()
-        return ask(self, **values)
+        self.forget()
+        return get(self, values)
 
-    PreparedQuery.__call__ = ask_anew  # type: ignore[method-assign]
+    Prepared.get = get_anew  # type: ignore[method-assign]
     DatabaseCreation.create_test_db = create_test_db  # type: ignore[method-assign]
     DatabaseCreation.is_copying = True  # type: ignore[attr-defined]

@@ -32,6 +32,7 @@ from execution.models import Order, Position, SubmitAttempt
 from execution.services.messages import order_message
 from execution.services.order_rows import (
     followers,
+    goes_alone,
     purpose_of,
     replaced_by,
     to_cancel,
@@ -248,6 +249,8 @@ def _lapse(order: Order, *, reason: str, now: datetime) -> None:
 
 def _move_followers(orders: Sequence[Order], *, now: datetime) -> list[Order]:
     """Let what goes in the orders' requests follow them."""
+    if all(goes_alone(order) for order in orders):
+        return []  # as most do; Django makes the whole query before it sees that it is empty
     leaders = {order.pk: order for order in orders}
     rows = list(followers(*orders).order_by("pk"))
     # A pair that waits for an entry comes before its legs.

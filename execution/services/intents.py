@@ -14,6 +14,7 @@ from django.db import transaction
 
 from alerts import push
 from core.clock import Clock
+from core.prepared import PreparedQuery, PreparedRows
 from execution.domain.decision import Action
 from execution.domain.order import Leg, OrderState, Side
 from execution.domain.reservation import reserve
@@ -33,6 +34,24 @@ from risk.domain.snapshot import OrderProposal
 from risk.selectors import read_limits
 from risk.services.gate import assess
 from risk.services.trading_state import lock_account
+
+_DECISIONS = PreparedRows[Decision](
+    lambda ids: (
+        Decision.objects.filter(pk__in=ids)
+        .exclude(action=Action.HOLD.value)
+        .select_related("strategy__account", "prediction")
+        # Why it was decided is for people to read.
+        .defer("factors", "vetoes", "inputs", "prediction__features")
+        .order_by("pk")
+    ),
+    "ids",
+)
+_PLACED = PreparedQuery(
+    lambda ids: Order.objects.filter(decision__pk__in=ids).values_list(
+        "decision_id", "state", "pk", "is_reduce_only"
+    ),
+    "ids",
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,14 +92,7 @@ def approve(*, decision_ids: Sequence[int], clock: Clock) -> list[Approval]:
         These decisions' orders that are APPROVED and not claimed yet, exits first.
     """
     now = clock.now()
-    decisions = list(
-        Decision.objects.filter(pk__in=list(decision_ids))
-        .exclude(action=Action.HOLD.value)
-        .select_related("strategy__account", "prediction")
-        # Why it was decided is for people to read.
-        .defer("factors", "vetoes", "inputs", "prediction__features")
-        .order_by("pk")
-    )
+    decisions = _DECISIONS(ids=list(decision_ids))
     accounts = {row.strategy.account_id: row.strategy.account for row in decisions}
     approved: list[Approval] = []
     for account_id, account in sorted(accounts.items()):
@@ -93,9 +105,7 @@ def approve(*, decision_ids: Sequence[int], clock: Clock) -> list[Approval]:
 def _approve_own(
     *, account: Account, decisions: Sequence[Decision], now: datetime, clock: Clock
 ) -> list[Approval]:
-    placed = Order.objects.filter(decision__in=[row.pk for row in decisions]).values_list(
-        "decision_id", "state", "pk", "is_reduce_only"
-    )
+    placed = list(_PLACED(ids=[row.pk for row in decisions]))
     waiting = [Approval(*row[2:]) for row in placed if row[1] == OrderState.APPROVED.value]
     done = {row[0] for row in placed}
     fresh = [row for row in decisions if row.pk not in done]

@@ -151,6 +151,11 @@ def bracket_of(order: Order) -> Bracket | None:
     return Bracket.from_json(order.context[BRACKET]) if order.has_bracket else None
 
 
+def goes_alone(order: Order) -> bool:
+    """Tell whether no other row goes in this order's request."""
+    return not (order.has_bracket or OrderType(order.type).is_list)
+
+
 def followers(*orders: Order) -> QuerySet[Order]:
     """Return the rows that go in these orders' requests and share their way to the exchange.
 
@@ -162,7 +167,7 @@ def followers(*orders: Order) -> QuerySet[Order]:
         pairs = list(Order.objects.filter(working__in=bracketed).values_list("pk", flat=True))
     lists = [order.pk for order in orders if OrderType(order.type).is_list]
     if not lists and not pairs:
-        return Order.objects.none()  # most orders go alone; Django takes a millisecond to see it
+        return Order.objects.none()
     return Order.objects.filter(Q(pk__in=pairs) | Q(parent__in=[*lists, *pairs]))
 
 

@@ -31,6 +31,8 @@ ZERO = Decimal(0)
 _Row = TypeVar("_Row", LiveRow, LegRow)
 _RESTING = {state.value for state in RESTING_STATES}
 _IN_DOUBT = {*(state.value for state in UNRESOLVED_STATES), OrderState.QUARANTINED.value}
+# Compared with every row, and reading them from their enumeration takes longer than comparing.
+_OPEN, _BUY, _PROTECT = Position.Status.OPEN.value, Side.BUY.value, Leg.PROTECT.value
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -179,7 +181,7 @@ def _value(
         exposure=exposure,
         unrealized_pnl=unrealized,
         realized_pnl=realized,
-        open_positions=sum(row.status == Position.Status.OPEN.value for row in positions),
+        open_positions=sum(row.status == _OPEN for row in positions),
         missing_marks=tuple(sorted(missing)),
     )
 
@@ -193,11 +195,7 @@ def _exposures(
     balances: Mapping[str, Decimal],
     ids: Iterable[int],
 ) -> dict[int, SymbolExposure]:
-    held = {
-        row.instrument_id: row.quantity
-        for row in positions
-        if row.status == Position.Status.OPEN.value
-    }
+    held = {row.instrument_id: row.quantity for row in positions if row.status == _OPEN}
     live, live_legs = _by_instrument(orders), _by_instrument(legs)
     return {
         key: SymbolExposure(
@@ -253,7 +251,7 @@ def _of_orders(
 
 def _add(pending: _Pending, order: LiveRow, *, mark_price: Decimal) -> None:
     left = max(ZERO, order.quantity - order.filled_quantity)
-    if order.side == Side.BUY.value:
+    if order.side == _BUY:
         pending.buy_quantity += left
         worst = worst_price(
             reference=mark_price,
@@ -263,7 +261,7 @@ def _add(pending: _Pending, order: LiveRow, *, mark_price: Decimal) -> None:
             trailing_delta_bps=order.trailing_delta_bps,
         )
         pending.buy_notional += left * (worst or ZERO)
-    elif order.leg == Leg.PROTECT.value or _is_attached_stop(order):
+    elif order.leg == _PROTECT or _is_attached_stop(order):
         pending.protective_quantity += left
     else:
         pending.exit_quantity += left
