@@ -1,7 +1,7 @@
 """What a decision was given besides prediction and candles, in the form in which rows keep it."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, fields
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
@@ -25,13 +25,12 @@ class DecisionInputs:
 
     def to_json(self) -> dict[str, Any]:
         """Return plain JSON: money and times as text."""
-        parts = asdict(self)
-        weights = parts.pop("weights")
-        plain = {
-            part: {name: _plain(value) for name, value in fields.items()}
-            for part, fields in parts.items()
+        return {
+            "position": _write(self.position),
+            "config": _write(self.config),
+            "state": _write(self.state),
+            "weights": None if self.weights is None else dict(self.weights),
         }
-        return {**plain, "weights": weights}
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> "DecisionInputs | None":
@@ -50,11 +49,14 @@ class DecisionInputs:
             return None
 
 
-def _read(fields: Mapping[str, Any], parse: Callable[[str], Any]) -> dict[str, Any]:
+def _write(part: PositionView | StrategyConfig | StateView) -> dict[str, Any]:
+    """Return a part's fields; ``asdict`` would copy every number deeply, at each close."""
+    return {each.name: _plain(getattr(part, each.name)) for each in fields(part)}
+
+
+def _read(part: Mapping[str, Any], parse: Callable[[str], Any]) -> dict[str, Any]:
     """Return fields with their texts parsed; all texts of one part are of one kind."""
-    return {
-        name: parse(value) if isinstance(value, str) else value for name, value in fields.items()
-    }
+    return {name: parse(value) if isinstance(value, str) else value for name, value in part.items()}
 
 
 def _plain(value: Any) -> Any:

@@ -1,7 +1,7 @@
 """What a model says about one symbol at one candle close."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, fields
 from enum import StrEnum
 from statistics import NormalDist
 from typing import Any
@@ -84,7 +84,8 @@ class PredictionView:
 
     def to_message(self) -> dict[str, Any]:
         """Return a dict that JSON can carry."""
-        return {**asdict(self), "state": self.state.value}
+        plain = {each.name: getattr(self, each.name) for each in fields(self)}
+        return {**plain, "state": self.state.value}
 
     @classmethod
     def from_message(cls, message: Mapping[str, Any]) -> "PredictionView":
