@@ -3,6 +3,11 @@ unexport PYTHONDONTWRITEBYTECODE
 BIN := .venv/bin
 PYTHON_CODE := alerts core execution markets mlmodels risk sentiment simexchange tradingsite tests scripts
 
+# The long files first, each whole on one of two workers, so that both end together.
+BOTH_CORES := -n 2 --dist loadfile --no-loadscope-reorder
+TESTS := $(addprefix tests/,functional faults browser integration contract architecture unit)
+NO_DATABASE := $(addprefix tests/,architecture unit integration/simexchange contract/simexchange)
+
 .DEFAULT_GOAL := help
 .PHONY: $(shell awk -F ':.*## ' '/^[a-z-]+:.*## / { print $$1 }' Makefile)
 
@@ -64,10 +69,10 @@ test-architecture: setup-dev ## the tree keeps its own rules
 	@$(BIN)/python -m pytest -q tests/architecture
 
 test: setup-dev ## every test that needs no outside service, on SQLite
-	@env -u DATABASE_URL $(BIN)/python -m pytest -n 2 --dist loadfile tests
+	@env -u DATABASE_URL $(BIN)/python -m pytest $(BOTH_CORES) $(TESTS)
 
-test-postgres: setup-dev ## the same on a PostgreSQL that it starts itself
-	@sh scripts/with_postgres.sh $(BIN)/python -m pytest -n 2 --dist loadfile tests
+test-postgres: setup-dev ## what touches a database, on a PostgreSQL that it starts itself
+	@sh scripts/with_postgres.sh $(BIN)/python -m pytest $(BOTH_CORES) $(filter-out $(NO_DATABASE),$(TESTS)) $(NO_DATABASE:%=--ignore=%)
 	@sh scripts/with_postgres.sh $(BIN)/python -m pytest -q tests/faults/test_database.py -k fi25
 
 test-faults: setup-dev ## processes that die, lines that break, an exchange that lies; then the database
@@ -96,7 +101,7 @@ mutation: setup-dev ## change the code that carries money: does a test notice? O
 	@env -u DATABASE_URL nice -n 10 $(BIN)/python scripts/mutation.py $(ONLY)
 
 coverage: setup-dev ## the tests with line and branch coverage
-	@env -u DATABASE_URL $(BIN)/python -m pytest -n 2 --dist loadfile --cov --cov-report=term --cov-report=html tests
+	@env -u DATABASE_URL $(BIN)/python -m pytest $(BOTH_CORES) --cov --cov-report=term --cov-report=html $(TESTS)
 
 check: lint types contracts system-check migrations-check test-unit test-architecture ## all that each commit must pass
 

@@ -101,3 +101,12 @@ def test_it_tracks_no_secret_and_no_state():
 
     assert [name for name in names if name == ".env" or name.startswith("var/")] == []
     assert [name for name in names if name.endswith((".sqlite3", ".pem", ".key", ".log"))] == []
+
+
+def test_make_test_runs_every_folder_of_tests():
+    makefile = (ROOT / "Makefile").read_text()
+    [listed] = re.findall(r"^TESTS := \$\(addprefix tests/,(.*)\)$", makefile, re.MULTILINE)
+
+    found = {path.relative_to(ROOT / "tests").parts[0] for path in ROOT.glob("tests/**/test_*.py")}
+
+    assert set(listed.split()) == found
