@@ -58,6 +58,7 @@ class Command(BaseCommand):
         pulse = Pulse(settings.DATA_DIR, PULSE)
         backoff_s, done = options["interval"], 0
         while not stop.is_set():
+            pulse.beat()
             close_old_connections()
             try:
                 if asked.is_set():
@@ -73,7 +74,6 @@ class Command(BaseCommand):
                 note_failure(error)
                 is_well = False
                 self.stderr.write(f"guard: {type(error).__name__}: {error}")
-            pulse.beat()
             done += 1
             if options["rounds"] and done >= options["rounds"]:
                 return
