@@ -4,14 +4,17 @@ from datetime import timedelta
 from decimal import Decimal
 
 import pytest
+from django.db import transaction
 
 from execution.domain.decision import Action
 from execution.models import Order, Position
 from execution.services.accounts import open_account
-from execution.services.intents import approve_exits
+from execution.services.intents import Intent, approve_exits, insert_judged
+from execution.services.proposals import wish_to_enter
+from markets.selectors import get_rules_by_symbol
 from risk.domain.trading_state import Level
 from risk.models import RiskLimits
-from risk.services.trading_state import raise_level
+from risk.services.trading_state import lock_account, raise_level
 from tests.fakes.claiming import approve, approve_exit, hold, settle
 
 D = Decimal
@@ -146,6 +149,35 @@ def test_without_limits_everything_is_denied_and_kept(world):
 
     assert Order.objects.get().state == "DENIED"
     assert Order.objects.get().reserved_quantity == 0
+
+
+def test_a_denied_order_keeps_what_was_allowed_and_what_was_found(world):
+    settle(world)
+    RiskLimits.objects.update(max_order_notional=D(100))
+
+    assert approve(world, world.decide("BTCUSDT", notional="1000")) == []
+
+    order = Order.objects.get()
+    assert order.reason == "ORDER_NOTIONAL"
+    assert order.context.keys() == {"limit", "value"}
+    assert (order.context["limit"], D(order.context["value"])) == ("100", 1000)
+
+
+def test_a_denied_order_keeps_what_was_wanted_of_it_too(world):
+    settle(world)
+    RiskLimits.objects.update(max_order_notional=D(100))
+    decision, now = world.decide("BTCUSDT"), world.clock.now()
+    rules = get_rules_by_symbol("BTCUSDT")
+    wish = wish_to_enter(decision, rules=rules, now=now, clock=world.clock)
+    intent = Intent(wish=wish, decision=decision, context={"wanted": "so"})
+
+    with transaction.atomic():
+        lock_account(world.account.pk)
+        [order] = insert_judged(account=world.account, intents=[intent], now=now)
+
+    order.refresh_from_db()
+    assert order.state == "DENIED"
+    assert order.context.keys() == {"wanted", "limit", "value"}
 
 
 def test_it_tells_the_pages_of_every_order_with_its_time(world, monkeypatch):
