@@ -14,6 +14,7 @@ from django.db import DatabaseError, close_old_connections
 from core import health
 from core.checks import SETTINGS
 from core.clock import get_clock
+from core.crashpoints import crashpoint
 from core.errors import TradingError
 from core.pulse import Pulse
 from core.recording.tape import step, wait
@@ -70,6 +71,7 @@ class Command(BaseCommand):
                 with step(ROUND, {}):
                     is_well = guardian.run_round()
                 _beat(guardian, is_well=is_well)
+                crashpoint("guard.round")
             except (TradingError, DatabaseError, OSError) as error:
                 note_failure(error)
                 is_well = False
