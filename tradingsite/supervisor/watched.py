@@ -8,6 +8,7 @@ streams. It is started again when it ends, and when its queue or its pulse stand
 import os
 import signal
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from types import FrameType
 
@@ -34,26 +35,33 @@ def main(argv: tuple[str, ...]) -> None:
     supervisor = Supervisor(log_dir=None, say=_say)
     supervisor.handle_signals()
     data_dir = folder("DATA_DIR", "var")
-    child = supervisor.start(spec)
+    children: list[Child] = []
     if spec.duty and spec.duty.pulse:
-        _pass_on(child, data_dir=data_dir, name=spec.duty.pulse)
+        _pass_on(children, data_dir=data_dir, name=spec.duty.pulse)
+    children.append(supervisor.start(spec))
     supervisor.watch(broker=broker_line({}), data_dir=data_dir)
     supervisor.run()
     supervisor.stop()
 
 
-def _pass_on(child: Child, *, data_dir: Path, name: str) -> None:
+def _pass_on(children: Sequence[Child], *, data_dir: Path, name: str) -> None:
     """Hand SIGUSR1, the guardian's kill switch, on to the process as soon as it can take it.
 
     It would end a process that has just been started; one that shows its pulse listens to it.
+
+    Args:
+        children: The process, as soon as there is one: the signal may come before.
+        data_dir: Where its pulse is.
+        name: Of its pulse.
     """
 
     def hand_on(_number: int, _frame: FrameType | None) -> None:
-        pid = child.pid
-        if pid is not None and pulse.read(data_dir, name, pid=pid):
-            os.kill(pid, signal.SIGUSR1)
-        else:
-            signal.setitimer(signal.ITIMER_REAL, _TRY_AGAIN_S)
+        for child in children:
+            pid = child.pid
+            if pid is not None and pulse.read(data_dir, name, pid=pid):
+                os.kill(pid, signal.SIGUSR1)
+                return
+        signal.setitimer(signal.ITIMER_REAL, _TRY_AGAIN_S)
 
     signal.signal(signal.SIGUSR1, hand_on)
     signal.signal(signal.SIGALRM, hand_on)
